@@ -1,0 +1,87 @@
+// Package decision is the record of one judgement: the risk, the parts that add up to it, the
+// action, and every version that took part.
+package decision
+
+import (
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
+)
+
+// Status tells what became of an event.
+type Status uint8
+
+// Every event ends in exactly one of these (or is dead-lettered before or by the engine).
+const (
+	Scored Status = iota + 1
+	// Duplicate is a second event with the same source and id; nothing changed.
+	Duplicate
+	// Late is an event beyond the lateness bound; stored, not scored.
+	Late
+	// Dead is an event the engine refuses; Reason says why.
+	Dead
+)
+
+// Action is what the app has to do.
+type Action string
+
+// Actions, mildest first.
+const (
+	Allow  Action = "allow"
+	StepUp Action = "step_up"
+	Deny   Action = "deny"
+)
+
+// Decision is what Step concluded. Reuse one value per worker: Reset keeps its memory.
+type Decision struct {
+	Status Status
+	// Reason is a stable code when Status is Late or Dead.
+	Reason string
+
+	EventID, Tenant, User, Session string
+	Time                           event.Millis
+
+	// Risk 0..100, recomputable from Parts to the last digit.
+	Risk   float64
+	Level  string // low | medium | high
+	Action Action
+	Scores Scores
+	Parts  []Part
+	// Unknown names the inputs that were missing.
+	Unknown []string
+
+	ChallengeID string
+	// SessionState is clear, required, satisfied, denied or expired.
+	SessionState string
+	Rule         string
+
+	Policy, Baseline, Geo, Engine string
+
+	// Signals this event caused, in order.
+	Signals []signal.Signal
+}
+
+// Scores are the three headline scores, each 0..100.
+type Scores struct {
+	ImpossibleTravel, NewDevice, Deviation float64
+}
+
+// Part is one named piece of evidence.
+type Part struct {
+	Code string
+	// Nats is the log-likelihood ratio; negative speaks for the owner.
+	Nats   float64
+	Detail []Detail
+}
+
+// Detail is one input of a part. Text is used when Key names words, Number otherwise.
+type Detail struct {
+	Key    string
+	Number float64
+	Text   string
+	IsText bool
+}
+
+// Reset clears d for the next event and keeps its slices' memory.
+func (d *Decision) Reset() {
+	*d = Decision{Parts: d.Parts[:0], Unknown: d.Unknown[:0], Signals: d.Signals[:0]}
+}
