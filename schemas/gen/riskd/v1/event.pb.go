@@ -508,8 +508,10 @@ type Geo struct {
 	// Radius of the circle that holds the device with 67 % confidence, km. 0 is unknown.
 	AccuracyKm float64 `protobuf:"fixed64,3,opt,name=accuracy_km,json=accuracyKm,proto3" json:"accuracy_km,omitempty"`
 	// ISO 3166-1 alpha-2.
-	Country       string `protobuf:"bytes,4,opt,name=country,proto3" json:"country,omitempty"`
-	City          string `protobuf:"bytes,5,opt,name=city,proto3" json:"city,omitempty"`
+	Country string `protobuf:"bytes,4,opt,name=country,proto3" json:"country,omitempty"`
+	City    string `protobuf:"bytes,5,opt,name=city,proto3" json:"city,omitempty"`
+	// Set where lat and lon are both exactly 0 and meant so; without it that pair is unknown.
+	AtOrigin      bool `protobuf:"varint,6,opt,name=at_origin,json=atOrigin,proto3" json:"at_origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -577,6 +579,13 @@ func (x *Geo) GetCity() string {
 		return x.City
 	}
 	return ""
+}
+
+func (x *Geo) GetAtOrigin() bool {
+	if x != nil {
+		return x.AtOrigin
+	}
+	return false
 }
 
 type Http struct {
@@ -1107,14 +1116,15 @@ const file_riskd_v1_event_proto_rawDesc = "" +
 	"\x03geo\x18\x03 \x01(\v2\r.riskd.v1.GeoR\x03geo\x12\x10\n" +
 	"\x03asn\x18\x04 \x01(\rR\x03asn\x12\x15\n" +
 	"\x06as_org\x18\x05 \x01(\tR\x05asOrg\x12\x12\n" +
-	"\x04kind\x18\x06 \x01(\tR\x04kind\"x\n" +
+	"\x04kind\x18\x06 \x01(\tR\x04kind\"\x95\x01\n" +
 	"\x03Geo\x12\x10\n" +
 	"\x03lat\x18\x01 \x01(\x01R\x03lat\x12\x10\n" +
 	"\x03lon\x18\x02 \x01(\x01R\x03lon\x12\x1f\n" +
 	"\vaccuracy_km\x18\x03 \x01(\x01R\n" +
 	"accuracyKm\x12\x18\n" +
 	"\acountry\x18\x04 \x01(\tR\acountry\x12\x12\n" +
-	"\x04city\x18\x05 \x01(\tR\x04city\"%\n" +
+	"\x04city\x18\x05 \x01(\tR\x04city\x12\x1b\n" +
+	"\tat_origin\x18\x06 \x01(\bR\batOrigin\"%\n" +
 	"\x04Http\x12\x1d\n" +
 	"\n" +
 	"user_agent\x18\x01 \x01(\tR\tuserAgent\"P\n" +

@@ -151,9 +151,13 @@ type JournalRecord struct {
 	Engine   string `protobuf:"bytes,12,opt,name=engine,proto3" json:"engine,omitempty"`
 	// Totals of the partition since its beginning, after this record:
 	// accepted = scored + duplicate + late + dead_lettered, always.
-	Totals        *Counts `protobuf:"bytes,13,opt,name=totals,proto3" json:"totals,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Totals *Counts `protobuf:"bytes,13,opt,name=totals,proto3" json:"totals,omitempty"`
+	// Signals, flags and dead letters of every record up to this journal sequence were known
+	// to be published when this record was written. A new owner publishes those after it again;
+	// receivers drop what they have by revision.
+	PublishedThrough uint64 `protobuf:"varint,14,opt,name=published_through,json=publishedThrough,proto3" json:"published_through,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *JournalRecord) Reset() {
@@ -275,6 +279,13 @@ func (x *JournalRecord) GetTotals() *Counts {
 		return x.Totals
 	}
 	return nil
+}
+
+func (x *JournalRecord) GetPublishedThrough() uint64 {
+	if x != nil {
+		return x.PublishedThrough
+	}
+	return 0
 }
 
 // JournalEntry is one input message and what became of it.
@@ -463,7 +474,7 @@ var File_riskd_v1_journal_proto protoreflect.FileDescriptor
 
 const file_riskd_v1_journal_proto_rawDesc = "" +
 	"\n" +
-	"\x16riskd/v1/journal.proto\x12\briskd.v1\x1a\x17riskd/v1/decision.proto\x1a\x14riskd/v1/event.proto\"\xde\x03\n" +
+	"\x16riskd/v1/journal.proto\x12\briskd.v1\x1a\x17riskd/v1/decision.proto\x1a\x14riskd/v1/event.proto\"\x8b\x04\n" +
 	"\rJournalRecord\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.riskd.v1.JournalRecord.KindR\x04kind\x12\x1c\n" +
 	"\tpartition\x18\x02 \x01(\rR\tpartition\x12\x14\n" +
@@ -480,7 +491,8 @@ const file_riskd_v1_journal_proto_rawDesc = "" +
 	" \x01(\tR\bbaseline\x12\x10\n" +
 	"\x03geo\x18\v \x01(\tR\x03geo\x12\x16\n" +
 	"\x06engine\x18\f \x01(\tR\x06engine\x12(\n" +
-	"\x06totals\x18\r \x01(\v2\x10.riskd.v1.CountsR\x06totals\"<\n" +
+	"\x06totals\x18\r \x01(\v2\x10.riskd.v1.CountsR\x06totals\x12+\n" +
+	"\x11published_through\x18\x0e \x01(\x04R\x10publishedThrough\"<\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +

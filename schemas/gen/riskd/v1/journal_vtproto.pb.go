@@ -49,6 +49,11 @@ func (m *JournalRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.PublishedThrough != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.PublishedThrough))
+		i--
+		dAtA[i] = 0x70
+	}
 	if m.Totals != nil {
 		size, err := m.Totals.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
@@ -347,6 +352,9 @@ func (m *JournalRecord) SizeVT() (n int) {
 	if m.Totals != nil {
 		l = m.Totals.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.PublishedThrough != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.PublishedThrough))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -805,6 +813,25 @@ func (m *JournalRecord) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PublishedThrough", wireType)
+			}
+			m.PublishedThrough = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PublishedThrough |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -1673,6 +1700,25 @@ func (m *JournalRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PublishedThrough", wireType)
+			}
+			m.PublishedThrough = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PublishedThrough |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
