@@ -54,9 +54,19 @@ func EnvName(flag string) string {
 	return EnvPrefix + "_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flag))
 }
 
+type stoppingKey struct{}
+
+// Stopping is closed when the server that handles a request is told to stop. Handlers that
+// stream without end select on it beside the request's context, so that a stop need not wait for
+// them. It is nil (never closed) when the request did not come through [ServeHTTP].
+func Stopping(request context.Context) <-chan struct{} {
+	c, _ := request.Value(stoppingKey{}).(<-chan struct{})
+	return c
+}
+
 // ServeHTTP serves l until ctx ends, then gives open requests until grace (0 means 5 s) to finish
-// before it closes them. It owns l. It returns nil after an ordinary stop. Handlers that stream
-// should watch BaseContext's end: requests see ctx's end as their own context's end.
+// before it closes them. It owns l. It returns nil after an ordinary stop. Requests do not see the
+// end of ctx as their own end; those that never finish by themselves watch [Stopping].
 func ServeHTTP(ctx context.Context, srv *http.Server, l net.Listener, grace time.Duration) error {
 	if grace <= 0 {
 		grace = 5 * time.Second
@@ -64,9 +74,9 @@ func ServeHTTP(ctx context.Context, srv *http.Server, l net.Listener, grace time
 	if srv.ReadHeaderTimeout == 0 {
 		srv.ReadHeaderTimeout = ReadHeaderTimeout
 	}
-	if srv.BaseContext == nil {
-		srv.BaseContext = func(net.Listener) context.Context { return ctx }
-	}
+	base := context.WithValue(context.WithoutCancel(ctx), stoppingKey{}, ctx.Done())
+	srv.BaseContext = func(net.Listener) context.Context { return base }
+
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 
@@ -75,7 +85,7 @@ func ServeHTTP(ctx context.Context, srv *http.Server, l net.Listener, grace time
 		return fmt.Errorf("serving http on %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	stop, cancel := context.WithTimeout(base, grace)
 	defer cancel()
 	if srv.Shutdown(stop) != nil {
 		_ = srv.Close()
