@@ -21,8 +21,8 @@ var pureImports = []string{
 
 // impureCalls are functions of allowed packages that are not pure.
 var impureCalls = map[string][]string{
-	"time":         {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "LoadLocation", "Local"},
-	"fmt":          {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
+	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker", "LoadLocation", "Local"},
+	"fmt":  {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
 }
 
 // impure lists what makes a file of the core impure.
