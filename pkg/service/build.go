@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// version is set by the linker: -X github.com/riskd-io/riskd/pkg/service.version=v1.2.3.
-var version string
+// Set by the linker: -X github.com/riskd-io/riskd/pkg/service.version=v1.2.3.
+var version, revision string
 
 // Build describes the running binary.
 type Build struct{ Version, Revision, Go string }
@@ -18,10 +18,10 @@ type Build struct{ Version, Revision, Go string }
 // ReadBuild reads what the linker and the toolchain wrote into the binary. Unknown parts are
 // "unknown", never empty.
 func ReadBuild() Build {
-	b := Build{Version: version, Go: runtime.Version()}
+	b := Build{Version: version, Revision: revision, Go: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
+			if s.Key == "vcs.revision" && b.Revision == "" {
 				b.Revision = s.Value
 			}
 		}

@@ -1,0 +1,79 @@
+# riskd: every target sets up what it needs; nothing has to be run before it.
+# `make` alone explains. Variables: RISKD_DATA (data directory), DEMO_SECONDS, FUZZTIME, TESTFLAGS.
+
+SHELL         := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS     += --no-print-directory
+
+# Where engine, geo data, broker and database live. Absolute, because tests run in their packages' folders.
+export RISKD_DATA := $(abspath $(if $(RISKD_DATA),$(RISKD_DATA),.riskd))
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+SERVICE  := github.com/riskd-io/riskd/pkg/service
+LDFLAGS  := -s -w -X $(SERVICE).version=$(VERSION) -X $(SERVICE).revision=$(REVISION)
+
+# The version is stamped above; asking git again fails in checkouts that another user owns.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+BINARIES := riskd riskctl demoapp
+
+.PHONY: help
+help: ## show this list
+	@printf 'riskd: one question per session, at the right moment: prove that it is you.\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nStart with `make demo`; DEMO_SECONDS=45 make demo ends by itself and checks what it did.\n'
+
+.PHONY: setup
+setup: ## fetch the ClickHouse engine and the geo data once (npm, by lock file)
+	@sh scripts/setup/setup.sh "$(RISKD_DATA)"
+
+.PHONY: build
+build: ## build bin/riskd, bin/riskctl and bin/demoapp
+	@sh scripts/step.sh "building $(BINARIES)" \
+		go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./services/,$(BINARIES))
+
+.PHONY: demo
+demo: setup build ## run everything with a simulated population and watch; ctrl-c ends it
+	@bin/riskctl demo $(if $(DEMO_SECONDS),-seconds $(DEMO_SECONDS))
+
+.PHONY: test
+test: setup build ## all tests: lint, unit, integration with the real broker and engine, browser proof
+	@sh scripts/test.sh all
+
+.PHONY: unit
+unit: ## the tests that need nothing but Go
+	@sh scripts/test.sh unit
+
+.PHONY: integration
+integration: setup build ## only the tests with the real broker, engine and browser
+	@sh scripts/test.sh integration
+
+.PHONY: race
+race: ## the unit tests under the race detector (needs a C compiler)
+	@TESTFLAGS="-race $(TESTFLAGS)" sh scripts/test.sh unit
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck and the rules of the house
+	@sh scripts/lint.sh
+
+.PHONY: generate
+generate: ## write the Go code of the protobuf schemas anew
+	@sh scripts/generate.sh
+
+.PHONY: verify
+verify: ## prove generated files fresh, modules tidy alone, schemas compatible
+	@sh scripts/verify.sh
+
+.PHONY: bench
+bench: ## costs that are promised: Guard.Check, Step, event to flag
+	@sh scripts/bench.sh
+
+.PHONY: fuzz
+fuzz: ## fuzz each decoder for FUZZTIME (default 10s)
+	@sh scripts/fuzz.sh
+
+.PHONY: clean
+clean: ## remove what was built; the data directory stays
+	rm -rf bin artifacts
+	@echo "kept $(RISKD_DATA): engine, geo data and everything recorded; remove it by hand to start anew"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# lint.sh: formatting, vet, staticcheck over all modules, and the rules in pkg/internal/lint.
+set -eu
+cd "$(dirname "$0")/.."
+step() { sh scripts/step.sh "$@"; }
+
+formatted() {
+  unformatted=$(find pkg schemas services scripts -name '*.go' -not -path '*/node_modules/*' -print0 | xargs -0 gofmt -l)
+  [ -z "$unformatted" ] || { printf 'not formatted (run gofmt -w):\n%s\n' "$unformatted" >&2; return 1; }
+}
+
+case ${1:-all} in
+  formatted) formatted ;;
+  all)
+    step "gofmt" sh scripts/lint.sh formatted
+    step "go vet" go vet -tags integration work
+    step "staticcheck" "$(sh scripts/tool.sh staticcheck)" -tags integration $(go list -f '{{.Dir}}/...' -m)
+    step "rules of the house" go test -timeout 2m ./pkg/internal/lint
+    ;;
+  *) echo "lint.sh: unknown part $1" >&2; exit 2 ;;
+esac
