@@ -1,0 +1,240 @@
+package wire
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// ToEvent fills out from a validated event and its enrichment, reusing out's memory. What the
+// enrichment knows holds (it has already preferred trusted upstream values); where it is nil or
+// silent, the event's own network values hold. out's strings are pb's and en's, not copies.
+//
+// It fails only on events that Validate would refuse.
+func ToEvent(pb *riskdv1.Event, en *riskdv1.Enrichment, out *event.Event) error {
+	typ, ok := ParseType(pb.Type)
+	if !ok {
+		return invalid(ReasonUnknownType, "type is none of dev.riskd.*.v1")
+	}
+	outcome, ok := parseOutcome(pb.Outcome)
+	if !ok {
+		return invalid(ReasonBadValue, "outcome: want success, failure, denied or challenged")
+	}
+	kind, ok := parseUserKind(pb.User.GetKind())
+	if !ok {
+		return invalid(ReasonBadValue, "user.kind: want person, service or agent")
+	}
+	sensitivity, ok := parseSensitivity(pb.Resource.GetSensitivity())
+	if !ok {
+		return invalid(ReasonBadValue, "resource.sensitivity: want public, internal, restricted or critical")
+	}
+	amr, attrs := out.Session.AMR[:0], out.Attributes[:0]
+	*out = event.Event{
+		ID: pb.Id, Source: pb.Source, Type: typ,
+		Time:     event.Millis(pb.TimeMs),
+		Received: event.Millis(en.GetReceivedMs()),
+		Tenant:   pb.TenantId,
+		User:     event.User{ID: pb.User.GetId(), Kind: kind},
+		Session: event.Session{
+			ID:       pb.Session.GetId(),
+			AuthTime: event.Millis(pb.Session.GetAuthTimeMs()),
+			ACR:      pb.Session.GetAcr(),
+			AMR:      append(amr, pb.Session.GetAmr()...),
+		},
+		Device: pb.Device.GetId(),
+		Action: pb.Action,
+		Resource: event.Resource{
+			Type: pb.Resource.GetType(), ID: pb.Resource.GetId(), Sensitivity: sensitivity,
+		},
+		Outcome:     outcome,
+		Count:       max(pb.Count, 1),
+		Bytes:       pb.Bytes,
+		Attributes:  attrs,
+		ChallengeID: pb.ChallengeId,
+		Reason:      pb.Reason,
+	}
+	if e := pb.Enforcement; e != nil {
+		out.Enforcement = event.Enforcement{Route: e.Route, Result: e.Result, SDK: e.Sdk}
+	}
+	if f := pb.Feedback; f != nil {
+		out.Feedback = event.Feedback{EventID: f.EventId, Verdict: f.Verdict, Author: f.Author}
+	}
+	if len(pb.Attributes) > 0 {
+		for k, v := range pb.Attributes {
+			out.Attributes = append(out.Attributes, event.Attribute{Key: k, Value: v})
+		}
+		slices.SortFunc(out.Attributes, func(a, b event.Attribute) int { return strings.Compare(a.Key, b.Key) })
+	}
+	out.Agent.Raw = pb.Http.GetUserAgent()
+	if a := en.GetAgent(); a != nil {
+		out.Agent.Browser, out.Agent.BrowserMajor = a.Browser, a.BrowserMajor
+		out.Agent.OS, out.Agent.OSMajor = a.Os, a.OsMajor
+		out.Agent.Class = a.DeviceClass
+	}
+	if c := en.GetCrowd(); c != nil {
+		out.Crowd = event.Crowd{
+			IPFailedUsers: c.IpFailedUsers, IPUsers: c.IpUsers,
+			DeviceUsers: c.DeviceUsers, IPFailures: c.IpFailures,
+		}
+	}
+	return toNetwork(pb.Network, en, &out.Network)
+}
+
+func toNetwork(n *riskdv1.Network, en *riskdv1.Enrichment, out *event.Network) error {
+	if ip := n.GetIp(); ip != "" {
+		addr, ok := ParseIP(ip)
+		if !ok {
+			return invalid(ReasonBadValue, "network.ip: want an IPv4 or IPv6 address without zone or port")
+		}
+		out.IP = addr
+	}
+	out.RTT = n.GetRttMs()
+	out.ASN, out.ASOrg = en.GetAsn(), en.GetAsOrg()
+	if out.ASN == 0 {
+		out.ASN = n.GetAsn()
+	}
+	if out.ASOrg == "" {
+		out.ASOrg = n.GetAsOrg()
+	}
+	name := en.GetKind()
+	if name == "" {
+		name = n.GetKind()
+	}
+	kind, ok := ParseNetworkKind(name)
+	if !ok {
+		return invalid(ReasonBadValue, "network.kind: want residential, mobile, hosting, vpn, relay or satellite")
+	}
+	out.Kind = kind
+	if out.Place = Place(en.GetGeo()); !out.Place.Known && out.Place.Country == "" {
+		out.Place = Place(n.GetGeo())
+	}
+	return nil
+}
+
+// Place is the core's form of a position. Coordinates outside the globe, NaN, and the pair 0, 0
+// without at_origin are unknown; country and city are kept either way.
+func Place(g *riskdv1.Geo) event.Place {
+	if g == nil {
+		return event.Place{}
+	}
+	p := event.Place{Country: g.Country, City: g.City}
+	if positionOK(g.Lat, g.Lon) && (g.Lat != 0 || g.Lon != 0 || g.AtOrigin) {
+		p.Known, p.Lat, p.Lon = true, g.Lat, g.Lon
+		if g.AccuracyKm > 0 && g.AccuracyKm <= maxAccuracyKM {
+			p.RadiusKM = g.AccuracyKm
+		}
+	}
+	return p
+}
+
+// Addr is the event's address; the zero Addr when it has none.
+func Addr(pb *riskdv1.Event) netip.Addr {
+	addr, _ := ParseIP(pb.GetNetwork().GetIp())
+	return addr
+}
+
+// FromDecision writes d to out, reusing out's memory. out then shares no slices with d.
+func FromDecision(d *decision.Decision, out *riskdv1.Decision) {
+	parts, unknown, scores := out.Parts, out.Unknown, out.Scores
+	out.Reset()
+	if scores == nil {
+		scores = new(riskdv1.Scores)
+	}
+	scores.ImpossibleTravel, scores.NewDevice, scores.Deviation =
+		d.Scores.ImpossibleTravel, d.Scores.NewDevice, d.Scores.Deviation
+	out.EventId, out.TenantId, out.UserId, out.SessionId = d.EventID, d.Tenant, d.User, d.Session
+	out.TimeMs = int64(d.Time)
+	out.Risk, out.Level, out.Action, out.Scores = d.Risk, d.Level, string(d.Action), scores
+	out.Unknown = append(unknown[:0], d.Unknown...)
+	out.ChallengeId, out.SessionState, out.Rule = d.ChallengeID, d.SessionState, d.Rule
+	out.Policy, out.Baseline, out.Geo, out.Engine = d.Policy, d.Baseline, d.Geo, d.Engine
+	out.Parts = resize(parts, len(d.Parts))
+	for i := range d.Parts {
+		fromPart(&d.Parts[i], out.Parts[i])
+	}
+	for i := range d.Signals {
+		s := new(riskdv1.Signal)
+		FromSignal(&d.Signals[i], s)
+		out.Signals = append(out.Signals, s)
+	}
+}
+
+func fromPart(p *decision.Part, out *riskdv1.Part) {
+	out.Code, out.Nats = p.Code, p.Nats
+	out.Detail = resize(out.Detail, len(p.Detail))
+	for i := range p.Detail {
+		from, to := &p.Detail[i], out.Detail[i]
+		to.Key = from.Key
+		if from.IsText {
+			if v, ok := to.Value.(*riskdv1.Detail_Text); ok {
+				v.Text = from.Text
+			} else {
+				to.Value = &riskdv1.Detail_Text{Text: from.Text}
+			}
+			continue
+		}
+		if v, ok := to.Value.(*riskdv1.Detail_Number); ok {
+			v.Number = from.Number
+		} else {
+			to.Value = &riskdv1.Detail_Number{Number: from.Number}
+		}
+	}
+}
+
+// resize makes s n long; elements it held before, also beyond its length, are used again.
+func resize[T any](s []*T, n int) []*T {
+	s = s[:cap(s)]
+	if len(s) < n {
+		s = append(s, make([]*T, n-len(s))...)
+	}
+	s = s[:n]
+	for i := range s {
+		if s[i] == nil {
+			s[i] = new(T)
+		}
+	}
+	return s
+}
+
+// FromSignal writes s to out. out shares no slices with s.
+func FromSignal(s *signal.Signal, out *riskdv1.Signal) {
+	out.Reset()
+	out.ChallengeId, out.Revision = s.ChallengeID, s.Revision
+	out.TenantId, out.UserId, out.SessionId = s.Tenant, s.User, s.Session
+	out.State = string(s.State)
+	out.Risk = &riskdv1.SignalRisk{
+		Score: s.Score, Level: s.Level, PreviousLevel: s.PreviousLevel, Reasons: slices.Clone(s.Reasons),
+	}
+	out.Require = &riskdv1.Requirement{
+		AcrValues: slices.Clone(s.Require.ACR), AmrValues: slices.Clone(s.Require.AMR),
+		MaxAgeS: s.Require.MaxAgeSeconds,
+	}
+	out.IssuedAtMs, out.ExpiresAtMs, out.AtMs = int64(s.Issued), int64(s.Expires), int64(s.At)
+	out.OnExpiry = s.OnExpiry
+	out.Policy = &riskdv1.PolicyRef{Id: s.PolicyID, Version: s.PolicyVersion, Rule: s.Rule}
+	out.EventId, out.ReasonUser, out.Cause = s.EventID, s.ReasonUser, s.Cause
+}
+
+// ToSignal is the inverse of [FromSignal].
+func ToSignal(pb *riskdv1.Signal, out *signal.Signal) {
+	*out = signal.Signal{
+		ChallengeID: pb.ChallengeId, Revision: pb.Revision,
+		Tenant: pb.TenantId, User: pb.UserId, Session: pb.SessionId,
+		State: signal.State(pb.State),
+		Score: pb.Risk.GetScore(), Level: pb.Risk.GetLevel(), PreviousLevel: pb.Risk.GetPreviousLevel(),
+		Reasons: slices.Clone(pb.Risk.GetReasons()),
+		Require: signal.Requirement{
+			ACR: slices.Clone(pb.Require.GetAcrValues()), AMR: slices.Clone(pb.Require.GetAmrValues()),
+			MaxAgeSeconds: pb.Require.GetMaxAgeS(),
+		},
+		Issued: event.Millis(pb.IssuedAtMs), Expires: event.Millis(pb.ExpiresAtMs), At: event.Millis(pb.AtMs),
+		OnExpiry: pb.OnExpiry,
+		PolicyID: pb.Policy.GetId(), PolicyVersion: pb.Policy.GetVersion(), Rule: pb.Policy.GetRule(),
+		EventID: pb.EventId, ReasonUser: pb.ReasonUser, Cause: pb.Cause,
+	}
+}
