@@ -31,6 +31,8 @@ const (
 
 	// StepUpBucket is the KV bucket of sessions that are not clear.
 	StepUpBucket = "stepup"
+	// WorkersBucket is the KV bucket of live workers and the partitions they hold.
+	WorkersBucket = "riskd_workers"
 	// SignalsStream keeps recent signals for subscribers.
 	SignalsStream = "RISKD_SIGNALS"
 	// DeadStream keeps dead letters for inspection and re-drive.
@@ -61,6 +63,14 @@ func PlainEvent(tenant, user string) string {
 
 // JournalOf is the ledger subject of a partition.
 func JournalOf(partition int) string { return Journal + "." + strconv.Itoa(partition) }
+
+// DeadOf is the dead-letter subject of a partition.
+func DeadOf(partition int) string { return Dead + "." + strconv.Itoa(partition) }
+
+// Page is the subject of one page of a partition's profiles.
+func Page(partition, page int) string {
+	return Pages + "." + strconv.Itoa(partition) + "." + strconv.Itoa(page)
+}
 
 // Signal is the subject of a session's signals.
 func Signal(tenant, session string) string {

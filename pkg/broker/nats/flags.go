@@ -1,0 +1,229 @@
+package natsjs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+const (
+	// headerPosition is the journal position "<partition>:<seq>" that a flag or signal comes from.
+	headerPosition = "Riskd-Journal"
+	// headerChallenge, headerRevision and headerState say the same as the payload; a cleared flag has no payload.
+	headerChallenge = "Riskd-Challenge"
+	headerRevision  = "Riskd-Revision"
+	// HeaderState is the state of a signal or flag, so that subscribers can choose without decoding.
+	HeaderState = "Riskd-State"
+
+	// flagMarkerTTL is how long the marker of a cleared flag stays: it is what keeps a worker that wakes up
+	// late from setting an older flag again.
+	flagMarkerTTL = 24 * time.Hour
+	// flagAttempts bounds how often one guarded write reads and tries again before it is an error.
+	flagAttempts = 16
+
+	// DeniedTTL is how long a denied session stays flagged.
+	DeniedTTL = 12 * time.Hour
+	// FlagGrace is added to a flag's own life, so that its expiry is published before the entry goes.
+	FlagGrace = 10 * time.Minute
+	// minFlagTTL is the least life of an entry; the server counts in seconds.
+	minFlagTTL = 5 * time.Second
+)
+
+// Position is where in the ledger a flag comes from. Within one partition it orders all changes
+// of a session, also over several challenges.
+type Position struct {
+	Partition int
+	Seq       uint64
+}
+
+func (p Position) String() string {
+	return strconv.Itoa(p.Partition) + ":" + strconv.FormatUint(p.Seq, 10)
+}
+
+func parsePosition(s string) (p Position, ok bool) {
+	part, seq, found := strings.Cut(s, ":")
+	if !found {
+		return p, false
+	}
+	n, err1 := strconv.Atoi(part)
+	q, err2 := strconv.ParseUint(seq, 10, 64)
+	return Position{n, q}, err1 == nil && err2 == nil
+}
+
+// Flag is a session's entry in the bucket.
+type Flag struct {
+	// Key is [subject.Key] of tenant and session.
+	Key string
+	// Signal is the open requirement; nil when the session is clear.
+	Signal *riskdv1.Signal
+	// Revision is the bucket's own sequence of the entry.
+	Revision uint64
+	// Created is when the broker stored the entry.
+	Created  time.Time
+	Position Position
+
+	challenge string
+	revision  uint64
+}
+
+// Flags is the bucket of sessions that are not clear.
+type Flags struct {
+	js jetstream.JetStream
+	kv jetstream.KeyValue
+}
+
+// OpenFlags opens the bucket that [Ensure] made.
+func OpenFlags(ctx context.Context, js jetstream.JetStream) (*Flags, error) {
+	kv, err := js.KeyValue(ctx, subject.StepUpBucket)
+	if err != nil {
+		return nil, fmt.Errorf("opening bucket %s: %w", subject.StepUpBucket, err)
+	}
+	return &Flags{js: js, kv: kv}, nil
+}
+
+// Blocks tells whether a signal leaves its session flagged: an open requirement, a denial, or an
+// expiry that the policy answers with deny.
+func Blocks(s *riskdv1.Signal) bool {
+	return s.State == "required" || s.State == "denied" || s.State == "expired" && s.OnExpiry == "deny"
+}
+
+// FlagTTL is how long the entry of a blocking signal lives. It is relative, because event time need not be
+// wall time.
+func FlagTTL(s *riskdv1.Signal) time.Duration {
+	if s.State != "required" {
+		return DeniedTTL
+	}
+	return max(FlagLife(s)+FlagGrace, minFlagTTL)
+}
+
+// FlagLife is how long a required signal may stand unanswered.
+func FlagLife(s *riskdv1.Signal) time.Duration {
+	return max(time.Duration(s.ExpiresAtMs-s.IssuedAtMs)*time.Millisecond, 0)
+}
+
+// Get reads a session's flag; ok is false when the session is clear.
+func (f *Flags) Get(ctx context.Context, tenant, session string) (flag Flag, ok bool, err error) {
+	flag, err = f.get(ctx, subject.Key(tenant, session))
+	return flag, err == nil && flag.Signal != nil, err
+}
+
+// Apply writes what sig means for its session: an entry when it blocks, none otherwise. Nothing happens, and applied
+// is false, when the bucket already holds that or something newer by journal position. It may be
+// repeated freely.
+func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos Position) (applied bool, err error) {
+	key := subject.Key(sig.TenantId, sig.SessionId)
+	msg, err := flagMsg(key, sig, pos)
+	if err != nil {
+		return false, err
+	}
+	// Most flags are the first of their session: try that without reading.
+	var expect uint64
+	if !Blocks(sig) || sig.Revision > 1 {
+		cur, err := f.get(ctx, key)
+		if err != nil {
+			return false, err
+		}
+		if !supersedes(sig, pos, cur) {
+			return false, nil
+		}
+		expect = cur.Revision
+	}
+	for range flagAttempts {
+		msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(expect, 10)}
+		_, err = storeMsg(ctx, f.js, msg)
+		if err == nil {
+			return true, nil
+		}
+		if !IsConflict(err) {
+			return false, fmt.Errorf("writing flag: %w", err)
+		}
+		cur, err := f.get(ctx, key)
+		if err != nil {
+			return false, err
+		}
+		if !supersedes(sig, pos, cur) {
+			return false, nil
+		}
+		expect = cur.Revision
+	}
+	return false, fmt.Errorf("writing flag: %d attempts: %w", flagAttempts, ErrConflict)
+}
+
+// supersedes decides whether sig may replace cur.
+func supersedes(sig *riskdv1.Signal, pos Position, cur Flag) bool {
+	if cur.challenge == sig.ChallengeId {
+		return sig.Revision > cur.revision
+	}
+	if cur.challenge == "" {
+		return cur.Signal != nil || Blocks(sig) // nothing known of the key: clearing it would write for nothing
+	}
+	// Two users may share one session id. The stricter flag stays: neither may clear what the other one owes.
+	if cur.Signal != nil && cur.Signal.UserId != sig.UserId {
+		return sig.State == "denied" && cur.Signal.State != "denied"
+	}
+	if cur.Position.Partition == pos.Partition {
+		return pos.Seq >= cur.Position.Seq
+	}
+	return Blocks(sig) // over a marker that another user's partition left
+}
+
+func flagMsg(key string, sig *riskdv1.Signal, pos Position) (*nats.Msg, error) {
+	h := nats.Header{
+		headerPosition:  {pos.String()},
+		headerChallenge: {sig.ChallengeId},
+		headerRevision:  {strconv.FormatUint(sig.Revision, 10)},
+		HeaderState:     {sig.State},
+	}
+	msg := &nats.Msg{Subject: "$KV." + subject.StepUpBucket + "." + key, Header: h}
+	if !Blocks(sig) {
+		h["KV-Operation"] = []string{"PURGE"}
+		h[jetstream.MsgRollup] = []string{jetstream.MsgRollupSubject}
+		h[jetstream.MsgTTLHeader] = []string{flagMarkerTTL.String()}
+		return msg, nil
+	}
+	data, err := sig.MarshalVT()
+	if err != nil {
+		return nil, fmt.Errorf("encoding flag: %w", err)
+	}
+	msg.Data = data
+	h[jetstream.MsgTTLHeader] = []string{FlagTTL(sig).Round(time.Second).String()}
+	return msg, nil
+}
+
+// get reads an entry or its marker from the leader. A key never written is the zero Flag.
+func (f *Flags) get(ctx context.Context, key string) (Flag, error) {
+	flag := Flag{Key: key}
+	m, err := leaderLast(ctx, f.js, "KV_"+subject.StepUpBucket, "$KV."+subject.StepUpBucket+"."+key)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return flag, nil
+	}
+	if err != nil {
+		return flag, fmt.Errorf("reading flag: %w", err)
+	}
+	return decodeFlag(key, m)
+}
+
+func decodeFlag(key string, m *Message) (Flag, error) {
+	flag := Flag{Key: key, Revision: m.Seq, Created: time.Unix(0, m.StoredNS)}
+	flag.Position, _ = parsePosition(m.Header.Get(headerPosition))
+	flag.challenge = m.Header.Get(headerChallenge)
+	flag.revision, _ = strconv.ParseUint(m.Header.Get(headerRevision), 10, 64)
+	if m.Header.Get("KV-Operation") != "" || m.Header.Get(jetstream.MarkerReasonHeader) != "" {
+		return flag, nil
+	}
+	sig := new(riskdv1.Signal)
+	if err := sig.UnmarshalVT(m.Data); err != nil {
+		return flag, fmt.Errorf("reading flag: %w", err)
+	}
+	flag.Signal, flag.challenge, flag.revision = sig, sig.ChallengeId, sig.Revision
+	return flag, nil
+}

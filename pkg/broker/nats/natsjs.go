@@ -1,0 +1,75 @@
+// Package natsjs is riskd's NATS JetStream edge: the streams and buckets it needs, a server inside
+// the process, publishers that keep an event until it is stored, ack-less readers, the journal and the
+// open step-up flags.
+//
+// It holds no rules of scoring, and it does not decide who owns a partition. Unless a type says
+// otherwise its methods are safe for concurrent use. All names come from package subject.
+package natsjs
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Server error codes that jetstream has no sentinel for.
+const (
+	codeWrongLastSeq     jetstream.ErrorCode = 10071
+	codeWrongLastSeqKind jetstream.ErrorCode = 10164 // the same, "constant" form used while an append is in flight
+	codeStreamNameInUse  jetstream.ErrorCode = 10058
+)
+
+// ErrConflict is wrapped when a guarded write was refused because the log or key had moved on.
+var ErrConflict = errors.New("the expected last sequence is not the last one")
+
+// Connect opens a connection that never gives up reconnecting. name shows up in the server's monitoring.
+func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
+	base := []nats.Option{
+		nats.Name(name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(100 * time.Millisecond),
+		nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
+		nats.Timeout(5 * time.Second),
+		nats.PingInterval(10 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.ReconnectBufSize(-1), // nothing is buffered while away: callers retry and know what was stored
+	}
+	nc, err := nats.Connect(url, append(base, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to nats at %s: %w", url, err)
+	}
+	return nc, nil
+}
+
+// IsConflict tells whether err is a refused expected-sequence check: definitely not stored.
+func IsConflict(err error) bool {
+	if errors.Is(err, ErrConflict) {
+		return true
+	}
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == codeWrongLastSeq || api.ErrorCode == codeWrongLastSeqKind)
+}
+
+// IsTransient tells whether trying again may help: time-outs, lost connections, leader changes and
+// errors of the server's own making. A conflict is not transient.
+func IsTransient(err error) bool {
+	if err == nil || IsConflict(err) {
+		return false
+	}
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.Code >= 500
+	}
+	for _, e := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting,
+		nats.ErrNoStreamResponse, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection, nats.ErrNoServers,
+		jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, jetstream.ErrTooManyStalledMsgs} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
