@@ -1,0 +1,271 @@
+package sdk
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+// Status is how the guard stands, in OpenFeature's terms.
+type Status uint32
+
+// The states of a guard.
+const (
+	// Connecting guards have never read the bucket to its end; every session is [Unknown].
+	Connecting Status = iota
+	// Ready guards hold all flags and hear from the broker.
+	Ready
+	// Stale guards hold what they last knew and do not hear from the broker.
+	Stale
+	// Closed guards are stale for good.
+	Closed
+)
+
+// String is the status in capitals, as OpenFeature writes it.
+func (s Status) String() string { return [...]string{"CONNECTING", "READY", "STALE", "CLOSED"}[s] }
+
+// EventKind tells what happened to a guard.
+type EventKind string
+
+// The kinds, named as in OpenFeature.
+const (
+	ProviderReady                EventKind = "PROVIDER_READY"
+	ProviderStale                EventKind = "PROVIDER_STALE"
+	ProviderError                EventKind = "PROVIDER_ERROR"
+	ProviderConfigurationChanged EventKind = "PROVIDER_CONFIGURATION_CHANGED"
+)
+
+// GuardEvent is what a handler given with [WithGuardEvents] is told.
+type GuardEvent struct {
+	Kind EventKind
+	// Tenant and Session whose flag changed, for ProviderConfigurationChanged.
+	Tenant, Session string
+	// Err is why, for ProviderStale and ProviderError.
+	Err error
+}
+
+// Headers that riskd may write on the marker of a removed flag, so that a late copy of the flag is known
+// for what it is.
+const (
+	headerChallenge = "Riskd-Challenge"
+	headerRevision  = "Riskd-Revision"
+)
+
+// maxClosed is how many closed challenges a guard remembers in order to ignore late copies of them.
+const maxClosed = 4096
+
+// Guard knows which sessions owe a step-up. It follows riskd's bucket of open flags into this process,
+// so that [Guard.Check] needs neither network nor lock.
+type Guard struct {
+	js        jetstream.JetStream
+	log       *slog.Logger
+	count     *counters
+	onEvent   func(GuardEvent)
+	heartbeat time.Duration
+	resync    time.Duration
+	maxFlags  int
+
+	flags    *table
+	heard    atomic.Int64 // nanoseconds after epoch when the broker last proved us current; 0: never
+	status   atomic.Uint32
+	size     atomic.Int64
+	overflow atomic.Bool
+	done     chan struct{}
+
+	waiting sync.Mutex
+	changed chan struct{} // closed at the next change; nil when nobody waits
+
+	// The rest belongs to the watching goroutine.
+	closed      map[string]uint64 // challenge -> lowest revision that may still come
+	closedOrder []string
+	skipped     bool // a flag found no room since the last snapshot began
+}
+
+func newGuard(nc *nats.Conn, o *options, count *counters) (*Guard, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("opening JetStream: %w", err)
+	}
+	return &Guard{
+		js: js, log: o.log, count: count, onEvent: o.onGuard, heartbeat: o.heartbeat, resync: o.resync, maxFlags: o.maxFlags,
+		flags: newTable(), done: make(chan struct{}), closed: map[string]uint64{},
+	}, nil
+}
+
+// Check answers from memory: no network, no lock, no clock, no allocation. A flag that is known is reported
+// whatever the guard's state; without one, a guard that never was ready answers [Unknown].
+func (g *Guard) Check(tenant, session string) Verdict {
+	heard := g.heard.Load() // before the look-up: the answer is at least this fresh
+	f := g.flags.get(tenant, session)
+	v := Verdict{State: Clear, flag: f, heard: heard}
+	switch {
+	case f != nil:
+		v.State = f.state
+	case heard == 0 || g.overflow.Load():
+		v.State = Unknown
+	}
+	return v
+}
+
+// Status is how the guard stands now.
+func (g *Guard) Status() Status { return Status(g.status.Load()) }
+
+// Wait returns the session's verdict as soon as ok accepts it, or the last one and the context's error.
+// It is for pages that wait for a flag, not for the path of every request.
+func (g *Guard) Wait(ctx context.Context, tenant, session string, ok func(Verdict) bool) (Verdict, error) {
+	for {
+		changed := g.nextChange()
+		v := g.Check(tenant, session)
+		if ok(v) {
+			return v, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return v, ctx.Err()
+		}
+	}
+}
+
+// WaitReady returns once the guard is ready.
+func (g *Guard) WaitReady(ctx context.Context) error {
+	for {
+		changed := g.nextChange()
+		if g.Status() == Ready {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the guard, which is %s: %w", g.Status(), ctx.Err())
+		}
+	}
+}
+
+func (g *Guard) nextChange() <-chan struct{} {
+	g.waiting.Lock()
+	defer g.waiting.Unlock()
+	if g.changed == nil {
+		g.changed = make(chan struct{})
+	}
+	return g.changed
+}
+
+func (g *Guard) tell(ev GuardEvent) {
+	g.waiting.Lock()
+	if g.changed != nil {
+		close(g.changed)
+		g.changed = nil
+	}
+	g.waiting.Unlock()
+	if g.onEvent != nil {
+		g.onEvent(ev)
+	}
+}
+
+// current notes that the broker just proved the guard up to date.
+func (g *Guard) current() { g.heard.Store(max(1, int64(time.Since(epoch)))) }
+
+// apply takes over one entry of the bucket.
+func (g *Guard) apply(tenant, session string, sequence uint64, header nats.Header, data []byte) {
+	old := g.flags.get(tenant, session)
+	if header.Get("KV-Operation") != "" || header.Get("Nats-Marker-Reason") != "" {
+		if g.closes(old, header) {
+			g.drop(tenant, session)
+		}
+		return
+	}
+	var pb *riskdv1.Signal
+	if s := new(riskdv1.Signal); s.UnmarshalVT(data) == nil && s.State != "" {
+		pb = s
+	} else {
+		g.count.flagsInvalid.Add(1)
+		g.log.Error("riskd flag cannot be read; its session is held as unknown", "sequence", sequence)
+	}
+	if pb != nil {
+		held := old != nil && old.signal != nil && old.signal.ChallengeId == pb.ChallengeId && pb.Revision < old.signal.Revision
+		if held || pb.Revision < g.closed[pb.ChallengeId] {
+			g.count.flagsIgnored.Add(1)
+			return
+		}
+	}
+	f := newFlag(tenant, session, sequence, pb)
+	if f.state == Clear { // an older writer that says so instead of removing the entry
+		g.drop(tenant, session)
+		return
+	}
+	if old == nil && g.flags.live >= g.maxFlags {
+		g.skipped = true
+		if !g.overflow.Swap(true) {
+			g.log.Error("riskd flags exceed the limit; sessions without a known flag are now unknown", "limit", g.maxFlags)
+		}
+		g.count.flagsIgnored.Add(1)
+		return
+	}
+	g.flags.put(f)
+	g.size.Store(int64(g.flags.live))
+	g.count.flagUpdates.Add(1)
+	g.tell(GuardEvent{Kind: ProviderConfigurationChanged, Tenant: tenant, Session: session})
+}
+
+// closes reads the marker of a removed flag and tells whether it applies to what is held.
+func (g *Guard) closes(old *flag, header nats.Header) bool {
+	challenge := header.Get(headerChallenge)
+	revision, err := strconv.ParseUint(header.Get(headerRevision), 10, 64)
+	named := challenge != "" && err == nil
+	held := old != nil && old.signal != nil
+	switch {
+	case named && held && old.signal.ChallengeId == challenge && revision < old.signal.Revision:
+		g.count.flagsIgnored.Add(1)
+		return false
+	case named:
+		g.remember(challenge, revision+1)
+	case held:
+		// Without a name, the same revision may be put again by a repair; only older ones cannot.
+		g.remember(old.signal.ChallengeId, old.signal.Revision)
+	}
+	return true
+}
+
+func (g *Guard) remember(challenge string, floor uint64) {
+	if _, known := g.closed[challenge]; !known {
+		if len(g.closedOrder) >= maxClosed {
+			delete(g.closed, g.closedOrder[0])
+			g.closedOrder = g.closedOrder[1:]
+		}
+		g.closedOrder = append(g.closedOrder, challenge)
+	}
+	g.closed[challenge] = max(g.closed[challenge], floor)
+}
+
+func (g *Guard) drop(tenant, session string) {
+	if g.flags.remove(tenant, session) == nil {
+		return
+	}
+	g.size.Store(int64(g.flags.live))
+	g.count.flagUpdates.Add(1)
+	g.tell(GuardEvent{Kind: ProviderConfigurationChanged, Tenant: tenant, Session: session})
+}
+
+// keyOf splits a bucket subject into tenant and session.
+func keyOf(subj string) (tenant, session string, ok bool) {
+	rest := subj[min(len(bucketPrefix), len(subj)):]
+	for i := 0; i < len(rest); i++ {
+		if rest[i] == '.' {
+			t, ok1 := subject.Untoken(rest[:i])
+			s, ok2 := subject.Untoken(rest[i+1:])
+			return t, s, ok1 && ok2
+		}
+	}
+	return "", "", false
+}

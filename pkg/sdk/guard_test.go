@@ -1,0 +1,290 @@
+package sdk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/riskd-io/riskd/pkg/sdk"
+	"github.com/riskd-io/riskd/pkg/sdk/internal/natstest"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+func TestAGuardHoldsEverythingAFlagSays(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	g := client(t, srv.URL).Guard()
+	sig := natstest.Required("acme", "s1", "ch_1", 1)
+	sig.Require.MaxAgeS = 300
+	srv.Put(sig)
+
+	v := eventually(t, g, "s1", is(sdk.Required))
+	if v.ChallengeID() != "ch_1" || v.Revision() != 1 || v.UserReason() != "Please confirm it is you." {
+		t.Errorf("got challenge %q revision %d reason %q", v.ChallengeID(), v.Revision(), v.UserReason())
+	}
+	if r := v.Requirement(); len(r.ACR) != 1 || r.ACR[0] != "aal2" || len(r.AMR) != 2 || r.MaxAge != 5*time.Minute {
+		t.Errorf("got requirement %+v", r)
+	}
+	if v.Issued().UnixMilli() != sig.IssuedAtMs || v.Expires().UnixMilli() != sig.ExpiresAtMs {
+		t.Errorf("got issued %v expires %v", v.Issued(), v.Expires())
+	}
+	if got := g.Check("other", "s1").State; got != sdk.Clear {
+		t.Errorf("the same session of another tenant: got %v, want clear", got)
+	}
+}
+
+func TestFlagsThatWereThereBeforeAreInTheSnapshot(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	const n = 500
+	for i := range n {
+		srv.Put(natstest.Required("acme", fmt.Sprint("s", i), fmt.Sprint("ch_", i), 1))
+	}
+	g := client(t, srv.URL).Guard()
+	if err := g.WaitReady(within(t, 5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if got := g.Check("acme", fmt.Sprint("s", i)).State; got != sdk.Required {
+			t.Fatalf("session %d right after the snapshot: got %v, want required", i, got)
+		}
+	}
+}
+
+func TestAGuardThatNeverKnewSaysUnknownAndNotClear(t *testing.T) {
+	srv := natstest.Bare(t) // no bucket
+	c := client(t, srv.URL)
+	time.Sleep(300 * time.Millisecond)
+	v := c.Guard().Check("acme", "s1")
+	if v.State != sdk.Unknown || v.Staleness() != sdk.Never || c.Guard().Status() != sdk.Connecting {
+		t.Errorf("got %v, staleness %v, guard %v", v.State, v.Staleness(), c.Guard().Status())
+	}
+	srv.Topology(1)
+	eventually(t, c.Guard(), "s1", is(sdk.Clear))
+}
+
+func TestAServerThatComesLaterIsNoError(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	srv.Stop()
+	c := client(t, srv.URL, sdk.WithNATSOptions(nats.ReconnectWait(20*time.Millisecond)))
+	if got := c.Guard().Check("acme", "s1").State; got != sdk.Unknown {
+		t.Errorf("before: got %v, want unknown", got)
+	}
+	if _, err := c.Report(login("u1")); err != nil {
+		t.Error(err)
+	}
+	srv.Restart()
+	eventually(t, c.Guard(), "s1", is(sdk.Clear))
+	if err := c.Flush(within(t, 10*time.Second)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHeartbeatsTellNoNewsFromADeadConnection(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	var mu sync.Mutex
+	var kinds []sdk.EventKind
+	c := client(t, srv.URL, sdk.WithNATSOptions(nats.ReconnectWait(20*time.Millisecond)), sdk.WithGuardEvents(func(ev sdk.GuardEvent) {
+		mu.Lock()
+		defer mu.Unlock()
+		kinds = append(kinds, ev.Kind)
+	}))
+	g := c.Guard()
+	srv.Put(natstest.Required("acme", "s1", "ch_1", 1))
+	eventually(t, g, "s1", is(sdk.Required))
+
+	for range 10 { // quiet, but alive
+		time.Sleep(100 * time.Millisecond)
+		if v := g.Check("acme", "quiet"); v.Staleness() > 400*time.Millisecond {
+			t.Fatalf("with a live broker: got staleness %v", v.Staleness())
+		}
+	}
+	srv.Stop()
+	poll(t, "stale", func() bool { return g.Status() == sdk.Stale })
+	time.Sleep(300 * time.Millisecond)
+	if v := g.Check("acme", "quiet"); v.State != sdk.Clear || v.Staleness() < 500*time.Millisecond {
+		t.Errorf("with a dead broker: got %v, staleness %v", v.State, v.Staleness())
+	}
+	if got := g.Check("acme", "s1").State; got != sdk.Required {
+		t.Errorf("a known flag while stale: got %v, want required", got)
+	}
+	srv.Restart()
+	poll(t, "ready again", func() bool { return g.Status() == sdk.Ready && g.Check("acme", "quiet").Staleness() < 400*time.Millisecond })
+	mu.Lock()
+	defer mu.Unlock()
+	if !has(kinds, sdk.ProviderReady) || !has(kinds, sdk.ProviderStale) || !has(kinds, sdk.ProviderConfigurationChanged) {
+		t.Errorf("got events %v", kinds)
+	}
+}
+
+func TestWhatHappenedWhileTheConnectionWasDownIsThereAfterwards(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	g := client(t, srv.URL, sdk.WithNATSOptions(nats.ReconnectWait(600*time.Millisecond))).Guard()
+	srv.Put(natstest.Required("acme", "gone", "ch_1", 1))
+	eventually(t, g, "gone", is(sdk.Required))
+	srv.Stop()
+	srv.Restart()
+	srv.Delete("acme", "gone") // the guard is still away
+	srv.Put(natstest.Required("acme", "new", "ch_2", 1))
+	eventually(t, g, "new", is(sdk.Required))
+	eventually(t, g, "gone", is(sdk.Clear))
+}
+
+func TestALostConsumerIsNoticedAndReplaced(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	c := client(t, srv.URL)
+	eventually(t, c.Guard(), "s1", is(sdk.Clear))
+	ctx := within(t, 5*time.Second)
+	stream, err := srv.JS.Stream(ctx, "KV_"+subject.StepUpBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range stream.ConsumerNames(ctx).Name() {
+		if err := stream.DeleteConsumer(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	srv.Put(natstest.Required("acme", "s1", "ch_1", 1))
+	eventually(t, c.Guard(), "s1", is(sdk.Required))
+	poll(t, "a second snapshot", func() bool { return c.Counters().Snapshots >= 2 })
+}
+
+func TestARemovedFlagClearsTheSession(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	g := client(t, srv.URL).Guard()
+	srv.Put(natstest.Required("acme", "s1", "ch_1", 1))
+	eventually(t, g, "s1", is(sdk.Required))
+	srv.Delete("acme", "s1")
+	eventually(t, g, "s1", is(sdk.Clear))
+}
+
+func TestAFlagThatTheBucketForgetsIsForgottenHereToo(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	g := client(t, srv.URL).Guard()
+	srv.PutFor(natstest.Required("acme", "s1", "ch_1", 1), time.Second)
+	eventually(t, g, "s1", is(sdk.Required))
+	eventually(t, g, "s1", is(sdk.Clear))
+}
+
+func TestALowerRevisionOfTheSameChallengeIsIgnored(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	c := client(t, srv.URL)
+	denied := natstest.Required("acme", "s1", "ch_1", 3)
+	denied.State = "denied"
+	srv.Put(denied)
+	eventually(t, c.Guard(), "s1", is(sdk.Denied))
+	srv.Put(natstest.Required("acme", "s1", "ch_1", 1)) // a late copy
+	srv.Put(natstest.Required("acme", "marker", "ch_m", 1))
+	eventually(t, c.Guard(), "marker", is(sdk.Required))
+	if got := c.Guard().Check("acme", "s1"); got.State != sdk.Denied || got.Revision() != 3 {
+		t.Errorf("after the late copy: got %v revision %d, want denied 3", got.State, got.Revision())
+	}
+	if got := c.Counters().FlagsIgnored; got != 1 {
+		t.Errorf("ignored: got %d, want 1", got)
+	}
+	srv.Put(natstest.Required("acme", "s1", "ch_2", 1)) // another challenge starts at one
+	eventually(t, c.Guard(), "s1", func(v sdk.Verdict) bool { return v.ChallengeID() == "ch_2" })
+}
+
+func TestALateCopyOfAClosedChallengeDoesNotOpenItAgain(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	c := client(t, srv.URL)
+	srv.Put(natstest.Required("acme", "s1", "ch_1", 1))
+	eventually(t, c.Guard(), "s1", is(sdk.Required))
+
+	marker := nats.NewMsg("$KV." + subject.StepUpBucket + "." + subject.Key("acme", "s1"))
+	marker.Header.Set("KV-Operation", "DEL")
+	marker.Header.Set("Riskd-Challenge", "ch_1")
+	marker.Header.Set("Riskd-Revision", "2")
+	if _, err := srv.JS.PublishMsg(within(t, time.Second), marker); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, c.Guard(), "s1", is(sdk.Clear))
+	srv.Put(natstest.Required("acme", "s1", "ch_1", 1))
+	srv.Put(natstest.Required("acme", "marker", "ch_m", 1))
+	eventually(t, c.Guard(), "marker", is(sdk.Required))
+	if got := c.Guard().Check("acme", "s1").State; got != sdk.Clear {
+		t.Errorf("got %v, want clear", got)
+	}
+}
+
+func TestAnEntryThatCannotBeReadIsUnknownAndNotClear(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	c := client(t, srv.URL)
+	if _, err := srv.KV.Put(within(t, time.Second), subject.Key("acme", "s1"), []byte{0xff, 0xff, 1}); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "the entry", func() bool { return c.Counters().FlagsInvalid == 1 })
+	eventually(t, c.Guard(), "s1", is(sdk.Unknown))
+	if v := c.Guard().Check("acme", "s1"); v.ChallengeID() != "" || len(v.Requirement().ACR) != 0 {
+		t.Errorf("got %+v", v)
+	}
+}
+
+func TestBeyondItsBoundAGuardSaysUnknownAndNotClear(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	c := client(t, srv.URL, sdk.WithMaxFlags(2), sdk.WithResync(300*time.Millisecond))
+	for i := range 3 {
+		srv.Put(natstest.Required("acme", fmt.Sprint("s", i), fmt.Sprint("ch_", i), 1))
+	}
+	eventually(t, c.Guard(), "s1", is(sdk.Required))
+	eventually(t, c.Guard(), "s2", is(sdk.Unknown))
+	if got := c.Guard().Check("acme", "s1").State; got != sdk.Required {
+		t.Errorf("a flag that found room: got %v, want required", got)
+	}
+	srv.Delete("acme", "s0")
+	eventually(t, c.Guard(), "s2", is(sdk.Required)) // with the next snapshot
+	eventually(t, c.Guard(), "s3", is(sdk.Clear))
+}
+
+func TestAnExpiredChallengeBlocksUnlessItsPolicyAllows(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	g := client(t, srv.URL).Guard()
+	sig := natstest.Required("acme", "s1", "ch_1", 1)
+	srv.Put(sig)
+	eventually(t, g, "s1", is(sdk.Required))
+	sig.State, sig.Revision = "expired", 2
+	srv.Put(sig)
+	eventually(t, g, "s1", is(sdk.Denied))
+	sig.OnExpiry, sig.Revision = "allow", 3
+	srv.Put(sig)
+	eventually(t, g, "s1", is(sdk.Clear))
+}
+
+func TestNamesThatNeedEscapingAreFound(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	g := client(t, srv.URL).Guard()
+	const odd = "u:é .*>~1f2e"
+	srv.Put(natstest.Required("acme", odd, "ch_1", 1))
+	eventually(t, g, odd, is(sdk.Required))
+}
+
+func TestClosingStopsTheGuard(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	c := client(t, srv.URL)
+	eventually(t, c.Guard(), "s1", is(sdk.Clear))
+	if err := c.Close(within(t, 5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if c.Guard().Status() != sdk.Closed {
+		t.Errorf("got %v, want closed", c.Guard().Status())
+	}
+	if _, err := c.Report(login("u1")); !errors.Is(err, sdk.ErrClosed) {
+		t.Errorf("got %v, want ErrClosed", err)
+	}
+	if err := c.Close(context.Background()); err != nil {
+		t.Errorf("closing again: %v", err)
+	}
+}
+
+func has[T comparable](list []T, want T) bool {
+	for _, v := range list {
+		if v == want {
+			return true
+		}
+	}
+	return false
+}
