@@ -1,0 +1,271 @@
+package sink
+
+import (
+	"encoding/hex"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"crypto/sha256"
+
+	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// vec is one column of a frame.
+type vec[T any] struct {
+	name string
+	v    []T
+}
+
+func (c *vec[T]) add(x T)        { c.v = append(c.v, x) }
+func (c *vec[T]) column() column { return column{c.name, c.v} }
+func (c *vec[T]) rows() int      { return len(c.v) }
+
+// frame is a table's columns while they are filled.
+type frame struct {
+	name string
+	cols []interface {
+		column() column
+		rows() int
+	}
+}
+
+func col[T any](f *frame, name string) *vec[T] {
+	c := &vec[T]{name: name}
+	f.cols = append(f.cols, c)
+	return c
+}
+
+func (f *frame) rows() int { return f.cols[0].rows() }
+
+func (f *frame) table(rename func(string) string) table {
+	t := table{name: rename(f.name)}
+	for _, c := range f.cols {
+		t.columns = append(t.columns, c.column())
+	}
+	return t
+}
+
+// batch is the rows of one batch, by table. The same records in the same order always give the same rows.
+type batch struct {
+	ledger      *ledgerRows
+	events      *eventRows
+	features    *featureRows
+	signals     *signalRows
+	enforcement *enforcementRows
+	dead        *deadRows
+	// unknown counts entries with a status this program does not know; they have no row.
+	unknown int
+}
+
+func newBatch() *batch {
+	return &batch{newLedgerRows(), newEventRows(), newFeatureRows(), newSignalRows(), newEnforcementRows(), newDeadRows(), 0}
+}
+
+// frames are the tables in the order of insertion: decisions after what they were made from, the
+// ledger, which says that all is there, last.
+func (b *batch) frames() []*frame {
+	return []*frame{&b.events.frame, &b.features.frame, &b.signals.frame, &b.enforcement.frame, &b.dead.frame, &b.ledger.frame}
+}
+
+func (b *batch) counts() map[string]uint64 {
+	m := make(map[string]uint64, 6)
+	for _, f := range b.frames() {
+		if n := f.rows(); n > 0 {
+			m[f.name] = uint64(n)
+		}
+	}
+	return m
+}
+
+// place is a row's position in the journal.
+type place struct {
+	partition uint16
+	seq       uint64
+	idx       uint32
+	decided   int64
+}
+
+type placeCols struct {
+	partition *vec[uint16]
+	seq       *vec[uint64]
+	idx       *vec[uint32]
+	decided   *vec[int64]
+}
+
+func newPlaceCols(f *frame) placeCols {
+	return placeCols{col[uint16](f, "partition"), col[uint64](f, "seq"), col[uint32](f, "idx"), col[int64](f, "decided_at")}
+}
+
+func (c placeCols) add(p place) {
+	c.partition.add(p.partition)
+	c.seq.add(p.seq)
+	c.idx.add(p.idx)
+	c.decided.add(p.decided)
+}
+
+// add appends the rows of one record.
+func (b *batch) add(s *journal.Stored) {
+	rec := s.Record
+	p := place{partition: uint16(s.Partition), seq: s.Seq, decided: millis(rec.WrittenMs)}
+	var n riskdv1.Counts
+	signals := 0
+	for i, e := range rec.Entries {
+		p.idx = uint32(i)
+		switch e.Status {
+		case riskdv1.JournalEntry_STATUS_SCORED:
+			n.Scored++
+			b.events.add(p, e)
+			b.features.add(p, e)
+			for k, sig := range e.Decision.GetSignals() {
+				b.signals.add(p, k, sig)
+				signals++
+			}
+			b.receipt(p, e)
+		case riskdv1.JournalEntry_STATUS_LATE:
+			n.Late++
+			b.events.add(p, e)
+			b.receipt(p, e)
+		case riskdv1.JournalEntry_STATUS_DEAD:
+			n.DeadLettered++
+			b.dead.add(p, e)
+		case riskdv1.JournalEntry_STATUS_DUPLICATE:
+			n.Duplicate++
+		default:
+			b.unknown++
+		}
+	}
+	b.ledger.add(p, s, &n, signals)
+}
+
+func (b *batch) receipt(p place, e *riskdv1.JournalEntry) {
+	if kind := enforcementKind(e.Event.GetType()); kind != "" {
+		b.enforcement.add(p, kind, e)
+	}
+}
+
+// enforcementKind is the kind of a receipt or step-up result, "" for other events.
+func enforcementKind(typ string) string {
+	if typ == "dev.riskd.enforcement.v1" {
+		return "receipt"
+	}
+	kind, ok := strings.CutPrefix(typ, "dev.riskd.stepup.")
+	if !ok {
+		return ""
+	}
+	kind, _ = strings.CutSuffix(kind, ".v1")
+	return kind
+}
+
+// network is where an event came from, as the core saw it: what riskd knows, else what the app said.
+type network struct {
+	ip               netip.Addr
+	geo              placeInfo
+	asn              uint32
+	org, kind        string
+	rtt              uint32
+	agent            *riskdv1.Agent
+	crowd            *riskdv1.Crowd
+	received         int64
+	browser, osMajor uint16
+}
+
+type placeInfo struct {
+	known             bool
+	lat, lon, radius  float32
+	country, cityName string
+}
+
+func networkOf(e *riskdv1.JournalEntry) network {
+	n, en := e.Event.GetNetwork(), e.Enrichment
+	out := network{
+		ip: wire.Addr(e.Event), asn: en.GetAsn(), org: en.GetAsOrg(), kind: en.GetKind(), rtt: n.GetRttMs(),
+		agent: en.GetAgent(), crowd: en.GetCrowd(), received: millis(en.GetReceivedMs()),
+		browser: small(en.GetAgent().GetBrowserMajor()), osMajor: small(en.GetAgent().GetOsMajor()),
+	}
+	if out.asn == 0 {
+		out.asn = n.GetAsn()
+	}
+	if out.org == "" {
+		out.org = n.GetAsOrg()
+	}
+	if out.kind == "" {
+		out.kind = n.GetKind()
+	}
+	g := wire.Place(en.GetGeo())
+	if !g.Known && g.Country == "" {
+		g = wire.Place(n.GetGeo())
+	}
+	out.geo = placeInfo{g.Known, float32(g.Lat), float32(g.Lon), float32(g.RadiusKM), g.Country, g.City}
+	return out
+}
+
+func small(v uint32) uint16 { return uint16(min(v, math.MaxUint16)) }
+
+// maxMillis is in the year 2255; times beyond what a column can hold become it.
+const maxMillis = 9_000_000_000_000
+
+// millis keeps a time within what every column and expression of the schema can hold.
+func millis(ms int64) int64 { return min(max(ms, 0), maxMillis) }
+
+// detailJSON writes a part's inputs as one JSON object, in their order.
+func detailJSON(details []*riskdv1.Detail) string {
+	if len(details) == 0 {
+		return "{}"
+	}
+	b := make([]byte, 0, 24*len(details))
+	b = append(b, '{')
+	for i, d := range details {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendJSONString(b, d.Key), ':')
+		switch v := d.Value.(type) {
+		case *riskdv1.Detail_Number:
+			if math.IsNaN(v.Number) || math.IsInf(v.Number, 0) {
+				b = append(b, "null"...)
+			} else {
+				b = strconv.AppendFloat(b, v.Number, 'g', -1, 64)
+			}
+		case *riskdv1.Detail_Text:
+			b = appendJSONString(b, v.Text)
+		default:
+			b = append(b, "null"...)
+		}
+	}
+	return string(append(b, '}'))
+}
+
+func appendJSONString(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, r := range s { // invalid UTF-8 becomes U+FFFD
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < 0x20 || r == 0x7f:
+			b = append(b, `\u00`...)
+			b = hex.AppendEncode(b, []byte{byte(r)})
+		default:
+			b = append(b, string(r)...)
+		}
+	}
+	return append(b, '"')
+}
+
+// fingerprint binds a batch's tokens to the records it was cut from.
+func fingerprint(cuts []cut) string {
+	h := sha256.New()
+	for _, c := range cuts {
+		h.Write([]byte(strconv.Itoa(c.partition) + ":" + strconv.FormatUint(c.after, 10) + "-" + strconv.FormatUint(c.last, 10) + "\n"))
+		h.Write(c.hash[:])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func sortCuts(cuts []cut) {
+	slices.SortFunc(cuts, func(a, b cut) int { return a.partition - b.partition })
+}

@@ -1,0 +1,323 @@
+// Package sink is the role that carries the ledger into ClickHouse, each row exactly once.
+//
+// A batch is cut from what all partitions have, written down, inserted table by table under tokens
+// that name it, and only then do the positions move. Wherever that stops, by a crash here, a crash
+// there or a lost answer, the next attempt finds the cut, reads the same records again and sends the
+// same rows under the same tokens, which ClickHouse drops where it has them, views included. Batch
+// numbers are taken by a token as well, so that two sinks of one database never cut differently.
+//
+// The sink is not on the road of a flag: when ClickHouse is away it reads nothing, waits, and
+// catches up. It scores nothing and changes nothing on the broker. A Service is used by one Run;
+// Ready, Lag and Drained are safe from any goroutine.
+package sink
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/riskd-io/riskd/pkg/journal"
+)
+
+// Deps is what a sink works with.
+type Deps struct {
+	// ClickHouse is a connection to the database the rows go to. With a replicated cluster it must lead to
+	// one replica as long as that lives (the DSN's first host): the books are read after they are written.
+	ClickHouse driver.Conn
+	Journal    JournalSource
+	// Prepare runs before the first batch and is repeated until it succeeds; it brings the schema up to
+	// date. Nil: the schema is there.
+	Prepare func(ctx context.Context) error
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// Service is the sink of one database.
+type Service struct {
+	cfg     Config
+	books   books
+	journal JournalSource
+	prepare func(ctx context.Context) error
+	log     *slog.Logger
+	m       *metrics
+	writer  string
+
+	mu       sync.Mutex
+	at       map[int]position // persisted
+	behind   map[int]time.Time
+	broken   map[int]error
+	last     error // why nothing is persisted at the moment; nil while it works
+	prepared bool
+	heads    map[int]position
+}
+
+// New checks the configuration and starts nothing.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.ClickHouse == nil || deps.Journal == nil || deps.Log == nil || deps.Metrics == nil {
+		return nil, errors.New("sink: ClickHouse, Journal, Log and Metrics are required")
+	}
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("sink: registering metrics: %w", err)
+	}
+	var nonce [6]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return nil, fmt.Errorf("sink: naming the writer: %w", err)
+	}
+	host, _ := os.Hostname()
+	s := &Service{
+		cfg: cfg, journal: deps.Journal, prepare: deps.Prepare, log: deps.Log, m: m,
+		writer: host + ":" + strconv.Itoa(os.Getpid()) + ":" + hex.EncodeToString(nonce[:]),
+		books: books{conn: deps.ClickHouse, sink: cfg.Name, timeout: cfg.Timeout,
+			batches: cfg.table("sink_batches"), positions: cfg.table("sink_positions")},
+		at: map[int]position{}, behind: map[int]time.Time{}, broken: map[int]error{}, heads: map[int]position{},
+		last: errors.New("starting"),
+	}
+	return s, nil
+}
+
+// Run persists until ctx ends. It returns nil then; failures are repeated, not returned.
+func (s *Service) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		s.watchLag(ctx)
+	}()
+	defer wg.Wait()
+
+	backoff := s.cfg.BackoffMin
+	for ctx.Err() == nil {
+		progress, err := s.carry(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if progress {
+			backoff = s.cfg.BackoffMin
+		}
+		if errors.Is(err, errCutLost) {
+			// The other sink works; stand by for a while before competing again.
+			s.m.lost.Inc()
+			s.log.Info("another sink is at work", "wait", s.cfg.BackoffMin*10)
+			sleep(ctx, s.cfg.BackoffMin*10)
+			continue
+		}
+		s.setState(err)
+		s.m.retries.Inc()
+		s.log.Warn("cannot persist, trying again", "error", err, "wait", backoff)
+		sleep(ctx, backoff)
+		backoff = min(2*backoff, s.cfg.BackoffMax)
+	}
+	return nil
+}
+
+// carry reads the books, finishes what is open, and persists until something fails.
+func (s *Service) carry(ctx context.Context) (progress bool, err error) {
+	if s.prepare != nil && !s.prepared {
+		if err := s.prepare(ctx); err != nil {
+			return false, err
+		}
+		s.prepared = true
+	}
+	st, err := s.books.load(ctx)
+	if err != nil {
+		return false, err
+	}
+	if st.open != nil {
+		if err := s.resend(ctx, &st); err != nil {
+			return false, err
+		}
+		progress = true
+	}
+	s.setPositions(st.at)
+	s.setState(nil)
+
+	r := s.startReaders(ctx, st.at)
+	defer r.close()
+	for {
+		p, records, err := s.collect(ctx, r.out, st.done+1)
+		if err != nil {
+			return progress, err
+		}
+		if err := s.commit(ctx, p, records, true); err != nil {
+			return progress, err
+		}
+		st.done = p.batch
+		for _, c := range p.cuts {
+			st.at[c.partition] = position{c.last, c.hash, c.written}
+		}
+		s.setPositions(st.at)
+		progress = true
+	}
+}
+
+// resend finishes a batch that was cut before: by this sink, by one that crashed, or by another.
+func (s *Service) resend(ctx context.Context, st *state) error {
+	p := st.open
+	s.log.Info("finishing an open batch", "batch", p.batch, "cut_by", p.writer, "cut_at", p.cutAt)
+	var records []journal.Stored
+	for i := range p.cuts {
+		c := &p.cuts[i]
+		if at := st.at[c.partition]; at.seq > c.after {
+			return fmt.Errorf("batch %d takes partition %d from %d, but it is persisted to %d: the sink's books contradict each other", p.batch, c.partition, c.after, at.seq)
+		}
+		got, err := s.reread(ctx, *c)
+		if err != nil {
+			return err
+		}
+		c.written = positionOf(&got[len(got)-1]).written
+		records = append(records, got...)
+	}
+	if err := s.commit(ctx, p, records, false); err != nil {
+		return err
+	}
+	s.m.resent.Inc()
+	st.done = p.batch
+	for _, c := range p.cuts {
+		st.at[c.partition] = position{c.last, c.hash, c.written}
+	}
+	return nil
+}
+
+// collect gathers the next batch: until it is full, or its first record has waited long enough.
+func (s *Service) collect(ctx context.Context, in <-chan piece, number uint64) (*plan, []journal.Stored, error) {
+	got := map[int][]journal.Stored{}
+	rows, bytes := 0, 0
+	var full <-chan time.Time
+	for rows < s.cfg.MaxRows && bytes < s.cfg.MaxBytes {
+		var p piece
+		select {
+		case p = <-in:
+		case <-full:
+			rows = s.cfg.MaxRows
+			continue
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+		if full == nil {
+			timer := time.NewTimer(s.cfg.MaxWait)
+			defer timer.Stop()
+			full = timer.C
+		}
+		got[p.partition] = append(got[p.partition], p.records...)
+		for i := range p.records {
+			rows += max(1, len(p.records[i].Record.Entries))
+			bytes += p.records[i].Size
+		}
+	}
+	pl := &plan{batch: number, writer: s.writer, cutAt: time.UnixMilli(time.Now().UnixMilli()).UTC()}
+	for part, records := range got {
+		end := positionOf(&records[len(records)-1])
+		pl.cuts = append(pl.cuts, cut{partition: part, after: records[0].Seq - 1, last: end.seq, hash: end.hash, written: end.written})
+	}
+	sortCuts(pl.cuts)
+	var all []journal.Stored
+	for _, c := range pl.cuts {
+		all = append(all, got[c.partition]...)
+	}
+	return pl, all, nil
+}
+
+// commit writes the cut down (when it is new), inserts the rows and saves the positions.
+func (s *Service) commit(ctx context.Context, p *plan, records []journal.Stored, fresh bool) error {
+	// A stop lets the batch finish; it does not wait for a ClickHouse that hangs.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		sleep(work, s.cfg.StopGrace)
+		cancel()
+	})
+	defer stop()
+
+	b := newBatch()
+	for i := range records {
+		b.add(&records[i])
+	}
+	if b.unknown > 0 {
+		return fmt.Errorf("batch %d has %d journal entries of a kind that this version does not know; a newer riskd wrote them", p.batch, b.unknown)
+	}
+	if fresh {
+		if err := s.books.cut(work, p, b.counts()); err != nil {
+			return err
+		}
+	}
+	id := fmt.Sprintf("%s/%d/%s", s.cfg.Name, p.batch, fingerprint(p.cuts))
+	for _, f := range b.frames() {
+		if f.rows() == 0 {
+			continue
+		}
+		start := time.Now()
+		one, done := context.WithTimeout(work, s.cfg.Timeout)
+		err := insert(one, s.books.conn, f.table(s.cfg.table), id+"/"+f.name)
+		done()
+		if err != nil {
+			return fmt.Errorf("batch %d: %w", p.batch, err)
+		}
+		s.m.insert.WithLabelValues(f.name).Observe(time.Since(start).Seconds())
+		s.m.rows.WithLabelValues(f.name).Add(float64(f.rows()))
+	}
+	if err := s.books.save(work, p, time.Now().UTC()); err != nil {
+		return err
+	}
+	entries := 0
+	for i := range records {
+		entries += len(records[i].Record.Entries)
+	}
+	s.m.size.Observe(float64(entries))
+	s.m.batches.Inc()
+	return nil
+}
+
+// Ready is nil while rows can be persisted, else why not.
+func (s *Service) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last != nil {
+		return fmt.Errorf("sink: %w", s.last)
+	}
+	for p, err := range s.broken {
+		return fmt.Errorf("sink: partition %d stands still: %w", p, err)
+	}
+	return nil
+}
+
+func (s *Service) setState(err error) {
+	s.mu.Lock()
+	s.last = err
+	s.mu.Unlock()
+	if err != nil {
+		s.m.up.Set(0)
+	} else {
+		s.m.up.Set(1)
+	}
+}
+
+func (s *Service) isBroken(p int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken[p] != nil
+}
+
+// breakPartition stops a partition whose journal does not continue what is persisted. Going on would
+// hide that records are missing or were changed.
+func (s *Service) breakPartition(p int, err error) {
+	s.mu.Lock()
+	s.broken[p] = err
+	n := len(s.broken)
+	s.mu.Unlock()
+	s.m.broken.Set(float64(n))
+	s.log.Error("journal does not continue what is persisted; the partition stands still", "partition", p, "error", err)
+}

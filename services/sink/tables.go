@@ -1,0 +1,427 @@
+package sink
+
+import (
+	"net/netip"
+
+	"github.com/riskd-io/riskd/pkg/journal"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// The columns are those of schemas/clickhouse, where they are described.
+
+type ledgerRows struct {
+	frame
+	placeCols
+	kind, hash, prev, owner                                           *vec[string]
+	epoch, input, accepted, scoredAll, duplicateAll, lateAll, deadAll *vec[uint64]
+	scored, duplicate, late, dead, signals, size                      *vec[uint32]
+	policy, baseline, geo, engine                                     *vec[string]
+}
+
+func newLedgerRows() *ledgerRows {
+	r := &ledgerRows{frame: frame{name: "ledger"}}
+	f := &r.frame
+	r.placeCols = placeCols{partition: col[uint16](f, "partition"), seq: col[uint64](f, "seq"), decided: col[int64](f, "decided_at")}
+	r.kind, r.hash, r.prev, r.owner = col[string](f, "kind"), col[string](f, "hash"), col[string](f, "prev_hash"), col[string](f, "owner")
+	r.epoch, r.input = col[uint64](f, "epoch"), col[uint64](f, "input_last")
+	r.scored, r.duplicate, r.late, r.dead = col[uint32](f, "scored"), col[uint32](f, "duplicate"), col[uint32](f, "late"), col[uint32](f, "dead")
+	r.signals, r.size = col[uint32](f, "signals"), col[uint32](f, "size")
+	r.accepted, r.scoredAll = col[uint64](f, "total_accepted"), col[uint64](f, "total_scored")
+	r.duplicateAll, r.lateAll, r.deadAll = col[uint64](f, "total_duplicate"), col[uint64](f, "total_late"), col[uint64](f, "total_dead")
+	r.policy, r.baseline, r.geo, r.engine = col[string](f, "policy"), col[string](f, "baseline"), col[string](f, "geo"), col[string](f, "engine")
+	return r
+}
+
+func (r *ledgerRows) add(p place, s *journal.Stored, n *riskdv1.Counts, signals int) {
+	rec := s.Record
+	r.partition.add(p.partition)
+	r.seq.add(p.seq)
+	r.decided.add(p.decided)
+	kind := "batch"
+	if rec.Kind == riskdv1.JournalRecord_KIND_FENCE {
+		kind = "fence"
+	}
+	var prev [32]byte
+	copy(prev[:], rec.PrevHash)
+	r.kind.add(kind)
+	r.hash.add(string(s.Hash[:]))
+	r.prev.add(string(prev[:]))
+	r.owner.add(rec.Owner)
+	r.epoch.add(rec.Epoch)
+	r.input.add(rec.InputLast)
+	r.scored.add(uint32(n.Scored))
+	r.duplicate.add(uint32(n.Duplicate))
+	r.late.add(uint32(n.Late))
+	r.dead.add(uint32(n.DeadLettered))
+	r.signals.add(uint32(signals))
+	r.size.add(uint32(s.Size))
+	t := rec.Totals
+	r.accepted.add(t.GetAccepted())
+	r.scoredAll.add(t.GetScored())
+	r.duplicateAll.add(t.GetDuplicate())
+	r.lateAll.add(t.GetLate())
+	r.deadAll.add(t.GetDeadLettered())
+	r.policy.add(rec.Policy)
+	r.baseline.add(rec.Baseline)
+	r.geo.add(rec.Geo)
+	r.engine.add(rec.Engine)
+}
+
+type eventRows struct {
+	frame
+	placeCols
+	tenant, id, source, typ, status, user, userKind, session, acr, device *vec[string]
+	country, city, org, netKind, agent, browser, os, class                *vec[string]
+	action, outcome, resType, resID, sensitivity, challenge, reason       *vec[string]
+	route, result, sdk, fbEvent, verdict, author                          *vec[string]
+	ts, received, authTime                                                *vec[int64]
+	amr                                                                   *vec[[]string]
+	ip                                                                    *vec[netip.Addr]
+	rtt, asn, count, ipUsers, ipFailedUsers, ipFailures, deviceUsers      *vec[uint32]
+	located                                                               *vec[bool]
+	lat, lon, accuracy                                                    *vec[float32]
+	browserMajor, osMajor                                                 *vec[uint16]
+	bytes                                                                 *vec[uint64]
+	attributes                                                            *vec[map[string]string]
+}
+
+func newEventRows() *eventRows {
+	r := &eventRows{frame: frame{name: "events"}}
+	f := &r.frame
+	r.placeCols = newPlaceCols(f)
+	for _, c := range []struct {
+		to   **vec[string]
+		name string
+	}{
+		{&r.tenant, "tenant"}, {&r.id, "event_id"}, {&r.source, "source"}, {&r.typ, "type"}, {&r.status, "status"},
+		{&r.user, "user_id"}, {&r.userKind, "user_kind"}, {&r.session, "session_id"}, {&r.acr, "acr"}, {&r.device, "device_id"},
+		{&r.country, "country"}, {&r.city, "city"}, {&r.org, "as_org"}, {&r.netKind, "network_kind"}, {&r.agent, "user_agent"},
+		{&r.browser, "browser"}, {&r.os, "os"}, {&r.class, "device_class"}, {&r.action, "action"}, {&r.outcome, "outcome"},
+		{&r.resType, "resource_type"}, {&r.resID, "resource_id"}, {&r.sensitivity, "sensitivity"}, {&r.challenge, "challenge_id"},
+		{&r.reason, "reason"}, {&r.route, "route"}, {&r.result, "result"}, {&r.sdk, "sdk"}, {&r.fbEvent, "feedback_event_id"},
+		{&r.verdict, "verdict"}, {&r.author, "author"},
+	} {
+		*c.to = col[string](f, c.name)
+	}
+	r.ts, r.received, r.authTime = col[int64](f, "ts"), col[int64](f, "received_at"), col[int64](f, "auth_time")
+	r.amr, r.ip = col[[]string](f, "amr"), col[netip.Addr](f, "ip")
+	r.rtt, r.asn, r.count = col[uint32](f, "rtt_ms"), col[uint32](f, "asn"), col[uint32](f, "count")
+	r.ipUsers, r.ipFailedUsers = col[uint32](f, "ip_users"), col[uint32](f, "ip_failed_users")
+	r.ipFailures, r.deviceUsers = col[uint32](f, "ip_failures"), col[uint32](f, "device_users")
+	r.located = col[bool](f, "located")
+	r.lat, r.lon, r.accuracy = col[float32](f, "lat"), col[float32](f, "lon"), col[float32](f, "accuracy_km")
+	r.browserMajor, r.osMajor = col[uint16](f, "browser_major"), col[uint16](f, "os_major")
+	r.bytes, r.attributes = col[uint64](f, "bytes"), col[map[string]string](f, "attributes")
+	return r
+}
+
+func (r *eventRows) add(p place, e *riskdv1.JournalEntry) {
+	ev, n := e.Event, networkOf(e)
+	r.placeCols.add(p)
+	r.tenant.add(ev.GetTenantId())
+	r.id.add(ev.GetId())
+	r.source.add(ev.GetSource())
+	r.typ.add(ev.GetType())
+	status, reason := "scored", ev.GetReason()
+	if e.Status == riskdv1.JournalEntry_STATUS_LATE {
+		status, reason = "late", e.Reason
+	}
+	r.status.add(status)
+	r.reason.add(reason)
+	r.user.add(ev.GetUser().GetId())
+	userKind := ev.GetUser().GetKind()
+	if userKind == "" {
+		userKind = "person"
+	}
+	r.userKind.add(userKind)
+	r.session.add(sessionOf(e))
+	r.acr.add(ev.GetSession().GetAcr())
+	r.device.add(ev.GetDevice().GetId())
+	r.country.add(n.geo.country)
+	r.city.add(n.geo.cityName)
+	r.org.add(n.org)
+	r.netKind.add(n.kind)
+	r.agent.add(ev.GetHttp().GetUserAgent())
+	r.browser.add(n.agent.GetBrowser())
+	r.os.add(n.agent.GetOs())
+	r.class.add(n.agent.GetDeviceClass())
+	r.action.add(ev.GetAction())
+	r.outcome.add(ev.GetOutcome())
+	r.resType.add(ev.GetResource().GetType())
+	r.resID.add(ev.GetResource().GetId())
+	r.sensitivity.add(ev.GetResource().GetSensitivity())
+	r.challenge.add(ev.GetChallengeId())
+	r.route.add(ev.GetEnforcement().GetRoute())
+	r.result.add(ev.GetEnforcement().GetResult())
+	r.sdk.add(ev.GetEnforcement().GetSdk())
+	r.fbEvent.add(ev.GetFeedback().GetEventId())
+	r.verdict.add(ev.GetFeedback().GetVerdict())
+	r.author.add(ev.GetFeedback().GetAuthor())
+	r.ts.add(millis(ev.GetTimeMs()))
+	r.received.add(n.received)
+	r.authTime.add(millis(ev.GetSession().GetAuthTimeMs()))
+	r.amr.add(ev.GetSession().GetAmr())
+	r.ip.add(n.ip)
+	r.rtt.add(n.rtt)
+	r.asn.add(n.asn)
+	r.count.add(max(ev.GetCount(), 1))
+	r.ipUsers.add(n.crowd.GetIpUsers())
+	r.ipFailedUsers.add(n.crowd.GetIpFailedUsers())
+	r.ipFailures.add(n.crowd.GetIpFailures())
+	r.deviceUsers.add(n.crowd.GetDeviceUsers())
+	r.located.add(n.geo.known)
+	r.lat.add(n.geo.lat)
+	r.lon.add(n.geo.lon)
+	r.accuracy.add(n.geo.radius)
+	r.browserMajor.add(n.browser)
+	r.osMajor.add(n.osMajor)
+	r.bytes.add(ev.GetBytes())
+	r.attributes.add(ev.GetAttributes())
+}
+
+// sessionOf is the session an entry counts to: the decision's, which names the synthetic one too.
+func sessionOf(e *riskdv1.JournalEntry) string {
+	if s := e.Decision.GetSessionId(); s != "" {
+		return s
+	}
+	if s := e.Event.GetSession().GetId(); s != "" {
+		return s
+	}
+	return "u:" + e.Event.GetUser().GetId()
+}
+
+type featureRows struct {
+	frame
+	placeCols
+	tenant, id, source, typ, action, outcome, user, session, level, decided *vec[string]
+	challenge, state, rule, policy, baseline, geo, engine                   *vec[string]
+	country, city, org, netKind, device, browser, os, class, sensitivity    *vec[string]
+	ts                                                                      *vec[int64]
+	latency, asn                                                            *vec[uint32]
+	risk, travel, newDevice, deviation                                      *vec[float64]
+	codes, details, unknown                                                 *vec[[]string]
+	nats                                                                    *vec[[]float64]
+	ip                                                                      *vec[netip.Addr]
+}
+
+func newFeatureRows() *featureRows {
+	r := &featureRows{frame: frame{name: "features"}}
+	f := &r.frame
+	r.placeCols = newPlaceCols(f)
+	for _, c := range []struct {
+		to   **vec[string]
+		name string
+	}{
+		{&r.tenant, "tenant"}, {&r.id, "event_id"}, {&r.source, "source"}, {&r.typ, "event_type"}, {&r.action, "event_action"},
+		{&r.outcome, "outcome"}, {&r.user, "user_id"}, {&r.session, "session_id"}, {&r.level, "level"}, {&r.decided, "action"},
+		{&r.challenge, "challenge_id"}, {&r.state, "session_state"}, {&r.rule, "rule"}, {&r.policy, "policy"},
+		{&r.baseline, "baseline"}, {&r.geo, "geo"}, {&r.engine, "engine"}, {&r.country, "country"}, {&r.city, "city"},
+		{&r.org, "as_org"}, {&r.netKind, "network_kind"}, {&r.device, "device_id"}, {&r.browser, "browser"}, {&r.os, "os"},
+		{&r.class, "device_class"}, {&r.sensitivity, "sensitivity"},
+	} {
+		*c.to = col[string](f, c.name)
+	}
+	r.ts, r.latency, r.asn = col[int64](f, "ts"), col[uint32](f, "latency_ms"), col[uint32](f, "asn")
+	r.risk, r.travel = col[float64](f, "risk"), col[float64](f, "impossible_travel")
+	r.newDevice, r.deviation = col[float64](f, "new_device"), col[float64](f, "deviation")
+	r.codes, r.nats, r.details = col[[]string](f, "parts.code"), col[[]float64](f, "parts.nats"), col[[]string](f, "parts.detail")
+	r.unknown, r.ip = col[[]string](f, "unknown"), col[netip.Addr](f, "ip")
+	return r
+}
+
+func (r *featureRows) add(p place, e *riskdv1.JournalEntry) {
+	d, ev, n := e.Decision, e.Event, networkOf(e)
+	r.placeCols.add(p)
+	r.tenant.add(d.GetTenantId())
+	r.id.add(d.GetEventId())
+	r.source.add(ev.GetSource())
+	r.typ.add(ev.GetType())
+	r.action.add(ev.GetAction())
+	r.outcome.add(ev.GetOutcome())
+	r.user.add(d.GetUserId())
+	r.session.add(sessionOf(e))
+	r.level.add(d.GetLevel())
+	r.decided.add(d.GetAction())
+	r.challenge.add(d.GetChallengeId())
+	r.state.add(d.GetSessionState())
+	r.rule.add(d.GetRule())
+	r.policy.add(d.GetPolicy())
+	r.baseline.add(d.GetBaseline())
+	r.geo.add(d.GetGeo())
+	r.engine.add(d.GetEngine())
+	r.country.add(n.geo.country)
+	r.city.add(n.geo.cityName)
+	r.org.add(n.org)
+	r.netKind.add(n.kind)
+	r.device.add(ev.GetDevice().GetId())
+	r.browser.add(n.agent.GetBrowser())
+	r.os.add(n.agent.GetOs())
+	r.class.add(n.agent.GetDeviceClass())
+	r.sensitivity.add(ev.GetResource().GetSensitivity())
+	r.ts.add(millis(d.GetTimeMs()))
+	latency := uint32(0)
+	if n.received > 0 && p.decided > n.received {
+		latency = uint32(min(p.decided-n.received, 1<<32-1))
+	}
+	r.latency.add(latency)
+	r.asn.add(n.asn)
+	r.risk.add(d.GetRisk())
+	r.travel.add(d.GetScores().GetImpossibleTravel())
+	r.newDevice.add(d.GetScores().GetNewDevice())
+	r.deviation.add(d.GetScores().GetDeviation())
+	codes, nats, details := make([]string, len(d.GetParts())), make([]float64, len(d.GetParts())), make([]string, len(d.GetParts()))
+	for i, part := range d.GetParts() {
+		codes[i], nats[i], details[i] = part.Code, part.Nats, detailJSON(part.Detail)
+	}
+	r.codes.add(codes)
+	r.nats.add(nats)
+	r.details.add(details)
+	r.unknown.add(d.GetUnknown())
+	r.ip.add(n.ip)
+}
+
+type signalRows struct {
+	frame
+	placeCols
+	tenant, challenge, state, user, session, event, cause, level, previous *vec[string]
+	onExpiry, policy, version, rule, reasonUser                            *vec[string]
+	revision                                                               *vec[uint64]
+	ts, issued, expires                                                    *vec[int64]
+	risk                                                                   *vec[float64]
+	reasons, acr, amr                                                      *vec[[]string]
+	maxAge                                                                 *vec[uint32]
+	nth                                                                    *vec[uint16]
+}
+
+func newSignalRows() *signalRows {
+	r := &signalRows{frame: frame{name: "signals"}}
+	f := &r.frame
+	r.placeCols = newPlaceCols(f)
+	r.tenant, r.challenge, r.state = col[string](f, "tenant"), col[string](f, "challenge_id"), col[string](f, "state")
+	r.user, r.session, r.event = col[string](f, "user_id"), col[string](f, "session_id"), col[string](f, "event_id")
+	r.cause, r.level, r.previous = col[string](f, "cause"), col[string](f, "level"), col[string](f, "previous_level")
+	r.onExpiry, r.policy, r.version = col[string](f, "on_expiry"), col[string](f, "policy"), col[string](f, "policy_version")
+	r.rule, r.reasonUser = col[string](f, "rule"), col[string](f, "reason_user")
+	r.revision, r.nth, r.maxAge = col[uint64](f, "revision"), col[uint16](f, "nth"), col[uint32](f, "max_age_s")
+	r.ts, r.issued, r.expires = col[int64](f, "ts"), col[int64](f, "issued_at"), col[int64](f, "expires_at")
+	r.risk = col[float64](f, "risk")
+	r.reasons, r.acr, r.amr = col[[]string](f, "reasons"), col[[]string](f, "acr_values"), col[[]string](f, "amr_values")
+	return r
+}
+
+func (r *signalRows) add(p place, nth int, s *riskdv1.Signal) {
+	r.placeCols.add(p)
+	r.tenant.add(s.GetTenantId())
+	r.challenge.add(s.GetChallengeId())
+	r.state.add(s.GetState())
+	r.user.add(s.GetUserId())
+	r.session.add(s.GetSessionId())
+	r.event.add(s.GetEventId())
+	r.cause.add(s.GetCause())
+	r.level.add(s.GetRisk().GetLevel())
+	r.previous.add(s.GetRisk().GetPreviousLevel())
+	r.onExpiry.add(s.GetOnExpiry())
+	r.policy.add(s.GetPolicy().GetId())
+	r.version.add(s.GetPolicy().GetVersion())
+	r.rule.add(s.GetPolicy().GetRule())
+	r.reasonUser.add(s.GetReasonUser())
+	r.revision.add(s.GetRevision())
+	r.nth.add(uint16(nth))
+	r.maxAge.add(s.GetRequire().GetMaxAgeS())
+	r.ts.add(millis(s.GetAtMs()))
+	r.issued.add(millis(s.GetIssuedAtMs()))
+	r.expires.add(millis(s.GetExpiresAtMs()))
+	r.risk.add(s.GetRisk().GetScore())
+	r.reasons.add(s.GetRisk().GetReasons())
+	r.acr.add(s.GetRequire().GetAcrValues())
+	r.amr.add(s.GetRequire().GetAmrValues())
+}
+
+type enforcementRows struct {
+	frame
+	placeCols
+	tenant, challenge, kind, event, source, user, session, action, outcome *vec[string]
+	route, result, sdk, resType, resID, sensitivity, acr, reason, state    *vec[string]
+	ts, authTime                                                           *vec[int64]
+	amr                                                                    *vec[[]string]
+	ip                                                                     *vec[netip.Addr]
+}
+
+func newEnforcementRows() *enforcementRows {
+	r := &enforcementRows{frame: frame{name: "enforcement"}}
+	f := &r.frame
+	r.placeCols = newPlaceCols(f)
+	r.tenant, r.challenge, r.kind = col[string](f, "tenant"), col[string](f, "challenge_id"), col[string](f, "kind")
+	r.event, r.source, r.user = col[string](f, "event_id"), col[string](f, "source"), col[string](f, "user_id")
+	r.session, r.action, r.outcome = col[string](f, "session_id"), col[string](f, "action"), col[string](f, "outcome")
+	r.route, r.result, r.sdk = col[string](f, "route"), col[string](f, "result"), col[string](f, "sdk")
+	r.resType, r.resID, r.sensitivity = col[string](f, "resource_type"), col[string](f, "resource_id"), col[string](f, "sensitivity")
+	r.acr, r.reason, r.state = col[string](f, "acr"), col[string](f, "reason"), col[string](f, "session_state")
+	r.ts, r.authTime = col[int64](f, "ts"), col[int64](f, "auth_time")
+	r.amr, r.ip = col[[]string](f, "amr"), col[netip.Addr](f, "ip")
+	return r
+}
+
+func (r *enforcementRows) add(p place, kind string, e *riskdv1.JournalEntry) {
+	ev := e.Event
+	r.placeCols.add(p)
+	r.tenant.add(ev.GetTenantId())
+	challenge := ev.GetChallengeId()
+	if challenge == "" {
+		challenge = e.Decision.GetChallengeId()
+	}
+	r.challenge.add(challenge)
+	r.kind.add(kind)
+	r.event.add(ev.GetId())
+	r.source.add(ev.GetSource())
+	r.user.add(ev.GetUser().GetId())
+	r.session.add(sessionOf(e))
+	r.action.add(ev.GetAction())
+	r.outcome.add(ev.GetOutcome())
+	r.route.add(ev.GetEnforcement().GetRoute())
+	r.result.add(ev.GetEnforcement().GetResult())
+	r.sdk.add(ev.GetEnforcement().GetSdk())
+	r.resType.add(ev.GetResource().GetType())
+	r.resID.add(ev.GetResource().GetId())
+	r.sensitivity.add(ev.GetResource().GetSensitivity())
+	r.acr.add(ev.GetSession().GetAcr())
+	r.reason.add(ev.GetReason())
+	r.state.add(e.Decision.GetSessionState())
+	r.ts.add(millis(ev.GetTimeMs()))
+	r.authTime.add(millis(ev.GetSession().GetAuthTimeMs()))
+	r.amr.add(ev.GetSession().GetAmr())
+	r.ip.add(networkOf(e).ip)
+}
+
+type deadRows struct {
+	frame
+	placeCols
+	reason, detail, tenant, event, source, user, raw *vec[string]
+	received, ts                                     *vec[int64]
+	input                                            *vec[uint64]
+}
+
+func newDeadRows() *deadRows {
+	r := &deadRows{frame: frame{name: "dead_letters"}}
+	f := &r.frame
+	r.placeCols = newPlaceCols(f)
+	r.reason, r.detail, r.tenant = col[string](f, "reason"), col[string](f, "detail"), col[string](f, "tenant")
+	r.event, r.source, r.user, r.raw = col[string](f, "event_id"), col[string](f, "source"), col[string](f, "user_id"), col[string](f, "raw")
+	r.received, r.ts, r.input = col[int64](f, "received_at"), col[int64](f, "ts"), col[uint64](f, "input")
+	return r
+}
+
+func (r *deadRows) add(p place, e *riskdv1.JournalEntry) {
+	ev := e.Event
+	r.placeCols.add(p)
+	r.reason.add(e.Reason)
+	r.detail.add(e.Detail)
+	r.tenant.add(ev.GetTenantId())
+	r.event.add(ev.GetId())
+	r.source.add(ev.GetSource())
+	r.user.add(ev.GetUser().GetId())
+	r.raw.add(string(e.Raw))
+	r.received.add(millis(e.Enrichment.GetReceivedMs()))
+	r.ts.add(millis(ev.GetTimeMs()))
+	r.input.add(e.Input)
+}
