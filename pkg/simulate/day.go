@@ -1,0 +1,454 @@
+package simulate
+
+import (
+	"net/netip"
+	"time"
+)
+
+// trip is a stay away from home.
+type trip struct {
+	city     int
+	from, to int64 // departure from home, arrival back there
+	line     line  // hotel, rented flat, family
+	business bool
+}
+
+func (t *trip) active(at int64) bool { return t.to > at }
+
+// segment is a stretch of a day in one place on one connection.
+type segment struct {
+	from, to int64
+	city     int
+	// wifi is the connection there; its v4 is invalid where there is only the phone's own.
+	wifi line
+	// cell is the phone's own connection.
+	cell line
+	note string
+	kind placeKind
+}
+
+type placeKind uint8
+
+const (
+	atHome placeKind = iota
+	atWork
+	onTheMove
+	onTrip
+	inPlane
+	offline
+)
+
+// firstDay is the local 04:00 at which this person's account begins.
+func (p *person) firstDay(w *World) int64 {
+	zone := w.atlas.cities[p.home].zone
+	t := w.cfg.Start.In(zone)
+	first := time.Date(t.Year(), t.Month(), t.Day(), 4, 0, 0, 0, zone).UnixMilli()
+	if first < w.cfg.Start.UnixMilli() {
+		first += day
+	}
+	p.joined = first + p.joined*day
+	return p.joined
+}
+
+// step plans one day and returns when the next begins.
+func (p *person) step(w *World, at int64) int64 {
+	r := newRNG(w.cfg.Seed, 0xDA1, uint64(p.idx), uint64(at/hour))
+	if p.role == machine {
+		w.schedule(at+r.between(0, hour), &job{p: p, r: r})
+		return 0
+	}
+	if at > p.line.until {
+		p.renew(&r, at)
+	}
+	p.devicesChange(w, &r)
+	plan := dayPlan{w: w, p: p, r: &r, at: at}
+	next := plan.make()
+	plan.work()
+	return next
+}
+
+// devicesChange loses cookies and buys devices, at the rates people do.
+func (p *person) devicesChange(w *World, r *rng) {
+	for i, d := range p.devices {
+		if d.shared {
+			continue
+		}
+		if r.chance(1.0 / 160) {
+			d.token, d.lost, d.session = "d_"+hex(r.next(), 16), true, nil
+		}
+		if r.chance(1.0 / 420) {
+			n := w.newDevice(r, d.platform.phone())
+			if r.chance(0.6) { // most stay with what they know
+				n.platform = d.platform
+			}
+			n.isNew = true
+			p.devices[i] = n
+		}
+	}
+}
+
+type dayPlan struct {
+	w    *World
+	p    *person
+	r    *rng
+	at   int64
+	busy []segment // where there is work to do at a computer
+}
+
+func (d *dayPlan) add(from, to int64, city int, kind placeKind, wifi line, note string) {
+	if to <= from {
+		return
+	}
+	d.p.segs = append(d.p.segs, segment{from: from, to: to, city: city, kind: kind, wifi: wifi, cell: d.cell(city), note: note})
+}
+
+// cell is the address the carrier gives the phone now: any of its gateways, often far away.
+// Abroad, most carriers route the phone home first.
+func (d *dayPlan) cell(city int) line {
+	return d.w.cellOf(d.p, d.r, city)
+}
+
+func (w *World) cellOf(p *person, r *rng, city int) line {
+	c := p.carrier
+	if there := w.atlas.cities[city].country; there != w.atlas.cities[p.home].country && r.chance(0.35) {
+		local := w.atlas.countries[there].carriers
+		c = &local[r.below(len(local))]
+	}
+	var l line
+	l.net = pick(r, c.v4)
+	l.v4 = hostIn(r, l.net.prefix)
+	if len(c.v6) > 0 && r.chance(0.5) {
+		l.net6 = pick(r, c.v6)
+		l.v6 = subnet64(r, l.net6.prefix)
+	}
+	return l
+}
+
+func (w *World) guestLine(r *rng, city int) line {
+	isps := w.atlas.cities[city].isps
+	l := line{net: pick(r, isps[r.below(len(isps))].v4)}
+	l.v4 = hostIn(r, l.net.prefix)
+	return l
+}
+
+func (o *office) line(r *rng) line { return line{net: o.net, v4: pick(r, o.addrs)} }
+
+// make lays out the day and returns the next local 04:00.
+func (d *dayPlan) make() int64 {
+	p := d.p
+	p.segs = p.segs[:0]
+	city := p.home
+	if p.away.active(d.at) && d.at > p.away.from {
+		city = p.away.city
+	}
+	midnight, weekday := d.local(city)
+	next := d.morning(city, 1)
+	if !p.away.active(d.at) {
+		d.maybeLeave(midnight, weekday)
+	}
+	switch {
+	case p.away.active(d.at) && p.away.from >= d.at && p.away.from < next:
+		return d.outbound()
+	case p.away.active(d.at) && p.away.to < next:
+		return d.homeward()
+	case p.away.active(d.at) && d.at > p.away.from:
+		d.day(city, midnight, weekday, next, p.away.line, "trip")
+	case p.world == Shift:
+		d.shift(midnight, weekday, next)
+	default:
+		d.day(city, midnight, weekday, next, p.line, "")
+	}
+	return next
+}
+
+func (d *dayPlan) local(city int) (midnight int64, weekday int) {
+	t := time.UnixMilli(d.at).In(d.w.atlas.cities[city].zone)
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location()).UnixMilli(), (int(t.Weekday()) + 6) % 7
+}
+
+// morning is 04:00 local, days from today.
+func (d *dayPlan) morning(city int, days int) int64 {
+	t := time.UnixMilli(d.at).In(d.w.atlas.cities[city].zone)
+	m := time.Date(t.Year(), t.Month(), t.Day()+days, 4, 0, 0, 0, t.Location()).UnixMilli()
+	if m <= d.at {
+		m += day
+	}
+	return m
+}
+
+// holidays that most of the world keeps, month*100+day.
+var holidays = map[int]bool{101: true, 501: true, 1225: true, 1226: true}
+
+func (d *dayPlan) free(midnight int64, weekday int, zone *time.Location) bool {
+	t := time.UnixMilli(midnight).In(zone)
+	return d.p.workDays>>weekday&1 == 0 || holidays[int(t.Month())*100+t.Day()] || d.r.chance(0.035)
+}
+
+// day is an ordinary one: at home, or out to work and back.
+func (d *dayPlan) day(city int, midnight int64, weekday int, next int64, home line, note string) {
+	p, r := d.p, d.r
+	kind := atHome
+	if note != "" {
+		kind = onTrip
+	}
+	zone := d.w.atlas.cities[city].zone
+	if d.free(midnight, weekday, zone) && !(note != "" && p.away.business && weekday < 5) || note != "" && !p.away.business {
+		out := midnight + r.around(13*60, 150)*minute
+		back := out + r.between(60, 300)*minute
+		if r.chance(0.35) {
+			out, back = next, next
+		}
+		d.add(d.at, out, city, kind, home, note)
+		d.add(out, back, city, onTheMove, line{}, note)
+		d.add(back, next, city, kind, home, note)
+		return
+	}
+	start := midnight + r.around(p.startMin, 35)*minute
+	end := start + r.around(p.workMin, 60)*minute
+	if r.chance(0.06) { // a long evening
+		end += r.between(60, 200) * minute
+	}
+	lunch := start + r.around(210, 45)*minute
+	lunchEnd := lunch + r.between(25, 65)*minute
+	stay := note == "" && (p.office < 0 || p.homeDays>>weekday&1 == 1)
+	if stay {
+		d.add(d.at, next, city, kind, home, note)
+		d.busyFrom(start, lunch, lunchEnd, end)
+		return
+	}
+	site, ok := d.site(city)
+	if !ok {
+		site = d.w.guestLine(r, city) // a customer, a conference, a shared desk
+	}
+	ride := r.between(12, 65) * minute
+	d.add(d.at, start-ride, city, kind, home, note)
+	d.add(start-ride, start, city, onTheMove, line{}, note)
+	d.add(start, lunch, city, atWork, site, note)
+	d.add(lunch, lunchEnd, city, onTheMove, line{}, note)
+	d.add(lunchEnd, end, city, atWork, site, note)
+	d.add(end, end+ride, city, onTheMove, line{}, note)
+	d.add(end+ride, next, city, kind, home, note)
+	d.busyFrom(start, lunch, lunchEnd, end)
+}
+
+func (d *dayPlan) busyFrom(start, lunch, lunchEnd, end int64) {
+	d.busy = append(d.busy, segment{from: start, to: lunch}, segment{from: lunchEnd, to: end})
+}
+
+// site is the company's office in or near the city.
+func (d *dayPlan) site(city int) (line, bool) {
+	for k := range officesPerCompany {
+		o := &d.w.offices[d.p.company*officesPerCompany+k]
+		if o.city == city || d.w.atlas.km(o.city, city) < 70 {
+			return o.line(d.r), true
+		}
+	}
+	return line{}, false
+}
+
+// shift is a rotating day: early, late, night, a week each.
+func (d *dayPlan) shift(midnight int64, weekday int, next int64) {
+	p, r := d.p, d.r
+	week := int(midnight/(7*day)) + p.idx%3
+	begin := [3]int64{6, 14, 22}[week%3]
+	if (weekday+p.idx)%7 >= 5 {
+		d.add(d.at, next, p.home, atHome, p.line, "")
+		return
+	}
+	start := midnight + begin*hour + r.around(0, 10)*minute
+	end := start + 8*hour + r.around(0, 10)*minute
+	site := d.w.offices[p.office].line(r)
+	d.add(d.at, start-25*minute, p.home, atHome, p.line, "")
+	d.add(start-25*minute, start, p.home, onTheMove, line{}, "")
+	d.add(start, end, p.home, atWork, site, "terminal")
+	d.add(end, end+25*minute, p.home, onTheMove, line{}, "")
+	d.add(end+25*minute, max(next, end+25*minute), p.home, atHome, p.line, "")
+	d.busyFrom(start, start+4*hour, start+4*hour+30*minute, end)
+}
+
+// maybeLeave decides whether a trip begins today.
+func (d *dayPlan) maybeLeave(midnight int64, weekday int) {
+	p, r := d.p, d.r
+	rate := 1.0 / 75
+	switch p.world {
+	case Travellers:
+		rate = 1.0 / 9
+	case Office, Shift:
+		rate = 1.0 / 160
+	}
+	if !r.chance(rate) || d.at < p.joined+2*day {
+		return
+	}
+	t := trip{business: weekday < 5 && r.chance(0.65)}
+	code := ""
+	if r.chance(0.55) {
+		code = d.w.atlas.cities[p.home].country
+	}
+	t.city = d.w.atlas.drawCity(r, code)
+	if t.business && r.chance(0.4) {
+		t.city = d.w.offices[p.company*officesPerCompany+r.below(officesPerCompany)].city
+	}
+	if d.w.atlas.km(p.home, t.city) < 120 {
+		return
+	}
+	nights := r.between(1, 4)
+	if !t.business {
+		nights = r.between(3, 14)
+	}
+	t.from = midnight + r.between(7*60, 17*60)*minute
+	t.to = t.from + nights*day + r.between(-180, 240)*minute
+	t.line = d.w.guestLine(r, t.city)
+	p.away = t
+}
+
+// ride is how long the journey takes and whether there is a plane in it.
+func (w *World) ride(a, b int) (total, before int64, plane bool) {
+	km := w.atlas.km(a, b)
+	if km < 420 { // train or car, door to door
+		return int64(km/95*60)*minute + 35*minute, 0, false
+	}
+	air := int64(km/820*60)*minute + 40*minute
+	if km > 9000 {
+		air += 150 * minute // a connection
+	}
+	return air, 125 * minute, true
+}
+
+func (d *dayPlan) outbound() int64 {
+	p := d.p
+	arrive := d.journey(d.at, p.home, p.away.city, p.away.from, p.line)
+	d.busyFrom(p.away.from-3*hour, p.away.from-2*hour, arrive+hour, arrive+3*hour)
+	morning := d.settle(p.away.city, arrive, p.away.line, "trip")
+	p.away.to = max(p.away.to, morning+8*hour) // nobody turns round at the gate
+	return morning
+}
+
+func (d *dayPlan) homeward() int64 {
+	p := d.p
+	arrive := d.journey(d.at, p.away.city, p.home, p.away.to-6*hour, p.away.line)
+	p.away.to = arrive
+	return d.settle(p.home, arrive, p.line, "")
+}
+
+// settle ends a travel day at the new place and returns its next local 04:00.
+func (d *dayPlan) settle(city int, arrive int64, l line, note string) int64 {
+	t := time.UnixMilli(arrive).In(d.w.atlas.cities[city].zone)
+	morning := time.Date(t.Year(), t.Month(), t.Day(), 4, 0, 0, 0, t.Location()).UnixMilli()
+	for morning <= arrive {
+		morning += day
+	}
+	kind := onTrip
+	if note == "" {
+		kind = atHome
+	}
+	d.add(arrive, morning, city, kind, l, note)
+	return morning
+}
+
+// journey goes from a to b: to the station or airport, the ride, and in from the other end.
+func (d *dayPlan) journey(at int64, a, b int, depart int64, from line) (arrive int64) {
+	const note = "trip"
+	depart = max(depart, at+20*minute)
+	total, before, plane := d.w.ride(a, b)
+	d.add(at, depart, a, atHome, from, "")
+	if !plane {
+		d.add(depart, depart+total, b, onTheMove, line{}, note)
+		return depart + total
+	}
+	board := depart + before
+	d.add(depart, board, a, onTheMove, line{}, note)
+	if planes := d.w.atlas.planes; len(planes) > 0 && d.r.chance(0.25) { // wifi on board
+		n := pick(d.r, planes)
+		l := line{net: n, v4: hostIn(d.r, n.prefix)}
+		if !n.prefix.Addr().Is4() {
+			l.v4 = netip.Addr{}
+			l.net6, l.v6 = n, subnet64(d.r, n.prefix)
+		}
+		d.add(board, board+total, b, inPlane, l, "plane")
+	} else {
+		d.add(board, board+total, b, offline, line{}, "plane")
+	}
+	landed := board + total
+	d.add(landed, landed+50*minute, b, onTheMove, line{}, note)
+	return landed + 50*minute
+}
+
+// where is the segment the person is in, nil when unreachable.
+func (p *person) where(at int64) *segment {
+	for i := len(p.segs) - 1; i >= 0; i-- {
+		if s := &p.segs[i]; at >= s.from {
+			if s.kind == offline {
+				return nil
+			}
+			return s
+		}
+	}
+	return nil
+}
+
+// work spreads the day's bursts over the devices.
+func (d *dayPlan) work() {
+	p, r := d.p, d.r
+	act := d.w.cfg.Activity
+	for i, dev := range p.devices {
+		n := 0.0
+		switch {
+		case dev.platform.phone() && p.world == MobileOnly:
+			n = 8
+		case dev.platform.phone():
+			n = 3.6
+		case i == 0 && len(d.busy) > 0:
+			n = 5.4
+		case i == 0:
+			n = 0.6
+		default:
+			n = 0.35 // the computer at home
+		}
+		n *= act * (0.5 + r.float())
+		count := int(n)
+		if r.chance(n - float64(count)) {
+			count++
+		}
+		for range count {
+			if at := d.moment(dev, i); at > 0 {
+				d.w.schedule(at, &burst{p: p, dev: dev, r: newRNG(r.next())})
+			}
+		}
+	}
+	if p.logins == 0 && len(d.busy)+len(p.devices) > 0 && p.joined == d.at {
+		// Enrolment: the account is used on its first day.
+		at := d.at + 4*hour + r.between(0, 9*hour)
+		d.w.schedule(at, &burst{p: p, dev: p.devices[0], r: newRNG(r.next())})
+	}
+}
+
+// moment draws when a device is used.
+func (d *dayPlan) moment(dev *device, i int) int64 {
+	p, r := d.p, d.r
+	if !dev.platform.phone() && i == 0 && len(d.busy) > 0 {
+		s := d.busy[r.below(len(d.busy))]
+		if r.chance(0.3) { // first thing in the morning
+			return d.busy[0].from + r.between(0, 12*minute)
+		}
+		if s.to <= s.from {
+			return 0
+		}
+		return r.between(s.from, s.to)
+	}
+	city := p.home
+	if s := p.where(d.at + hour); s != nil {
+		city = s.city
+	}
+	midnight, _ := d.local(city)
+	at := midnight + int64(r.from(&wakingHours)*float64(hour))
+	if p.world == Shift { // they look at their phones when awake, around the shift
+		at = d.at + r.between(0, 20*hour)
+	}
+	if i > 0 && !dev.platform.phone() {
+		at = midnight + int64((19+3*r.float())*float64(hour))
+	}
+	return max(at, d.at+1)
+}
+
+// wakingHours are the hours of the day at which phones are picked up.
+var wakingHours = curve{6.2, 7.6, 8.5, 10.0, 12.0, 13.4, 15.6, 17.6, 19.2, 21.0, 23.6}
