@@ -19,6 +19,8 @@ type Client struct {
 	source, tenant string
 	now            func() time.Time
 	log            *slog.Logger
+	acrOrder       []string
+	heartbeat      time.Duration
 	count          counters
 
 	reports  *reporter
@@ -43,7 +45,7 @@ func Connect(natsURL, source string, opts ...Option) (*Client, error) {
 func New(source string, opts ...Option) (*Client, error) {
 	o := options{
 		source: source, queue: DefaultQueue, heartbeat: DefaultHeartbeat, resync: DefaultResync, maxFlags: DefaultMaxFlags,
-		log: slog.Default(), now: time.Now, http: &http.Client{Timeout: 15 * time.Second},
+		acrOrder: []string{"aal1", "aal2", "aal3"}, log: slog.Default(), now: time.Now, http: &http.Client{Timeout: 15 * time.Second},
 	}
 	for _, opt := range opts {
 		opt(&o)
@@ -51,7 +53,7 @@ func New(source string, opts ...Option) (*Client, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("configuring the riskd client: %w", err)
 	}
-	c := &Client{source: source, tenant: o.tenant, now: o.now, log: o.log, conn: o.conn}
+	c := &Client{source: source, tenant: o.tenant, now: o.now, log: o.log, conn: o.conn, acrOrder: o.acrOrder, heartbeat: o.heartbeat}
 	if c.conn == nil && o.natsURL != "" {
 		nc, err := nats.Connect(o.natsURL, append([]nats.Option{
 			nats.Name(Version + " " + source), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true),

@@ -112,7 +112,9 @@ func TestHeartbeatsTellNoNewsFromADeadConnection(t *testing.T) {
 		t.Errorf("a known flag while stale: got %v, want required", got)
 	}
 	srv.Restart()
-	poll(t, "ready again", func() bool { return g.Status() == sdk.Ready && g.Check("acme", "quiet").Staleness() < 400*time.Millisecond })
+	poll(t, "ready again", func() bool {
+		return g.Status() == sdk.Ready && g.Check("acme", "quiet").Staleness() < 400*time.Millisecond
+	})
 	mu.Lock()
 	defer mu.Unlock()
 	if !has(kinds, sdk.ProviderReady) || !has(kinds, sdk.ProviderStale) || !has(kinds, sdk.ProviderConfigurationChanged) {

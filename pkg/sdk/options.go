@@ -39,6 +39,7 @@ type options struct {
 	heartbeat  time.Duration
 	resync     time.Duration
 	maxFlags   int
+	acrOrder   []string
 	onGuard    func(GuardEvent)
 	log        *slog.Logger
 	now        func() time.Time
@@ -121,6 +122,17 @@ func WithMaxFlags(n int) Option {
 		o.maxFlags = n
 		if n < 1 {
 			o.errs = append(o.errs, errors.New("max flags must be at least 1"))
+		}
+	}
+}
+
+// WithACROrder lists the authentication context classes the application knows, weakest first. The default
+// is aal1, aal2, aal3. A class that is not listed is weaker than all.
+func WithACROrder(weakestFirst ...string) Option {
+	return func(o *options) {
+		o.acrOrder = weakestFirst
+		if len(weakestFirst) == 0 {
+			o.errs = append(o.errs, errors.New("the order of authentication contexts is empty"))
 		}
 	}
 }

@@ -1,0 +1,503 @@
+package sdk_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/riskd-io/riskd/pkg/sdk"
+	"github.com/riskd-io/riskd/pkg/sdk/internal/natstest"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+const (
+	laptop = "Mozilla/5.0 (X11; Linux x86_64) Chrome/126.0.0.0"
+	phone  = "Mozilla/5.0 (iPhone) Safari/605.1"
+)
+
+var returnKey = []byte("0123456789abcdef0123456789abcdef")
+
+// site is an application with one session, protected by the SDK.
+type site struct {
+	t       testing.TB
+	srv     *natstest.Server
+	c       *sdk.Client
+	mw      *sdk.Middleware
+	session sdk.Session
+	served  int
+}
+
+func newSite(t testing.TB, opts ...sdk.Option) *site {
+	s := &site{t: t, srv: natstest.Start(t, 1)}
+	s.c = client(t, s.srv.URL, append([]sdk.Option{sdk.WithNATSOptions(nats.ReconnectWait(20 * time.Millisecond))}, opts...)...)
+	home := sdk.ContextOf(laptop, "d1")
+	s.session = sdk.Session{ID: "s1", Context: home, Proofs: []sdk.Proof{{Context: home, ACR: "aal1", AMR: []string{"pwd"}, AuthTime: time.Now()}}}
+	mw, err := s.c.Middleware(s.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mw = mw
+	if err := s.c.Guard().WaitReady(within(t, 5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *site) config() sdk.MiddlewareConfig {
+	return sdk.MiddlewareConfig{
+		StepUpURL: "/step-up", LoginURL: "/login", ReturnKey: returnKey,
+		Identify: func(r *http.Request) (sdk.Identity, error) {
+			switch r.Header.Get("Cookie") {
+			case "":
+				return sdk.Identity{}, sdk.ErrAnonymous
+			case "broken":
+				return sdk.Identity{}, errors.New("session store is down")
+			}
+			return sdk.Identity{
+				User: sdk.User{ID: "u1"}, Session: s.session, Device: r.Header.Get("Device"), IP: netip.MustParseAddr("203.0.113.9"),
+			}, nil
+		},
+	}
+}
+
+func ordinary() sdk.RouteConfig {
+	return sdk.RouteConfig{
+		Name: "GET /page", Action: "resource.read", Resource: sdk.Resource{Type: "page", ID: "page"},
+		OnUnavailable: sdk.Deny, MaxStaleness: time.Second,
+	}
+}
+
+func restricted() sdk.RouteConfig {
+	r := ordinary()
+	r.Name, r.RequireACR, r.MaxAge, r.Resource.Sensitivity = "GET /payroll", "aal2", 12*time.Hour, sdk.Restricted
+	return r
+}
+
+// request as a browser of the owner makes it, until changed.
+func request(change ...func(*http.Request)) *http.Request {
+	r := httptest.NewRequest("GET", "https://app.example.com/page?month=11", nil)
+	for k, v := range map[string]string{"Cookie": "session", "User-Agent": laptop, "Device": "d1", "Sec-Fetch-Mode": "navigate", "Accept": "text/html"} {
+		r.Header.Set(k, v)
+	}
+	for _, c := range change {
+		c(r)
+	}
+	return r
+}
+
+func api(r *http.Request)   { r.Header.Set("Sec-Fetch-Mode", "cors") }
+func thief(r *http.Request) { r.Header.Set("User-Agent", phone); r.Header.Del("Device") }
+
+func (s *site) do(route sdk.RouteConfig, r *http.Request) *http.Response {
+	s.t.Helper()
+	protect, err := s.mw.Protect(route)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.served++
+		if p, ok := sdk.PresenceOf(r.Context()); !ok || p.User.ID != "u1" {
+			s.t.Errorf("presence in the handler: got %+v", p)
+		}
+		_, _ = w.Write([]byte("secret"))
+	})).ServeHTTP(w, r)
+	return w.Result()
+}
+
+// reported returns all events so far.
+func (s *site) reported() []*riskdv1.Event {
+	s.t.Helper()
+	if err := s.c.Flush(within(s.t, 5*time.Second)); err != nil {
+		s.t.Fatal(err)
+	}
+	n := s.srv.Stored(0)
+	if n == 0 {
+		return nil
+	}
+	events, _ := s.srv.Events(0, int(n))
+	return events
+}
+
+func receiptsOf(events []*riskdv1.Event) (results []string) {
+	for _, ev := range events {
+		if ev.Type == sdk.TypeEnforcement {
+			results = append(results, ev.Enforcement.Result)
+		}
+	}
+	return results
+}
+
+func TestARouteWithoutItsChoicesCannotBeBuilt(t *testing.T) {
+	s := newSite(t)
+	for want, change := range map[string]func(*sdk.RouteConfig){
+		"on_unavailable is required": func(r *sdk.RouteConfig) { r.OnUnavailable = "" },
+		"none of allow, deny":        func(r *sdk.RouteConfig) { r.OnUnavailable = "maybe" },
+		"max_staleness is required":  func(r *sdk.RouteConfig) { r.MaxStaleness = 0 },
+		"less than two heartbeats":   func(r *sdk.RouteConfig) { r.MaxStaleness = time.Millisecond },
+		"name is required":           func(r *sdk.RouteConfig) { r.Name = "" },
+		"action is required":         func(r *sdk.RouteConfig) { r.Action = "" },
+		"require_acr":                func(r *sdk.RouteConfig) { r.RequireACR = "aal9" },
+		"return_to":                  func(r *sdk.RouteConfig) { r.ReturnTo = "//evil.example" },
+	} {
+		route := ordinary()
+		change(&route)
+		if _, err := s.mw.Protect(route); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want an error with %q, got %v", want, err)
+		}
+	}
+}
+
+func TestAMiddlewareWithoutItsSettingsCannotBeBuilt(t *testing.T) {
+	s := newSite(t)
+	for want, change := range map[string]func(*sdk.MiddlewareConfig){
+		"identify":    func(c *sdk.MiddlewareConfig) { c.Identify = nil },
+		"step_up_url": func(c *sdk.MiddlewareConfig) { c.StepUpURL = "https://evil.example/" },
+		"return_key":  func(c *sdk.MiddlewareConfig) { c.ReturnKey = []byte("short") },
+		"login_url":   func(c *sdk.MiddlewareConfig) { c.LoginURL = "//evil.example" },
+		"step_up_acr": func(c *sdk.MiddlewareConfig) { c.StepUpACR = "gold" },
+	} {
+		cfg := s.config()
+		change(&cfg)
+		if _, err := s.c.Middleware(cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want an error with %q, got %v", want, err)
+		}
+	}
+	http, err := sdk.New(source, sdk.WithGateway("http://127.0.0.1:1", "k"), sdk.WithLogger(quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer http.Close(within(t, time.Second))
+	if _, err := http.Middleware(s.config()); !errors.Is(err, sdk.ErrNoGuard) {
+		t.Errorf("without NATS: got %v, want ErrNoGuard", err)
+	}
+}
+
+func TestAClearSessionIsServedAndItsRequestReported(t *testing.T) {
+	s := newSite(t)
+	if got := s.do(ordinary(), request()).StatusCode; got != 200 || s.served != 1 {
+		t.Fatalf("got status %d, served %d", got, s.served)
+	}
+	events := s.reported()
+	if len(events) != 1 {
+		t.Fatalf("got %v", events)
+	}
+	ev := events[0]
+	if ev.Type != sdk.TypeActivity || ev.Action != "resource.read" || ev.Outcome != "success" || ev.Bytes != 6 || ev.Session.Id != "s1" ||
+		ev.Session.Acr != "aal1" || ev.Network.Ip != "203.0.113.9" || ev.Device.Id != "d1" || ev.Http.UserAgent != laptop || ev.Resource.Id != "page" {
+		t.Errorf("got %v", ev)
+	}
+}
+
+func TestAnApiClientGetsTheChallengeOfRFC9470(t *testing.T) {
+	s := newSite(t)
+	s.srv.Put(natstest.Required("acme", "s1", "ch_1", 1))
+	eventually(t, s.c.Guard(), "s1", is(sdk.Required))
+	resp := s.do(ordinary(), request(api))
+	if resp.StatusCode != 401 || s.served != 0 {
+		t.Fatalf("got status %d, served %d", resp.StatusCode, s.served)
+	}
+	const want = `Bearer error="insufficient_user_authentication", error_description="A stronger sign-in is needed", acr_values="aal2", max_age="0"`
+	if got := resp.Header.Get("WWW-Authenticate"); got != want {
+		t.Errorf("got %s", got)
+	}
+	if ct, cc := resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control"); ct != "application/problem+json" || cc != "no-store" {
+		t.Errorf("got %s, %s", ct, cc)
+	}
+	var body map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+		t.Fatal(err)
+	}
+	if body["type"] != sdk.ProblemStepUp || body["challenge_id"] != "ch_1" || body["status"] != 401.0 || body["detail"] != "Please confirm it is you." || body["max_age"] != 0.0 {
+		t.Errorf("got %v", body)
+	}
+	for key, value := range body { // the flag says 97.25, high, impossible_travel
+		if text := strings.ToLower(fmt.Sprint(key, value)); strings.Contains(text, "97") && key == "score" || strings.Contains(text, "travel") || strings.Contains(text, "risk\"") {
+			t.Errorf("the client is told %s: %v", key, value)
+		}
+	}
+	if _, told := body["risk"]; told {
+		t.Error("the client is told the risk")
+	}
+	if got := receiptsOf(s.reported()); !slices.Equal(got, []string{"shown"}) {
+		t.Errorf("receipts: got %v, want shown", got)
+	}
+}
+
+func TestABrowserIsSentToTheStepUpPageAndBack(t *testing.T) {
+	s := newSite(t)
+	s.srv.Put(natstest.Required("acme", "s1", "ch_1", 1))
+	eventually(t, s.c.Guard(), "s1", is(sdk.Required))
+	resp := s.do(ordinary(), request())
+	to, err := url.Parse(resp.Header.Get("Location"))
+	if resp.StatusCode != 303 || err != nil || to.Path != "/step-up" || to.Query().Get("c") != "ch_1" {
+		t.Fatalf("got %d to %s", resp.StatusCode, to)
+	}
+	ch, err := s.mw.StepUp(within(t, time.Second), request(func(r *http.Request) { r.URL = to }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ch.ID != "ch_1" || ch.ReturnTo != "/page?month=11" || ch.Want.ACR[0] != "aal2" {
+		t.Errorf("got %+v", ch)
+	}
+	for name, change := range map[string]func(*http.Request){
+		"altered":             func(r *http.Request) { r.URL.RawQuery = strings.Replace(to.RawQuery, "t=e", "t=f", 1) },
+		"of another session":  func(r *http.Request) { r.URL = to; s.session.ID = "s2" },
+		"of nobody logged in": func(r *http.Request) { r.URL = to; r.Header.Del("Cookie") },
+	} {
+		s.srv.Delete("acme", "s1")
+		eventually(t, s.c.Guard(), "s1", is(sdk.Clear))
+		if _, err := s.mw.StepUp(within(t, 50*time.Millisecond), request(change)); err == nil {
+			t.Errorf("a ticket %s was accepted", name)
+		}
+		s.session.ID = "s1"
+	}
+}
+
+func TestADeniedSessionGets403AndAReceiptPerInterval(t *testing.T) {
+	s := newSite(t)
+	sig := natstest.Required("acme", "s1", "ch_1", 2)
+	sig.State = "denied"
+	s.srv.Put(sig)
+	eventually(t, s.c.Guard(), "s1", is(sdk.Denied))
+	for range 5 {
+		if got := s.do(ordinary(), request()).StatusCode; got != 403 {
+			t.Fatalf("got %d, want 403", got)
+		}
+	}
+	if got := receiptsOf(s.reported()); s.served != 0 || !slices.Equal(got, []string{"denied"}) {
+		t.Errorf("served %d, receipts %v", s.served, got)
+	}
+	if got := s.c.Counters().Blocked; got != 5 {
+		t.Errorf("blocked: got %d, want 5", got)
+	}
+}
+
+func TestEachRouteChoosesWhatHappensWhenNobodyKnows(t *testing.T) {
+	for _, c := range []struct {
+		choice  sdk.OnUnavailable
+		status  int
+		receipt string
+	}{{sdk.Allow, 200, "fail_open"}, {sdk.Deny, 503, "stale"}, {sdk.StepUp, 303, "shown"}} {
+		t.Run(string(c.choice), func(t *testing.T) {
+			s := newSite(t)
+			s.srv.Stop()
+			poll(t, "stale", func() bool { return s.c.Guard().Check("acme", "s1").Staleness() > 300*time.Millisecond })
+			route := ordinary()
+			route.OnUnavailable, route.MaxStaleness = c.choice, 250*time.Millisecond
+			resp := s.do(route, request())
+			if resp.StatusCode != c.status || (c.status == 503) != (resp.Header.Get("Retry-After") != "") {
+				t.Errorf("got %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
+			}
+			if c.choice == sdk.StepUp { // who proves themselves now may pass
+				s.session.Proofs = append(s.session.Proofs, sdk.Proof{Context: s.session.Context, ACR: "aal2", AuthTime: time.Now()})
+				if got := s.do(route, request()).StatusCode; got != 200 {
+					t.Errorf("after proving: got %d, want 200", got)
+				}
+			}
+			s.srv.Restart()
+			if got := receiptsOf(s.reported()); len(got) == 0 || got[0] != c.receipt {
+				t.Errorf("receipts: got %v, want %s", got, c.receipt)
+			}
+		})
+	}
+}
+
+func TestAKnownFlagBlocksEvenWhereTheRouteFailsOpen(t *testing.T) {
+	s := newSite(t)
+	s.srv.Put(natstest.Required("acme", "s1", "ch_1", 1))
+	eventually(t, s.c.Guard(), "s1", is(sdk.Required))
+	s.srv.Stop()
+	poll(t, "stale", func() bool { return s.c.Guard().Check("acme", "s1").Staleness() > 300*time.Millisecond })
+	route := ordinary()
+	route.OnUnavailable, route.MaxStaleness = sdk.Allow, 250*time.Millisecond
+	if got := s.do(route, request()).StatusCode; got != 303 || s.served != 0 {
+		t.Errorf("got %d, served %d", got, s.served)
+	}
+	s.srv.Restart()
+}
+
+func TestARestrictedRouteBlocksBeforeRiskdKnowsAndPredictsTheChallenge(t *testing.T) {
+	s := newSite(t)
+	var ids []string
+	for range 3 { // a page with three requests
+		to, _ := url.Parse(s.do(restricted(), request()).Header.Get("Location"))
+		ids = append(ids, to.Query().Get("c"))
+	}
+	if s.served != 0 || ids[0] != ids[1] || ids[1] != ids[2] {
+		t.Fatalf("served %d, challenges %v", s.served, ids)
+	}
+	events := s.reported()
+	var attempts []*riskdv1.Event
+	for _, ev := range events {
+		if ev.Type == sdk.TypeActivity {
+			attempts = append(attempts, ev)
+		}
+	}
+	if len(attempts) != 1 || attempts[0].Outcome != "challenged" || attempts[0].Resource.Sensitivity != "restricted" {
+		t.Fatalf("attempts: got %v", attempts)
+	}
+	if want := subject.ChallengeID("acme", "s1", source, attempts[0].Id); ids[0] != want {
+		t.Errorf("challenge: got %s, want %s", ids[0], want)
+	}
+	if got := receiptsOf(events); !slices.Equal(got, []string{"shown"}) {
+		t.Errorf("receipts: got %v", got)
+	}
+}
+
+func TestAnOpenChallengeOfTheSessionWinsOverThePredictedOne(t *testing.T) {
+	s := newSite(t)
+	to, _ := url.Parse(s.do(restricted(), request()).Header.Get("Location"))
+	go func() { time.Sleep(50 * time.Millisecond); s.srv.Put(natstest.Required("acme", "s1", "ch_open", 1)) }()
+	ch, err := s.mw.StepUp(within(t, 5*time.Second), request(func(r *http.Request) { r.URL = to }))
+	if err != nil || ch.ID != "ch_open" || ch.ReturnTo != "/page?month=11" {
+		t.Errorf("got %+v, %v", ch, err)
+	}
+}
+
+func TestAProofOpensTheRestrictedRouteForItsOwnBrowserOnly(t *testing.T) {
+	s := newSite(t)
+	to, _ := url.Parse(s.do(restricted(), request()).Header.Get("Location"))
+	ch, err := s.mw.StepUp(within(t, 50*time.Millisecond), request(func(r *http.Request) { r.URL = to }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ch.Started(); err != nil {
+		t.Fatal(err)
+	}
+	proof, err := ch.Completed(sdk.Proof{ACR: "aal2", AMR: []string{"pwd", "otp"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.session.Proofs = append(s.session.Proofs, proof)
+	if got := s.do(restricted(), request()).StatusCode; got != 200 {
+		t.Errorf("the owner: got %d, want 200", got)
+	}
+	if got := s.do(restricted(), request(thief)).StatusCode; got != 303 || s.served != 1 {
+		t.Errorf("the same cookie in another browser: got %d, served %d", got, s.served)
+	}
+	events := s.reported()
+	if got := receiptsOf(events); !slices.Equal(got, []string{"shown", "passed", "allowed", "shown"}) {
+		t.Errorf("receipts: got %v", got)
+	}
+	for _, ev := range events {
+		if ev.Type == sdk.TypeStepUpCompleted && (ev.ChallengeId != ch.ID || ev.Session.Acr != "aal2" || ev.Session.AuthTimeMs == 0 || ev.Session.Id != "s1") {
+			t.Errorf("completed: got %v", ev)
+		}
+		if ev.Type == sdk.TypeEnforcement && ev.Enforcement.Result == "allowed" && ev.ChallengeId != ch.ID {
+			t.Errorf("allowed under %q, want %q", ev.ChallengeId, ch.ID)
+		}
+	}
+	old := restricted()
+	old.MaxAge = time.Nanosecond
+	if got := s.do(old, request()).StatusCode; got != 303 {
+		t.Errorf("a proof too old for the route: got %d, want 303", got)
+	}
+}
+
+func TestAnotherBrowserWithTheSameCookieIsABranchAndItsFlagNotTheOwners(t *testing.T) {
+	s := newSite(t)
+	s.do(ordinary(), request(thief))
+	events := s.reported()
+	branch := events[0].Session.Id
+	if !strings.HasPrefix(branch, "s1~") || len(branch) != len("s1~")+8 || events[0].Attributes["session_of"] != "s1" || events[0].Session.Acr != "" {
+		t.Fatalf("got %v", events[0])
+	}
+	s.srv.Put(natstest.Required("acme", branch, "ch_1", 1))
+	eventually(t, s.c.Guard(), branch, is(sdk.Required))
+	if got := s.do(ordinary(), request(thief)).StatusCode; got != 303 {
+		t.Errorf("the thief: got %d, want 303", got)
+	}
+	if got := s.do(ordinary(), request()).StatusCode; got != 200 {
+		t.Errorf("the owner: got %d, want 200", got)
+	}
+	newer := request()
+	newer.Header.Set("User-Agent", strings.ReplaceAll(laptop, "126", "127"))
+	if got := s.do(ordinary(), newer).StatusCode; got != 200 {
+		t.Errorf("the owner after an update of the browser: got %d, want 200", got)
+	}
+}
+
+func TestChangingTheBrowserDoesNotShakeOffAFlag(t *testing.T) {
+	s := newSite(t)
+	s.srv.Put(natstest.Required("acme", "s1", "ch_1", 1))
+	eventually(t, s.c.Guard(), "s1", is(sdk.Required))
+	if got := s.do(ordinary(), request(thief)).StatusCode; got != 303 || s.served != 0 {
+		t.Errorf("required: got %d, served %d", got, s.served)
+	}
+	sig := natstest.Required("acme", "s1", "ch_1", 2)
+	sig.State = "denied"
+	s.srv.Put(sig)
+	eventually(t, s.c.Guard(), "s1", is(sdk.Denied))
+	if got := s.do(ordinary(), request(thief)).StatusCode; got != 403 {
+		t.Errorf("denied: got %d, want 403", got)
+	}
+}
+
+func TestWhoIsNotLoggedInIsSentToLogIn(t *testing.T) {
+	s := newSite(t)
+	anonymous := func(r *http.Request) { r.Header.Del("Cookie") }
+	if resp := s.do(ordinary(), request(anonymous)); resp.StatusCode != 303 || resp.Header.Get("Location") != "/login?next=%2Fpage%3Fmonth%3D11" {
+		t.Errorf("browser: got %d %s", resp.StatusCode, resp.Header.Get("Location"))
+	}
+	if resp := s.do(ordinary(), request(api, anonymous)); resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != "Bearer" {
+		t.Errorf("api: got %d", resp.StatusCode)
+	}
+	if resp := s.do(ordinary(), request(api, func(r *http.Request) { r.Header.Set("Cookie", "broken") })); resp.StatusCode != 503 || s.served != 0 {
+		t.Errorf("a session store that is down: got %d, served %d", resp.StatusCode, s.served)
+	}
+}
+
+func TestAnInterruptedFormReturnsToItsPageAndNowhereElse(t *testing.T) {
+	s := newSite(t)
+	post := func(referer string) string {
+		r := request(func(r *http.Request) { r.Method = "POST"; r.Header.Set("Referer", referer) })
+		to, _ := url.Parse(s.do(restricted(), r).Header.Get("Location"))
+		ch, err := s.mw.StepUp(within(t, 20*time.Millisecond), request(func(r *http.Request) { r.URL = to }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ch.ReturnTo
+	}
+	for referer, want := range map[string]string{
+		"https://app.example.com/keys?x=1": "/keys?x=1", "https://evil.example/keys": "/", "": "/", "https://app.example.com//evil.example": "/",
+	} {
+		if got := post(referer); got != want {
+			t.Errorf("from %q: got %q, want %q", referer, got, want)
+		}
+	}
+}
+
+func TestAHandlerThatPanicsOrFailsIsReportedAsItEnded(t *testing.T) {
+	s := newSite(t)
+	protect := s.mw.MustProtect(ordinary())
+	for _, c := range []struct {
+		want    string
+		handler http.HandlerFunc
+	}{
+		{"failure", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+		{"failure", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }},
+		{"denied", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }},
+		{"success", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(204) }},
+	} {
+		func() {
+			defer func() { _ = recover() }()
+			protect(c.handler).ServeHTTP(httptest.NewRecorder(), request())
+		}()
+		events := s.reported()
+		if got := events[len(events)-1].Outcome; got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+}
