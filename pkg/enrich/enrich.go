@@ -1,0 +1,304 @@
+// Package enrich adds to an event what riskd knows about the world: where its address lies, whose
+// network that is and of what kind, what browser spoke, and what other users just did there. The
+// result is stored with the event, so that scoring needs no look-up and a replay is exact.
+//
+// It does not judge. Values a trusted upstream has put into the event win; what is not known stays
+// absent and is never zero.
+//
+// An [Enricher] is safe for concurrent use. What [Enricher.Enrich] returns may point into the
+// event and into shared caches: read it, store its bytes, but do not change it or decode into it.
+package enrich
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// Config of an [Enricher].
+type Config struct {
+	// City is the path of a City database: GeoLite2, GeoIP2, DB-IP or a flat ip-location-db file.
+	// Several files may be named, separated like PATH: the first that knows an address answers
+	// (ip-location-db ships IPv4 and IPv6 apart). Empty: places are unknown.
+	City string
+	// ASN is the path of an ASN database in GeoLite2's record shape; several as above. Empty:
+	// networks are unknown.
+	ASN string
+	// ReloadEvery is how often Run looks whether the files have changed. Default 30 s.
+	ReloadEvery time.Duration
+	// AgentCache is how many user agents are remembered parsed. Default 8192.
+	AgentCache int
+	// RecordCache is how many geo records are remembered decoded, for each file. Default 32768.
+	RecordCache int
+	// CrowdKeys bounds how many addresses and, apart from them, how many devices are counted at a
+	// time; the longest unseen leave first. Default 65536, each at most 800 bytes.
+	CrowdKeys int
+	// Log receives what happens to the files. Default: nothing is logged.
+	Log *slog.Logger
+}
+
+// DefaultConfig has no databases.
+func DefaultConfig() Config {
+	return Config{ReloadEvery: 30 * time.Second, AgentCache: 8192, RecordCache: 32768, CrowdKeys: 65536}
+}
+
+// Validate reports every fault of the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	if c.ReloadEvery <= 0 {
+		errs = append(errs, errors.New("enrich: ReloadEvery must be positive"))
+	}
+	if c.AgentCache < 1 || c.RecordCache < 1 || c.CrowdKeys < 1 {
+		errs = append(errs, errors.New("enrich: AgentCache, RecordCache and CrowdKeys must be at least 1"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	if c.ReloadEvery == 0 {
+		c.ReloadEvery = d.ReloadEvery
+	}
+	if c.AgentCache == 0 {
+		c.AgentCache = d.AgentCache
+	}
+	if c.RecordCache == 0 {
+		c.RecordCache = d.RecordCache
+	}
+	if c.CrowdKeys == 0 {
+		c.CrowdKeys = d.CrowdKeys
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Enricher is the sum of all look-ups.
+type Enricher struct {
+	cfg    Config
+	data   atomic.Pointer[databases]
+	agents *agents
+	kinds  *kinds
+	crowd  *crowd
+	stats  stats
+}
+
+// New opens the databases. Zero fields of cfg mean their defaults. It starts nothing: call Run to
+// follow changes of the files.
+func New(cfg Config) (*Enricher, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	e := &Enricher{cfg: cfg, agents: newAgents(cfg.AgentCache), crowd: newCrowd(cfg.CrowdKeys)}
+	e.kinds = newKinds()
+	data := new(databases)
+	for _, path := range filepath.SplitList(cfg.City) {
+		db, err := openCity(path, cfg.RecordCache)
+		if err != nil {
+			return nil, err
+		}
+		data.city = append(data.city, db)
+	}
+	for _, path := range filepath.SplitList(cfg.ASN) {
+		db, err := openASN(path, cfg.RecordCache, e.kinds)
+		if err != nil {
+			return nil, err
+		}
+		data.asn = append(data.asn, db)
+	}
+	data.describe()
+	e.data.Store(data)
+	return e, nil
+}
+
+// Run watches the database files and swaps changed ones in; it blocks until ctx is done. A file
+// that cannot be read is reported and the data in use stays.
+func (e *Enricher) Run(ctx context.Context) error {
+	tick := time.NewTicker(e.cfg.ReloadEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			e.Reload()
+		}
+	}
+}
+
+// Reload looks at the files once and swaps in those that have changed; it returns how many.
+func (e *Enricher) Reload() int {
+	old := e.data.Load()
+	next := &databases{city: append([]*city(nil), old.city...), asn: append([]*asn(nil), old.asn...)}
+	changed := 0
+	for i, db := range next.city {
+		changed += e.refresh(&db.file, func() (err error) {
+			next.city[i], err = openCity(db.path, e.cfg.RecordCache)
+			return err
+		})
+	}
+	for i, db := range next.asn {
+		changed += e.refresh(&db.file, func() (err error) {
+			next.asn[i], err = openASN(db.path, e.cfg.RecordCache, e.kinds)
+			return err
+		})
+	}
+	if changed > 0 {
+		next.describe()
+		e.data.Store(next)
+		e.cfg.Log.Info("geo data reloaded", "version", next.version)
+	}
+	return changed
+}
+
+func (e *Enricher) refresh(f *file, open func() error) int {
+	now, err := stampOf(f.path)
+	if err == nil && now == f.stamp {
+		return 0
+	}
+	if err == nil {
+		err = open()
+	}
+	if err != nil {
+		e.stats.reloadErrors.Add(1)
+		e.cfg.Log.Warn("geo data not reloaded, the data in use stays", "error", err)
+		return 0
+	}
+	e.stats.reloads.Add(1)
+	return 1
+}
+
+// Enrich looks up everything about ev. receivedMS is when the broker took it, Unix milliseconds.
+// It counts the event in the crowd, so call it once for each event, in order of arrival.
+func (e *Enricher) Enrich(ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment {
+	block := new(struct {
+		e riskdv1.Enrichment
+		c riskdv1.Crowd
+	})
+	out := &block.e
+	out.ReceivedMs = receivedMS
+	out.Crowd = &block.c
+	out.Agent = e.agents.parse(ev.Http.GetUserAgent(), &e.stats)
+
+	addr := wire.Addr(ev)
+	e.crowd.observe(ev, addr, out.Crowd, &e.stats)
+
+	given := ev.Network
+	data := e.data.Load()
+	if place := wire.Place(given.GetGeo()); place.Known {
+		out.Geo = given.Geo
+	} else {
+		if public(addr) {
+			out.Geo = data.place(addr, &e.stats)
+		}
+		if out.Geo == nil && (place.Country != "" || place.City != "") {
+			out.Geo = given.Geo
+		}
+	}
+	out.Asn, out.AsOrg, out.Kind = given.GetAsn(), given.GetAsOrg(), given.GetKind()
+	if out.Asn == 0 || out.AsOrg == "" || out.Kind == "" {
+		e.network(data, addr, out)
+	}
+	return out
+}
+
+// network fills in what upstream has not said about the network.
+func (e *Enricher) network(data *databases, addr netip.Addr, out *riskdv1.Enrichment) {
+	if out.Asn == 0 && out.AsOrg == "" || out.AsOrg == "" {
+		if public(addr) {
+			if owner := data.owner(addr, &e.stats); owner != nil && (out.Asn == 0 || out.Asn == owner.asn) {
+				out.Asn, out.AsOrg = owner.asn, owner.org
+				if out.Kind == "" {
+					out.Kind = owner.kind
+				}
+				return
+			}
+		}
+	}
+	if out.Kind == "" && (out.Asn != 0 || out.AsOrg != "") {
+		out.Kind = e.kinds.of(out.Asn, out.AsOrg)
+	}
+}
+
+// reserved are the special-purpose ranges netip has no name for.
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("100::/64"),
+	netip.MustParsePrefix("2001:db8::/32"),
+	netip.MustParsePrefix("3fff::/20"),
+}
+
+// public tells whether an address can have a place at all.
+func public(a netip.Addr) bool {
+	if !a.IsValid() || !a.IsGlobalUnicast() || a.IsPrivate() {
+		return false
+	}
+	for _, p := range reserved {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}
+
+// GeoVersion names the data in use, such as "GeoLite2-City@2026-09-18"; with an ASN database both,
+// joined by "+". "none" without any.
+func (e *Enricher) GeoVersion() string { return e.data.Load().version }
+
+// Source is one database in use.
+type Source struct {
+	// Type as the database calls itself.
+	Type string
+	// Built is when its maker made it.
+	Built time.Time
+	// Attribution is the text its licence asks to show beside results.
+	Attribution string
+	// Path of the file.
+	Path string
+}
+
+// Sources lists the databases in use, City first.
+func (e *Enricher) Sources() []Source { return e.data.Load().sources }
+
+// Attribution is the text to show where results are shown, one line for each database.
+func (e *Enricher) Attribution() string {
+	var lines []string
+	for _, s := range e.Sources() {
+		if s.Attribution != "" {
+			lines = append(lines, s.Attribution)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Age is how old the oldest database in use is at now; 0 without any.
+func (e *Enricher) Age(now time.Time) time.Duration {
+	var oldest time.Duration
+	for _, s := range e.Sources() {
+		oldest = max(oldest, now.Sub(s.Built))
+	}
+	return oldest
+}
+
+// String summarises the data in use for people.
+func (e *Enricher) String() string {
+	return fmt.Sprintf("geo %s", e.GeoVersion())
+}

@@ -1,0 +1,387 @@
+package enrich
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/maxmind/mmdbwriter"
+	"github.com/maxmind/mmdbwriter/mmdbtype"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
+
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+const noon = int64(1795435200000)
+
+func login(ip string) *riskdv1.Event {
+	return &riskdv1.Event{
+		Id: "e1", Source: "s", Type: "dev.riskd.activity.v1", TimeMs: noon, TenantId: "acme",
+		User: &riskdv1.User{Id: "u1"}, Action: "auth.login", Outcome: "success",
+		Network: &riskdv1.Network{Ip: ip},
+	}
+}
+
+func TestRealDataPlacesAddresses(t *testing.T) {
+	e := realData(t)
+	for ip, want := range map[string]string{
+		"81.2.69.142":           "GB AS20712 residential",
+		"2a00:1450:4001:800::1": "DE AS15169 hosting",
+		"98.97.0.1":             "US AS14593 satellite",
+		"172.58.0.1":            "US AS21928 mobile",
+		"52.95.110.1":           "US AS16509 hosting",
+		"104.28.0.1":            "US AS13335 relay",
+	} {
+		en := e.Enrich(login(ip), noon)
+		if got := fmt.Sprintf("%s AS%d %s", en.Geo.GetCountry(), en.Asn, en.Kind); got != want {
+			t.Errorf("%s: got %s, want %s", ip, got, want)
+		}
+		if en.Geo.GetAccuracyKm() <= 0 || en.AsOrg == "" {
+			t.Errorf("%s: got radius %v and owner %q, want both", ip, en.Geo.GetAccuracyKm(), en.AsOrg)
+		}
+	}
+	if v := e.GeoVersion(); !strings.HasPrefix(v, "GeoLite2-City@20") || !strings.Contains(v, "+") {
+		t.Errorf("got version %q", v)
+	}
+	if a := e.Attribution(); !strings.Contains(a, "MaxMind") || !strings.Contains(a, "CC BY") {
+		t.Errorf("got attribution %q", a)
+	}
+	if age := e.Age(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)); age < 24*time.Hour || age > 365*24*time.Hour {
+		t.Errorf("got age %v", age)
+	}
+}
+
+func TestAddressesWithoutAPlaceStayUnknown(t *testing.T) {
+	e := realData(t)
+	for _, ip := range []string{"", "10.1.2.3", "192.168.0.1", "127.0.0.1", "169.254.1.1", "100.64.0.1", "203.0.113.7", "224.0.0.1",
+		"0.0.0.0", "255.255.255.255", "::1", "fe80::1", "fd00::1", "2001:db8::1", "ff02::1"} {
+		en := e.Enrich(login(ip), noon)
+		if en.Geo != nil || en.Asn != 0 || en.AsOrg != "" || en.Kind != "" {
+			t.Errorf("%q: got %v", ip, en)
+		}
+	}
+}
+
+func TestWhatATrustedUpstreamSaysWins(t *testing.T) {
+	e := realData(t)
+	ev := login("81.2.69.142")
+	ev.Network.Geo = &riskdv1.Geo{Lat: 35.7, Lon: 139.7, Country: "JP"}
+	ev.Network.Asn, ev.Network.AsOrg, ev.Network.Kind = 64500, "Example", "vpn"
+	en := e.Enrich(ev, noon)
+	if en.Geo.GetCountry() != "JP" || en.Asn != 64500 || en.AsOrg != "Example" || en.Kind != "vpn" {
+		t.Errorf("got %v", en)
+	}
+
+	ev = login("81.2.69.142")
+	ev.Network.Geo = &riskdv1.Geo{Country: "FR"} // no position: the data knows more
+	ev.Network.Asn = 16509
+	en = e.Enrich(ev, noon)
+	if en.Geo.GetCountry() != "GB" || en.Asn != 16509 || en.AsOrg != "" || en.Kind != "hosting" {
+		t.Errorf("got %v, want the data's place and the upstream's network, with its kind told from the number", en)
+	}
+
+	ev = login("10.0.0.1")
+	ev.Network.Geo = &riskdv1.Geo{Country: "FR"}
+	if en = e.Enrich(ev, noon); en.Geo.GetCountry() != "FR" {
+		t.Errorf("got %v, want the country, better than nothing", en.Geo)
+	}
+
+	ev = login("81.2.69.142")
+	ev.Network.Kind = "mobile"
+	if en = e.Enrich(ev, noon); en.Kind != "mobile" || en.Asn != 20712 {
+		t.Errorf("got %v, want the upstream's kind and the data's number", en)
+	}
+}
+
+func TestWithoutDatabasesEverythingIsUnknownButTheAgent(t *testing.T) {
+	e, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev := login("81.2.69.142")
+	ev.Http = &riskdv1.Http{UserAgent: "curl/8.5.0"}
+	en := e.Enrich(ev, noon+5)
+	want := &riskdv1.Enrichment{ReceivedMs: noon + 5, Crowd: &riskdv1.Crowd{}, Agent: &riskdv1.Agent{Browser: "curl", BrowserMajor: 8, DeviceClass: "other"}}
+	if !proto.Equal(en, want) {
+		t.Errorf("got %v, want %v", en, want)
+	}
+	if e.GeoVersion() != "none" || e.Attribution() != "" || e.Age(time.Now()) != 0 {
+		t.Errorf("got %q %q", e.GeoVersion(), e.Attribution())
+	}
+}
+
+func TestEveryListedNetworkIsInTheRealData(t *testing.T) {
+	a, err := openASN(geoFile(t, "asn.mmdb"), 16, newKinds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[uint32]bool{}
+	for res := range a.db.Networks() {
+		var rec struct {
+			ASN uint32 `maxminddb:"autonomous_system_number"`
+		}
+		if err := res.Decode(&rec); err != nil {
+			t.Fatal(err)
+		}
+		known[rec.ASN] = true
+	}
+	var missing []uint32
+	for n := range a.kinds.byASN {
+		if !known[n] {
+			missing = append(missing, n)
+		}
+	}
+	// Networks come and go, and the data's age differs: a few may be missing, never many.
+	if len(missing) > len(a.kinds.byASN)/20 {
+		t.Errorf("%d of %d listed networks are not in the data: %v", len(missing), len(a.kinds.byASN), missing)
+	}
+}
+
+func TestNetworkNamesAreMatchedByWholeWords(t *testing.T) {
+	k := newKinds()
+	for org, want := range map[string]string{
+		"OVH SAS": "hosting", "Novhaus Networks": "", "DigitalOcean, LLC": "hosting", "LeaseWeb Netherlands B.V.": "hosting",
+		"T-Mobile Austria GmbH": "mobile", "Automobile Club": "", "Starlink Services": "satellite", "Some VPN Ltd": "vpn",
+		"Cloudflare London, LLC": "relay", "Kabelplus GmbH": "residential", "University of Somewhere": "", "": "",
+	} {
+		if got := k.of(64512, org); got != want {
+			t.Errorf("%q: got %q, want %q", org, got, want)
+		}
+		if got := k.of(64512, org); got != want {
+			t.Errorf("%q from the cache: got %q, want %q", org, got, want)
+		}
+	}
+	for _, bad := range []string{"hosting", "unknown AS1", "nokind AS1", "vpn AS1\nvpn AS1", "vpn ab", "vpn abc\nhosting abc"} {
+		if _, err := parseKinds(bad); err == nil {
+			t.Errorf("%q: got no error", bad)
+		}
+	}
+}
+
+// write makes a database of one network.
+func write(t *testing.T, path, kind string, epoch int64, rec mmdbtype.Map) {
+	t.Helper()
+	w, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: kind, BuildEpoch: epoch, RecordSize: 24, IncludeReservedNetworks: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, network, _ := net.ParseCIDR("8.8.0.0/16")
+	if err := w.Insert(network, rec); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.CreateTemp(t.TempDir(), "db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WriteTo(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func flat(city string) mmdbtype.Map {
+	return mmdbtype.Map{"country_code": mmdbtype.String("US"), "city": mmdbtype.String(city), "latitude": mmdbtype.Float64(37.4), "longitude": mmdbtype.Float64(-122.1)}
+}
+
+func TestFlatRecordsAreReadToo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "city.mmdb")
+	write(t, path, "city ipv4", noon/1000, flat("Mountain View"))
+	e, err := New(Config{City: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	en := e.Enrich(login("8.8.8.8"), noon)
+	if g := en.Geo; g.GetCity() != "Mountain View" || g.GetCountry() != "US" || g.GetLat() != 37.4 || g.GetAccuracyKm() != 0 {
+		t.Errorf("got %v", g)
+	}
+	if got := e.GeoVersion(); got != "city ipv4@2026-11-23" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAPlaceAtZeroZeroInADatabaseIsUnknown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "city.mmdb")
+	rec := flat("")
+	rec["latitude"], rec["longitude"] = mmdbtype.Float64(0), mmdbtype.Float64(0)
+	write(t, path, "city ipv4", noon/1000, rec)
+	e, err := New(Config{City: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := e.Enrich(login("8.8.8.8"), noon).Geo; g.GetCountry() != "US" || g.GetAtOrigin() {
+		t.Errorf("got %v, want the country alone", g)
+	}
+}
+
+func TestSeveralFilesAnswerInTurn(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a.mmdb"), filepath.Join(dir, "b.mmdb")
+	write(t, a, "city ipv4", noon/1000, flat("A"))
+	write(t, b, "city ipv6", noon/1000, flat("B"))
+	e, err := New(Config{City: a + string(filepath.ListSeparator) + b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.Enrich(login("8.8.8.8"), noon).Geo.GetCity(); got != "A" {
+		t.Errorf("got %q", got)
+	}
+	if got := e.Enrich(login("9.9.9.9"), noon).Geo; got != nil {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestWrongFilesAreRefusedWithTheirName(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.mmdb")
+	if err := os.WriteFile(text, []byte("not a database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cityDB := filepath.Join(dir, "city.mmdb")
+	write(t, cityDB, "city ipv4", 1, flat("A"))
+	asnDB := filepath.Join(dir, "asn.mmdb")
+	write(t, asnDB, "x-ASN", 1, mmdbtype.Map{"autonomous_system_number": mmdbtype.Uint32(64500)})
+	for name, cfg := range map[string]Config{
+		"no file": {City: filepath.Join(dir, "none.mmdb")}, "no database": {City: text},
+		"ASN as City": {City: asnDB}, "City as ASN": {ASN: cityDB}, "negative cache": {AgentCache: -1},
+	} {
+		if _, err := New(cfg); err == nil {
+			t.Errorf("%s: got no error", name)
+		} else if path := cfg.City + cfg.ASN; path != "" && !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: error %q does not name the file", name, err)
+		}
+	}
+}
+
+func TestChangedFilesAreSwappedInWhileLookUpsGoOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "city.mmdb")
+	write(t, path, "city ipv4", noon/1000, flat("Old"))
+	e, err := New(Config{City: path, ReloadEvery: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = e.Run(ctx) })
+	for range 2 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if c := e.Enrich(login("8.8.8.8"), noon).Geo.GetCity(); c != "Old" && c != "New" {
+					t.Errorf("got %q", c)
+					return
+				}
+			}
+		})
+	}
+	write(t, path, "city ipv4", noon/1000+86400, flat("New"))
+	deadline := time.Now().Add(5 * time.Second)
+	for e.Enrich(login("8.8.8.8"), noon).Geo.GetCity() != "New" {
+		if time.Now().After(deadline) {
+			t.Error("the new file was not taken within 5 s")
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if got := e.GeoVersion(); got != "city ipv4@2026-11-24" {
+		t.Errorf("got %q", got)
+	}
+	cancel()
+	wg.Wait()
+
+	// What cannot be read leaves the data in use alone.
+	if err := os.WriteFile(path, []byte("half a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := e.Reload(); n != 0 || e.stats.reloadErrors.Load() == 0 {
+		t.Errorf("got %d reloads and %d errors, want 0 and some", n, e.stats.reloadErrors.Load())
+	}
+	if got := e.Enrich(login("8.8.8.8"), noon).Geo.GetCity(); got != "New" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestMetricsAreRegisteredWithoutConflict(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	e, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg.MustRegister(e)
+	if _, err := reg.Gather(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheCacheIsBoundedAndTellsKeysApart(t *testing.T) {
+	c := newCache[int, int](8)
+	for i := range 1000 {
+		c.put(mix(uint64(i)), i, i*2)
+	}
+	kept := 0
+	for i := range 1000 {
+		if v, ok := c.get(mix(uint64(i)), i); ok {
+			kept++
+			if v != i*2 {
+				t.Fatalf("got %d for %d", v, i)
+			}
+		}
+	}
+	if kept == 0 || kept > 8 {
+		t.Errorf("kept %d entries in 8 slots", kept)
+	}
+}
+
+// addresses samples routable addresses with known places from the real data.
+func addresses(b *testing.B, e *Enricher, n int) []string {
+	rng := rand.New(rand.NewPCG(1, 2))
+	out := make([]string, 0, n)
+	for len(out) < n {
+		var a [4]byte
+		for i := range a {
+			a[i] = byte(rng.Uint32())
+		}
+		if addr := netip.AddrFrom4(a); public(addr) && e.data.Load().place(addr, &e.stats) != nil {
+			out = append(out, addr.String())
+		}
+	}
+	return out
+}
+
+func BenchmarkEnrich(b *testing.B) {
+	e := realData(b)
+	for name, n := range map[string]int{"warm_2000_addresses": 2000, "cold_200000_addresses": 200000} {
+		b.Run(name, func(b *testing.B) {
+			ips := addresses(b, e, n)
+			evs := make([]*riskdv1.Event, n)
+			for i := range evs {
+				ev := login(ips[i])
+				ev.User.Id = fmt.Sprint("user", i%1000)
+				ev.Device = &riskdv1.Device{Id: fmt.Sprint("device", i%1000)}
+				ev.Http = &riskdv1.Http{UserAgent: fmt.Sprintf("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%d.0.0.0 Safari/537.36", 100+i%40)}
+				evs[i] = ev
+			}
+			for _, ev := range evs {
+				e.Enrich(ev, noon)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				e.Enrich(evs[i%n], noon)
+				i++
+			}
+		})
+	}
+}
