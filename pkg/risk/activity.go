@@ -1,0 +1,170 @@
+package risk
+
+import (
+	"math"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/feature"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/risk/score"
+	"github.com/riskd-io/riskd/pkg/risk/session"
+)
+
+// branchAttribute names the session that this one branched off: an app that sees one session id in two browsers
+// reports the second under an id of its own.
+const branchAttribute = "session_of"
+
+// activity judges something a user did.
+func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decision) {
+	failedLogin := ev.Outcome == event.Failure && isAuth(ev.Action)
+	key := sessionKey(ev)
+	var scratch profile.Session
+	s, known := &scratch, false
+	if i := p.Session(key); i >= 0 {
+		s, known = &p.Sessions[i], true
+	} else if !failedLogin { // a failed login begins no session
+		s = &p.Sessions[p.OpenSession(key, ev.Time)]
+	} else {
+		scratch = profile.Session{Key: key, Start: profile.Seconds(ev.Time), Last: profile.Seconds(ev.Time)}
+	}
+
+	in := feature.Input{
+		Event: ev, Profile: p, Baseline: e.baseline, Bounds: e.bounds, Own: ev.Session.ID != "",
+		Parent: parentSession(p, ev, s),
+	}
+	if known {
+		in.Session = s
+	}
+	var f feature.Set
+	f.Measure(&in)
+
+	c := session.Case{Profile: p, Session: s, Event: ev, Context: &f.Context, Decision: d}
+	fresh := e.machine.Note(&c)
+	evidence := score.Weigh(&f, s.Held, ev.Time)
+	sc := score.Scene{Event: ev, Prior: e.policy.PriorNats, Features: &f, Evidence: &evidence}
+	e.scene(&sc, s, &f.Context, ev.Time)
+	score.Write(d, &sc)
+
+	open := s.Open()
+	e.machine.Judge(&c)
+
+	if failedLogin {
+		p.LearnFailure(f.Context.Network[2], ev.Time, max(ev.Count, 1))
+		return
+	}
+	e.learn(&lesson{
+		p: p, s: s, ev: ev, f: &f, e: &evidence, risk: d.Risk, fresh: fresh, known: known,
+	})
+	e.remember(p, s, ev, &f, &evidence, open)
+}
+
+// scene adds what the session has shown before.
+func (e *Engine) scene(sc *score.Scene, s *profile.Session, now *profile.Context, t event.Millis) {
+	if s.Open() {
+		sc.Failed = s.Challenge.Failures
+	}
+	if !session.Holds(s, now) {
+		return
+	}
+	hours := math.Max(0, float64(t-s.Proof.At)/3.6e6)
+	sc.ProofLevel, sc.ProofHours = s.Proof.Level, hours
+	sc.Proven = -1.5 * float64(s.Proof.Level-1) * math.Exp2(-hours/12)
+}
+
+// remember updates the session with what the event showed, unless the session is under question already: then
+// it stays as it was when the question arose.
+func (e *Engine) remember(p *profile.Profile, s *profile.Session, ev *event.Event, f *feature.Set, ev2 *score.Evidence, wasOpen bool) {
+	t := profile.Seconds(ev.Time)
+	s.Held = ev2.Held
+	if t >= s.Last {
+		s.Last = t
+		s.LastAction = f.Action
+		if !wasOpen {
+			s.Context = f.Context
+			if f.Sighting.Known() {
+				name := s.Seen.Name
+				if s.Seen.Lat != f.Sighting.Lat || s.Seen.Lon != f.Sighting.Lon || name == "" {
+					name = profile.Text(feature.PlaceName(&ev.Network.Place))
+				}
+				s.Seen = f.Sighting
+				s.Seen.Name = name
+			}
+		}
+	}
+	s.Start = min(s.Start, t)
+}
+
+func parentSession(p *profile.Profile, ev *event.Event, self *profile.Session) *profile.Session {
+	for i := range ev.Attributes {
+		if ev.Attributes[i].Key != branchAttribute {
+			continue
+		}
+		if j := p.Session(profile.Hash64(ev.Attributes[i].Value)); j >= 0 && &p.Sessions[j] != self {
+			return &p.Sessions[j]
+		}
+	}
+	return nil
+}
+
+// sessionKey names the event's session; events without one share a session per user.
+func sessionKey(ev *event.Event) uint64 {
+	if ev.Session.ID != "" {
+		return profile.Hash64(ev.Session.ID)
+	}
+	return profile.HashPair("u:", ev.User.ID)
+}
+
+func isAuth(action string) bool { return len(action) >= 5 && action[:5] == "auth." }
+
+// report judges what is not activity: results of challenges, receipts, feedback. Nothing is measured; the
+// session stays at what it holds.
+func (e *Engine) report(p *profile.Profile, ev *event.Event, d *decision.Decision) {
+	i := p.SessionOf(ev.ChallengeID)
+	if i < 0 && (ev.ChallengeID == "" || ev.Type == event.EnforcementEvent) {
+		i = p.Session(sessionKey(ev))
+	}
+	var scratch profile.Session
+	s := &scratch
+	c := session.Case{Profile: p, Event: ev, Decision: d}
+	if i >= 0 {
+		s = &p.Sessions[i]
+		c.Session, c.Context = s, &s.Context
+		if s.ID != "" {
+			d.Session = s.ID
+		}
+	} else if ev.Type == event.FeedbackEvent && ev.ChallengeID == "" && ev.Session.ID != "" {
+		// A session nobody has seen can still be revoked.
+		s = &p.Sessions[p.OpenSession(sessionKey(ev), ev.Time)]
+		c.Session, c.Context = s, &s.Context
+	}
+	e.state(s, d)
+	switch ev.Type {
+	case event.StepUpCompleted, event.StepUpFailed, event.StepUpDenied, event.StepUpAbandoned:
+		if e.machine.Result(&c) == session.Passed {
+			e.passed(p, s, ev, session.Strength(s.Proof.Level, ev.Session.AMR))
+		}
+	case event.FeedbackEvent:
+		if e.machine.Feedback(&c) == session.Forgiven {
+			e.passed(p, s, ev, 1)
+		}
+	}
+	holding := score.Holding(s.Held, ev.Time)
+	sc := score.Scene{Event: ev, Prior: e.policy.PriorNats, Evidence: &holding}
+	e.scene(&sc, s, &s.Context, ev.Time)
+	score.Write(d, &sc)
+}
+
+// state fills what holds for a session that an event only mentions.
+func (e *Engine) state(s *profile.Session, d *decision.Decision) {
+	d.SessionState = s.State.String()
+	if s.Challenge.ID != "" {
+		d.ChallengeID = s.Challenge.ID
+	}
+	switch s.State {
+	case profile.Required, profile.Expired:
+		d.Action = decision.StepUp
+	case profile.Denied:
+		d.Action = decision.Deny
+	}
+}

@@ -1,0 +1,227 @@
+// Package baseline is what is usual for people in general: how common a country, a kind of device, an
+// hour or an action is. It keeps day one from being blind, and it tells rare from merely new.
+//
+// A baseline is a versioned artefact: a JSON document, parsed once, named in every decision. [Default] is
+// shipped with riskd; a job builds better ones from an installation's own history with the same schema.
+//
+// A parsed Baseline is immutable and safe for concurrent use.
+package baseline
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+)
+
+// Floors of what is not listed. A value nobody listed is rare, never impossible.
+const (
+	rareCountry = 0.0005
+	rareAgent   = 0.01
+	rareAction  = 0.002
+)
+
+// Document is the JSON form. All numbers are shares of 1; lists need not add up to 1, what is missing
+// belongs to values not listed.
+type Document struct {
+	// Version names the artefact in decisions, such as "2026-11-20".
+	Version string `json:"version"`
+	// Source says in words where the numbers come from.
+	Source string `json:"source"`
+	// Countries by ISO 3166-1 alpha-2 code: share of events.
+	Countries map[string]float64 `json:"countries"`
+	// ASN, Prefix and Host: the typical share of one network inside its country, of one /24 or /48 inside
+	// its network, of one address (IPv6: /64) inside its prefix.
+	ASN    float64 `json:"asn_in_country"`
+	Prefix float64 `json:"prefix_in_asn"`
+	Host   float64 `json:"host_in_prefix"`
+	// ASNs lists shares inside their country for networks that are known, by number.
+	ASNs map[string]float64 `json:"asns,omitempty"`
+	// Classes: desktop, phone, tablet, bot, other.
+	Classes map[string]float64 `json:"classes"`
+	// Systems by class, then browsers by system: shares inside the coarser value.
+	Systems  map[string]map[string]float64 `json:"systems"`
+	Browsers map[string]map[string]float64 `json:"browsers"`
+	// Major is the typical share of one browser version inside its browser.
+	Major float64 `json:"major_in_browser"`
+	// Weekday and Weekend: share of each local hour of the day, 24 each.
+	Weekday []float64 `json:"weekday_hours"`
+	Weekend []float64 `json:"weekend_hours"`
+	// Actions by name: share of events.
+	Actions map[string]float64 `json:"actions"`
+	// MissingToken is how often legitimate events carry no device token that was seen before.
+	MissingToken float64 `json:"missing_token"`
+}
+
+// Baseline answers what is usual. Make one with Parse.
+type Baseline struct {
+	doc       Document
+	countries [26 * 26]float64
+	hours     [2][24]float64
+	asns      map[uint32]float64
+	actions   map[uint32]float64
+	agents    map[uint32]float64
+}
+
+//go:embed default.json
+var defaultJSON []byte
+
+// Default is the shipped baseline.
+func Default() *Baseline {
+	b, err := Parse(defaultJSON)
+	if err != nil {
+		panic("baseline: the embedded default is broken: " + err.Error())
+	}
+	return b
+}
+
+// Parse reads and checks a document. Unknown keys are errors.
+func Parse(data []byte) (*Baseline, error) {
+	b := &Baseline{asns: map[uint32]float64{}, actions: map[uint32]float64{}, agents: map[uint32]float64{}}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&b.doc); err != nil {
+		return nil, fmt.Errorf("parsing baseline: %w", err)
+	}
+	if err := b.build(); err != nil {
+		return nil, fmt.Errorf("parsing baseline %q: %w", b.doc.Version, err)
+	}
+	return b, nil
+}
+
+func (b *Baseline) build() error {
+	d := &b.doc
+	var errs []error
+	share := func(name string, v float64) float64 {
+		if !(v > 0 && v <= 1) {
+			errs = append(errs, fmt.Errorf("%s is %v, want more than 0 and at most 1", name, v))
+		}
+		return v
+	}
+	if d.Version == "" {
+		errs = append(errs, errors.New("version is missing"))
+	}
+	share("asn_in_country", d.ASN)
+	share("prefix_in_asn", d.Prefix)
+	share("host_in_prefix", d.Host)
+	share("major_in_browser", d.Major)
+	share("missing_token", d.MissingToken)
+	for i := range b.countries {
+		b.countries[i] = rareCountry
+	}
+	for code, v := range d.Countries {
+		key := profile.Country(code)
+		if key == 0 {
+			errs = append(errs, fmt.Errorf("countries: %q is not an ISO 3166-1 alpha-2 code", code))
+			continue
+		}
+		b.countries[countryIndex(key)] = share("countries: "+code, v)
+	}
+	for n, v := range d.ASNs {
+		asn, err := strconv.ParseUint(n, 10, 32)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("asns: %q is not a number", n))
+		}
+		b.asns[uint32(asn)] = share("asns: "+n, v)
+	}
+	for name, v := range d.Actions {
+		b.actions[profile.Hash32(name)] = share("actions: "+name, v)
+	}
+	for name, v := range d.Classes {
+		b.agents[profile.Hash32(name)] = share("classes: "+name, v)
+	}
+	for class, of := range d.Systems {
+		for name, v := range of {
+			b.agents[profile.Mix32(profile.Hash32(class), profile.Hash32(name))] = share("systems: "+name, v)
+		}
+	}
+	for system, of := range d.Browsers {
+		for name, v := range of {
+			b.agents[profile.Mix32(profile.Hash32(system), profile.Hash32(name))] = share("browsers: "+name, v)
+		}
+	}
+	for i, list := range [][]float64{d.Weekday, d.Weekend} {
+		if len(list) != 24 {
+			errs = append(errs, fmt.Errorf("hours: %d values, want 24", len(list)))
+			continue
+		}
+		sum := 0.0
+		for _, v := range list {
+			sum += share("hours", v)
+		}
+		for h, v := range list {
+			b.hours[i][h] = v / sum
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func countryIndex(key uint32) int {
+	return int(key>>8-'A')*26 + int(key&0xff-'A')
+}
+
+// Version names the artefact.
+func (b *Baseline) Version() string { return b.doc.Version }
+
+// Document returns the parsed document, for display; do not change what its maps hold.
+func (b *Baseline) Document() Document { return b.doc }
+
+// Network is the share of a value at a level (0 country .. 3 host) inside the coarser one.
+func (b *Baseline) Network(level int, key uint32) float64 {
+	switch level {
+	case 0:
+		return b.countries[countryIndex(key)]
+	case 1:
+		if v, ok := b.asns[key]; ok {
+			return v
+		}
+		return b.doc.ASN
+	case 2:
+		return b.doc.Prefix
+	default:
+		return b.doc.Host
+	}
+}
+
+// Agent is the share of a value at a level (0 class .. 3 major) inside the coarser one.
+func (b *Baseline) Agent(level int, parent, key uint32) float64 {
+	switch level {
+	case 0:
+		if v, ok := b.agents[key]; ok {
+			return v
+		}
+	case 1, 2:
+		if v, ok := b.agents[profile.Mix32(parent, key)]; ok {
+			return v
+		}
+	default:
+		return b.doc.Major
+	}
+	return rareAgent
+}
+
+// Hour is the share of a local hour 0..23, on a weekday or in the weekend.
+func (b *Baseline) Hour(weekend bool, hour int) float64 {
+	if weekend {
+		return b.hours[1][hour]
+	}
+	return b.hours[0][hour]
+}
+
+// AnyHour is the share of an hour when the place, and so the local time, is unknown.
+func (b *Baseline) AnyHour() float64 { return 1.0 / 24 }
+
+// Action is the share of an action.
+func (b *Baseline) Action(key uint32) float64 {
+	if v, ok := b.actions[key]; ok {
+		return v
+	}
+	return rareAction
+}
+
+// MissingToken is how often legitimate events carry no known device token.
+func (b *Baseline) MissingToken() float64 { return b.doc.MissingToken }

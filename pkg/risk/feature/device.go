@@ -1,0 +1,131 @@
+package feature
+
+import (
+	"math"
+
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+)
+
+// Agent says how new the user agent is.
+type Agent struct {
+	Known bool
+	Nats  float64
+	// New is the first level never seen: "class", "os", "browser" or "major".
+	New            string
+	History, Kinds float64
+	// Upgrade tells that only the version is new, and not older than the last one.
+	Upgrade bool
+}
+
+var (
+	agentLevels   = [...]string{"class", "os", "browser", "major"}
+	agentStrength = [4]float64{0.5, 0.5, 0.5, 3}
+)
+
+func (s *Set) agent(in *Input) {
+	a := &s.Agent
+	t := &in.Profile.Agents
+	r := descend(t, s.Context.Agent, s.units.device, agentStrength, func(level int, parent, key uint32) float64 {
+		return in.Baseline.Agent(level, parent, key)
+	})
+	if a.Known = r.depth > 0; !a.Known {
+		return
+	}
+	if r.unseen == 3 && s.upgrade(t, r.node) {
+		// The version's own surprise does not count: redo the walk without it.
+		path := s.Context.Agent
+		path[3] = 0
+		r = descend(t, path, s.units.device, agentStrength, func(level int, parent, key uint32) float64 {
+			return in.Baseline.Agent(level, parent, key)
+		})
+		a.Upgrade = true
+	}
+	a.Nats = r.nats
+	if r.unseen >= 0 {
+		a.New, a.History, a.Kinds = agentLevels[r.unseen], r.history, r.kinds
+	}
+}
+
+// upgrade tells whether the version is at least the newest known of the browser at node.
+func (s *Set) upgrade(t *profile.Tree, node int) bool {
+	newest := uint32(0)
+	for i := range t.Nodes {
+		if n := &t.Nodes[i]; n.Level == 3 && int(n.Parent) == node {
+			newest = max(newest, n.Key)
+		}
+	}
+	return s.Context.Agent[3] >= newest
+}
+
+// Token is what a device token says.
+type Token uint8
+
+// Token findings.
+const (
+	// TokenUnknown: none came and the user has none: nothing can be said.
+	TokenUnknown Token = iota
+	// TokenValid: it is one of the user's.
+	TokenValid
+	// TokenMissing: none came, though the user has some.
+	TokenMissing
+	// TokenNew: one came that is not the user's.
+	TokenNew
+)
+
+var tokenNames = [...]string{"unknown", "valid", "missing", "new"}
+
+// String is the finding's name in details.
+func (t Token) String() string { return tokenNames[t] }
+
+// Device says what the device token tells.
+type Device struct {
+	Token Token
+	// Nats of a missing or new token, 0 otherwise.
+	Nats float64
+	// History is how much was seen with tokens, Kinds how many tokens, present observations.
+	History, Kinds float64
+	// Seen is how often this token was the user's.
+	Seen float64
+	// Moved tells that a valid token came from another system or browser than it was proven with:
+	// tokens do not move by themselves.
+	Moved bool
+	// Users is how many other users were seen with the token in the last hour.
+	Users uint32
+	// Shared is the evidence of a device many users are tried on, nats.
+	Shared float64
+}
+
+func (s *Set) device(in *Input) {
+	d := &s.Device
+	ds := in.Profile.Devices
+	unit := s.units.device
+	one := uint32(math.Max(1, math.Round(unit)))
+	with, without, kinds := ds.Mass(one)
+	d.History, d.Kinds = float64(with)/unit, float64(kinds)/unit
+	d.Users = in.Event.Crowd.DeviceUsers
+	token := s.Context.Device
+	if token != 0 {
+		if i := ds.Find(token); i >= 0 {
+			d.Token = TokenValid
+			d.Seen = float64(ds[i].Weight) / unit
+			rt := s.Context.Runtime()
+			d.Moved = ds[i].Agent != 0 && rt != 0 && ds[i].Agent != rt
+			return
+		}
+		d.Token = TokenNew
+	} else if with > 0 {
+		d.Token = TokenMissing
+	} else {
+		return
+	}
+	// The chance that the user comes without a known token, learned from the user; k and the discount as in Surprise.
+	const k = 0.5
+	none := float64(without) / unit
+	p := (k + discount*d.Kinds + none) / (d.History + none + k)
+	if d.History > 0 {
+		d.Nats = math.Max(0, -math.Log(math.Min(1, p)))
+	}
+	if d.Token == TokenNew && d.Users >= 3 {
+		d.Shared = clip(math.Log(float64(d.Users)/2), 0, 2.5)
+	}
+}

@@ -1,0 +1,150 @@
+// Package feature measures one event against one profile: how new its network and device are, what speed
+// a move would need, how unusual hour, action, rate and size are. It gives numbers with units and likelihood
+// ratios in nats; package score decides what they count for together.
+//
+// It only reads. Nothing here keeps state; a Set may be reused for the next event.
+package feature
+
+import (
+	"math"
+	"strings"
+
+	"github.com/riskd-io/riskd/pkg/risk/baseline"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+)
+
+// Bounds are the limits a policy sets on what is possible.
+type Bounds struct {
+	// Speed allowed, km/h; Floor is the distance below which nothing is said, km.
+	Speed, Floor float64
+	// Slack is added to the time between two sightings; Memory is how long a place counts.
+	Slack, Memory event.Millis
+}
+
+// Input is what a measurement reads.
+type Input struct {
+	Event    *event.Event
+	Profile  *profile.Profile
+	Baseline *baseline.Baseline
+	Bounds   Bounds
+	// Session is the event's session before the event; nil when it begins now.
+	Session *profile.Session
+	// Own tells that the session id came with the event, so that one session is one browser.
+	Own bool
+	// Parent is the session this one branched off by a change of browser; nil if none.
+	Parent *profile.Session
+}
+
+// Set is everything measured on one event.
+type Set struct {
+	// Context and Sighting are the event's surroundings as keys. Sighting is unknown (At 0) without a valid position.
+	Context  profile.Context
+	Sighting profile.Sighting
+	// Action names what was done, for counting.
+	Action uint32
+
+	Network  Network
+	Agent    Agent
+	Device   Device
+	Travel   Travel
+	Hour     Hour
+	Activity Activity
+	Failures Failures
+	Switch   Switch
+	RTT      RTT
+
+	units units
+	now   event.Millis
+}
+
+// units are the present weights of one observation, per half life.
+type units struct{ network, device, activity float64 }
+
+// Measure fills s from in.
+func (s *Set) Measure(in *Input) {
+	ev, p := in.Event, in.Profile
+	*s = Set{now: ev.Time}
+	s.units = units{
+		network:  p.Clock.Scale(ev.Time, profile.NetworkHalfLife),
+		device:   p.Clock.Scale(ev.Time, profile.DeviceHalfLife),
+		activity: p.Clock.Scale(ev.Time, profile.ActivityHalfLife),
+	}
+	s.context(ev)
+	s.network(in)
+	s.agent(in)
+	s.device(in)
+	s.travel(in)
+	s.hour(in)
+	s.activity(in)
+	s.failures(in)
+	s.switched(in)
+	s.rtt(in)
+}
+
+// context reads the event's surroundings as keys.
+func (s *Set) context(ev *event.Event) {
+	c := &s.Context
+	place := &ev.Network.Place
+	c.Network[0] = profile.Country(place.Country)
+	c.Network[1] = ev.Network.ASN
+	c.Network[2], c.Network[3] = profile.Address(ev.Network.IP)
+	c.Kind = ev.Network.Kind
+	c.Device = profile.Hash64(ev.Device)
+	a := &ev.Agent
+	c.Agent[0] = profile.Hash32(a.Class)
+	c.Agent[1] = profile.Hash32(a.OS)
+	c.Agent[2] = profile.Hash32(a.Browser)
+	c.Agent[3] = a.BrowserMajor
+	if a.Browser == "" && a.OS == "" && a.Raw != "" {
+		// An unparsed agent, such as a command line tool: the product name before the first slash.
+		product, _, _ := strings.Cut(a.Raw, "/")
+		c.Agent[2] = profile.Hash32(product)
+	}
+	if place.Known && valid(place.Lat, place.Lon) {
+		s.Sighting = profile.Sighting{
+			Lat: int32(math.Round(place.Lat * 1000)), Lon: int32(math.Round(place.Lon * 1000)),
+			Radius: radius(place.RadiusKM), Kind: ev.Network.Kind, ASN: ev.Network.ASN,
+			At: max(profile.Seconds(ev.Time), 1000),
+		}
+	}
+	s.Action = ActionKey(ev)
+}
+
+// ActionKey names an action together with the kind of thing it was done to.
+func ActionKey(ev *event.Event) uint32 {
+	k := profile.Hash32(ev.Action)
+	if ev.Resource.Type != "" {
+		k = profile.Mix32(k, profile.Hash32(ev.Resource.Type))
+	}
+	if ev.Resource.Sensitivity >= event.Restricted {
+		k = profile.Mix32(k, uint32(ev.Resource.Sensitivity))
+	}
+	return k
+}
+
+// valid refuses coordinates that cannot be meant: not numbers, out of range, or the null island that
+// databases give for "nowhere".
+func valid(lat, lon float64) bool {
+	return lat >= -90 && lat <= 90 && lon >= -180 && lon <= 180 && (lat != 0 || lon != 0)
+}
+
+func radius(km float64) uint16 {
+	if !(km > 0) {
+		return 0
+	}
+	return uint16(math.Min(math.Ceil(km), 5000))
+}
+
+// PlaceName is how a place is shown: "London, GB". It allocates.
+func PlaceName(p *event.Place) string {
+	switch {
+	case p.City == "":
+		return p.Country
+	case p.Country == "":
+		return p.City
+	}
+	return p.City + ", " + p.Country
+}
+
+func clip(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }

@@ -1,0 +1,76 @@
+package feature
+
+import (
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+)
+
+// Switch says what changed inside a session. A session is one browser on one device: its network may
+// change, its browser and device may not.
+type Switch struct {
+	// Agent: another system or browser. Token: another device token, or none any more.
+	// Network: another ASN that is new to the user. Country likewise.
+	Agent, Token, Network, Country bool
+	// Nats of the strongest, and a little for the others.
+	Nats float64
+}
+
+func (s *Set) switched(in *Input) {
+	if !in.Own {
+		return
+	}
+	from := in.Parent
+	if from == nil {
+		from = in.Session
+	}
+	if from == nil || in.Event.Time < from.Last {
+		return
+	}
+	w := &s.Switch
+	before, now := &from.Context, &s.Context
+	var best, rest float64
+	count := func(v float64) {
+		if v > best {
+			best, v = v, best
+		}
+		rest += v
+	}
+	if a, b := before.Runtime(), now.Runtime(); a != 0 && b != 0 && a != b {
+		w.Agent = true
+		if s.Agent.New == "" || s.Agent.New == "major" {
+			count(2.5) // one of the user's own, yet not in this session
+		} else {
+			count(4)
+		}
+	}
+	if before.Device != 0 && now.Device != before.Device {
+		w.Token = true
+		switch s.Device.Token {
+		case TokenValid:
+			count(1)
+		case TokenMissing, TokenUnknown:
+			count(1.5)
+		default:
+			count(3.5)
+		}
+	}
+	s.switchedNetwork(before, count)
+	w.Nats = min(best+0.3*rest, 5)
+}
+
+func (s *Set) switchedNetwork(before *profile.Context, count func(float64)) {
+	w, now := &s.Switch, &s.Context
+	unknownASN := s.Network.New == "country" || s.Network.New == "asn"
+	if before.Network[0] != 0 && now.Network[0] != 0 && before.Network[0] != now.Network[0] && s.Network.New == "country" {
+		w.Country = true
+		count(1.5)
+	}
+	if before.Network[1] != 0 && now.Network[1] != 0 && before.Network[1] != now.Network[1] && unknownASN {
+		w.Network = true
+		v := 0.7
+		if now.Kind == event.Hosting {
+			v = 1.7
+		}
+		count(v)
+	}
+}

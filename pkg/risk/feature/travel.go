@@ -1,0 +1,257 @@
+package feature
+
+import (
+	"math"
+
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+)
+
+// Verdict of a travel check.
+type Verdict uint8
+
+// The three outcomes.
+const (
+	// NotEvaluable: no valid position now, or none to compare with.
+	NotEvaluable Verdict = iota
+	Possible
+	Impossible
+)
+
+var verdictNames = [...]string{"not_evaluable", "possible", "impossible"}
+
+// String is the verdict's name in details.
+func (v Verdict) String() string { return verdictNames[v] }
+
+// Travel is the most telling move between where the user was and where the event is.
+type Travel struct {
+	Verdict Verdict
+	// KM is the great circle; KMLower what remains of it when both positions are as wrong as they may well be (95 %, one side).
+	KM, KMLower float64
+	// Hours between the two, by event time, without slack. KMH is the speed needed, at least, slack included.
+	Hours, KMH float64
+	// Nats of evidence, after discounts.
+	Nats float64
+	// Discount is the factor applied: how sure it is that both positions are the user's own, and the move not usual.
+	Discount float64
+	// From is the other place.
+	From string
+	// Own tells that it was the session's own last place, Candidate that it was another session's, not proven.
+	Own, Candidate bool
+	// Later tells that the other sighting is later than the event.
+	Later bool
+	// Moves is how often the same unlikely move was proven before.
+	Moves float64
+	// Anchors were compared; Excused are places that would have been impossible but for discounts.
+	Anchors, Excused int
+	// Home tells that the position is at a proven place.
+	Home bool
+	// Rho is speed needed over speed allowed, before discounts.
+	Rho float64
+}
+
+const (
+	// perDouble nats for each doubling of the speed above what is allowed, up to maxTravel.
+	perDouble = 4.0
+	maxTravel = 8.0
+	// sigma67 turns a 67 % radius into a standard deviation of a circular normal.
+	sigma67 = 1.489
+	// noRadius and mobileSigma stand for radii that are not given or cannot be trusted, km (sigma).
+	noRadius    = 50.0
+	mobileSigma = 200.0
+	// lower is the one-sided 95 % quantile.
+	lower = 1.645
+	// candidateTrust is what another session's unproven place counts.
+	candidateTrust = 0.5
+)
+
+// Position is how sure it is that an address of this kind is where the user is.
+func Position(kind event.NetworkKind) float64 {
+	switch kind {
+	case event.VPN, event.Relay, event.Satellite:
+		return 0.1
+	case event.Hosting:
+		return 0.3
+	case event.Mobile:
+		return 0.6
+	}
+	return 1
+}
+
+func sigma(s *profile.Sighting) float64 {
+	v := noRadius
+	if s.Radius > 0 {
+		v = float64(s.Radius) / sigma67
+	}
+	if s.Kind == event.Mobile {
+		v = math.Max(v, mobileSigma)
+	}
+	return v
+}
+
+// leg is one comparison.
+type leg struct{ km, lower, hours, kmh, rho float64 }
+
+// between measures the move between two sightings that are dt apart.
+func between(a, b *profile.Sighting, dt event.Millis, bounds *Bounds) (l leg) {
+	if dt < 0 {
+		dt = -dt
+	}
+	l.hours = float64(dt) / 3.6e6
+	l.km = profile.Distance(a.Lat, a.Lon, b.Lat, b.Lon)
+	if l.km < bounds.Floor {
+		return l
+	}
+	s1, s2 := sigma(a), sigma(b)
+	l.lower = math.Max(0, l.km-lower*math.Sqrt(float64(s1*s1)+float64(s2*s2)))
+	l.kmh = l.lower / (l.hours + float64(bounds.Slack)/3.6e6)
+	l.rho = l.kmh / bounds.Speed
+	return l
+}
+
+// raw is the evidence of a leg before discounts.
+func (l *leg) raw() float64 {
+	if l.rho <= 1 {
+		return 0
+	}
+	return math.Min(maxTravel, perDouble*math.Log2(l.rho))
+}
+
+func (s *Set) travel(in *Input) {
+	t := &s.Travel
+	here := &s.Sighting
+	if !here.Known() {
+		return
+	}
+	p, at := in.Profile, in.Event.Time
+	near := p.PlaceNear(here.Lat, here.Lon)
+	t.Home = near >= 0 && float64(p.Places[near].Weight) >= s.units.network
+	trust := Position(here.Kind) * s.exitDiscount(in, near)
+	for i := range p.Places {
+		pl := &p.Places[i]
+		dt, later := apart(at, pl.Since, pl.At)
+		if i == near || dt > in.Bounds.Memory {
+			if i == near && dt <= in.Bounds.Memory {
+				t.Anchors++
+				t.Verdict = max(t.Verdict, Possible)
+			}
+			continue
+		}
+		moves := float64(0)
+		if near >= 0 {
+			moves = float64(p.MoveWeight(i, near)) / s.units.network
+		}
+		f := trust * Position(pl.Kind) * sameNetwork(here, &pl.Sighting) / (1 + moves)
+		if pl.Kind == event.Mobile || pl.Kind == event.VPN || pl.Kind == event.Hosting {
+			f /= 1 + 0.5*float64(pl.Weight)/s.units.network // a usual exit says little of where its user is
+		}
+		s.compare(in, &pl.Sighting, dt, later, f, moves, false, false)
+	}
+	s.candidates(in, trust)
+}
+
+// candidates compares with places of sessions that nothing proved: fully with the session's own, half with
+// others', not at all with those under question or when the event comes from a proven place: then the
+// other session is the odd one, and its own next event will show it.
+func (s *Set) candidates(in *Input, trust float64) {
+	here, at := &s.Sighting, in.Event.Time
+	for i := range in.Profile.Sessions {
+		o := &in.Profile.Sessions[i]
+		if !o.Seen.Known() {
+			continue
+		}
+		own := in.Own && (o == in.Session || o == in.Parent)
+		if !own && (o.Learned || o.Open() || s.Travel.Home) {
+			continue
+		}
+		if own && o.Context.Network[3] != 0 && o.Context.Network[2] == s.Context.Network[2] && o.Context.Network[3] == s.Context.Network[3] {
+			s.Travel.Anchors++
+			s.Travel.Verdict = max(s.Travel.Verdict, Possible)
+			continue // the same address; only its position was looked up differently
+		}
+		dt, later := apart(at, o.Seen.At, o.Seen.At)
+		if dt > in.Bounds.Memory {
+			continue
+		}
+		f := trust * Position(o.Seen.Kind) * sameNetwork(here, &o.Seen)
+		if !own {
+			f *= candidateTrust
+		}
+		s.compare(in, &o.Seen, dt, later, f, 0, own, !own)
+	}
+}
+
+func (s *Set) compare(in *Input, there *profile.Sighting, dt event.Millis, later bool, discount, moves float64, own, candidate bool) {
+	t := &s.Travel
+	t.Anchors++
+	t.Verdict = max(t.Verdict, Possible)
+	l := between(there, &s.Sighting, dt, &in.Bounds)
+	raw := l.raw()
+	nats := raw * discount
+	if raw > 1 && nats < 1 {
+		t.Excused++
+	}
+	// The most telling move is shown; without any, the one that needs most speed.
+	if nats < t.Nats || nats == t.Nats && l.rho <= t.Rho {
+		return
+	}
+	t.KM, t.KMLower, t.Hours, t.KMH, t.Rho = l.km, l.lower, l.hours, l.kmh, l.rho
+	t.Nats, t.Discount, t.Moves = nats, discount, moves
+	t.From, t.Own, t.Candidate, t.Later = there.Name, own, candidate, later
+	if l.rho > 1 {
+		t.Verdict = Impossible
+	}
+}
+
+// apart is the time between an event and a stay, 0 at least, and whether the stay's sighting is later. Inside a stay
+// the nearer end counts.
+func apart(at, since, last event.Millis) (dt event.Millis, later bool) {
+	switch {
+	case at >= last:
+		return at - last, false
+	case at <= since:
+		return since - at, true
+	case at-since < last-at:
+		return at - since, false
+	}
+	return last - at, true
+}
+
+// sameNetwork: gateways of one mobile or satellite network hop over whole countries.
+func sameNetwork(a, b *profile.Sighting) float64 {
+	if a.ASN != 0 && a.ASN == b.ASN && a.Kind == b.Kind && a.Kind != event.Residential && a.Kind != event.NetUnknown {
+		return 0.3
+	}
+	return 1
+}
+
+// exitDiscount lowers the trust in positions of addresses that are proven to be the user's: home VPN, office
+// exit, carrier gateway. Nobody else comes from there easily.
+func (s *Set) exitDiscount(in *Input, near int) float64 {
+	f := 1 / (1 + s.Network.AddressSeen)
+	if near >= 0 && in.Profile.Places[near].ASN == s.Sighting.ASN && s.Sighting.ASN != 0 && Position(s.Sighting.Kind) < 1 {
+		f = math.Min(f, 1/(1+0.5*float64(in.Profile.Places[near].Weight)/s.units.network))
+	}
+	return f
+}
+
+// Unlikely tells whether a sighting could not be reached from a proven place at the speed allowed.
+func Unlikely(pl *profile.Place, seen *profile.Sighting, bounds *Bounds) bool {
+	dt, _ := apart(seen.At, pl.Since, pl.At)
+	if dt > bounds.Memory {
+		return false
+	}
+	l := between(&pl.Sighting, seen, dt, bounds)
+	return l.rho > 1
+}
+
+// Conflicts tells whether a sighting contradicts one of the proven places.
+func Conflicts(p *profile.Profile, seen *profile.Sighting, bounds *Bounds) bool {
+	for i := range p.Places {
+		pl := &p.Places[i]
+		if Position(pl.Kind)*Position(seen.Kind) > 0.25 && Unlikely(pl, seen, bounds) {
+			return true
+		}
+	}
+	return false
+}

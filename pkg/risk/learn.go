@@ -1,0 +1,150 @@
+package risk
+
+import (
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/feature"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/risk/score"
+	"github.com/riskd-io/riskd/pkg/risk/session"
+)
+
+// lesson is one judged event that may teach something.
+type lesson struct {
+	p    *profile.Profile
+	s    *profile.Session
+	ev   *event.Event
+	f    *feature.Set
+	e    *score.Evidence
+	risk float64
+	// fresh tells that the event itself brought a new proof; known that its session existed before.
+	fresh, known bool
+}
+
+// unusualSum is the activity evidence (thousandths of a nat) from which actions teach little.
+const unusualSum = 2000
+
+// learn takes over what an unquestioned event shows.
+func (e *Engine) learn(l *lesson) {
+	p, s, ev := l.p, l.s, l.ev
+	unit := p.Clock.Scale(ev.Time, profile.ActivityHalfLife)
+	p.Rate.Add(ev.Time, max(ev.Count, 1), unit)
+	if s.Open() || ev.Outcome == event.Denied || ev.Outcome == event.Challenged {
+		return
+	}
+	e.learnActivity(l)
+	quiet := l.risk < e.policy.Learning.Below
+	if !quiet && !l.fresh {
+		return
+	}
+	if ev.Action == "auth.login" {
+		p.Logins = min(p.Logins+1, 1<<31)
+		e.forgive(p, l.f.Context.Network[2])
+	}
+	if l.known && ev.Action != "auth.login" && s.Context == l.f.Context && !l.fresh {
+		return // nothing new since the session's last event
+	}
+	share := e.policy.Learning.Quiet
+	if l.e.Novel() > 500 {
+		share = e.policy.Learning.Novel
+	}
+	if l.fresh {
+		share = max(share, session.Strength(s.Proof.Level, ev.Session.AMR))
+	}
+	p.Learn(&l.f.Context, ev.Time, share)
+	if ev.Network.RTT > 0 {
+		p.RTT.Add(feature.LogRTT(ev))
+	}
+	s.Learned = e.learnPlace(l, share)
+}
+
+// learnPlace takes over the event's position if it is proven, near a proven place, or the very first; it reports
+// whether nothing is left to prove.
+func (e *Engine) learnPlace(l *lesson, share float64) bool {
+	here := l.f.Sighting
+	if !here.Known() {
+		return true
+	}
+	proven := l.fresh || session.Holds(l.s, &l.f.Context)
+	near := l.p.PlaceNear(here.Lat, here.Lon)
+	if !proven && near < 0 && len(l.p.Places) > 0 {
+		return false
+	}
+	if near < 0 || l.p.Places[near].Lat != here.Lat || l.p.Places[near].Lon != here.Lon {
+		here.Name = feature.PlaceName(&l.ev.Network.Place)
+	} else {
+		here.Name = l.p.Places[near].Name
+	}
+	to := l.p.LearnSighting(here, share)
+	if proven {
+		e.learnMoves(l.p, to, &here, l.ev.Time, share)
+	}
+	return true
+}
+
+// learnMoves notes the places from which a proven sighting could not have been reached: for this user
+// they are one.
+func (e *Engine) learnMoves(p *profile.Profile, to int, seen *profile.Sighting, t event.Millis, share float64) {
+	for i := range p.Places {
+		if i != to && feature.Unlikely(&p.Places[i], seen, &e.bounds) {
+			p.LearnUnlikelyMove(i, to, t, share)
+		}
+	}
+}
+
+func (e *Engine) learnActivity(l *lesson) {
+	share := 1.0
+	if l.e.Held.Activity >= unusualSum {
+		share = 0.2 // a series of unusual actions must not teach itself
+	}
+	prev := uint32(0)
+	if l.known && l.ev.Time >= l.s.Last {
+		prev = l.s.LastAction
+	}
+	l.p.LearnAction(prev, l.f.Action, l.ev.Time, share)
+	if l.ev.Bytes > 0 {
+		l.p.Volume.Add(feature.LogBytes(l.ev))
+	}
+}
+
+// forgive forgets failed logins of a source from which a quiet login succeeded: the owner mistyped.
+func (e *Engine) forgive(p *profile.Profile, source uint32) {
+	for i := range p.Failures {
+		if p.Failures[i].Source == source {
+			p.Failures = append(p.Failures[:i], p.Failures[i+1:]...)
+			return
+		}
+	}
+}
+
+// passed learns what a challenge questioned.
+func (e *Engine) passed(p *profile.Profile, s *profile.Session, ev *event.Event, share float64) {
+	if device := profile.Hash64(ev.Device); device != 0 {
+		s.Context.Device = device
+		s.Proof.Device = device
+	}
+	if share > 0 {
+		p.Learn(&s.Context, ev.Time, share)
+		if s.Seen.Known() {
+			to := p.LearnSighting(s.Seen, share)
+			e.learnMoves(p, to, &s.Seen, ev.Time, share)
+		}
+	}
+	s.Learned = true
+	s.Held = profile.Held{}
+	s.Peak = 0
+}
+
+// age learns a session that went a day unquestioned, unless the user was proven elsewhere meanwhile.
+func (e *Engine) age(p *profile.Profile, s *profile.Session) {
+	s.Learned = true
+	if s.Open() || s.State == profile.Satisfied || float64(s.Peak)/100 >= e.policy.Thresholds.StepUp {
+		return
+	}
+	if s.Seen.Known() {
+		if feature.Conflicts(p, &s.Seen, &e.bounds) {
+			return
+		}
+		p.LearnSighting(s.Seen, e.policy.Learning.Aged)
+	}
+	p.Learn(&s.Context, s.Last, e.policy.Learning.Aged)
+}

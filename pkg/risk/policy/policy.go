@@ -1,0 +1,203 @@
+// Package policy is what to do about risk: thresholds, what has to be proven, for how long, how often
+// people may be asked, and which resources want proof whoever asks.
+//
+// A policy is typed, validated data. It has a version made of its content, which every decision names. It does
+// not score, and it holds no state: package session keeps that. Conditions in a rule language belong
+// behind [Policy.Rule], the only place that looks at an event.
+//
+// A validated Policy is immutable and safe for concurrent use.
+package policy
+
+import (
+	"github.com/riskd-io/riskd/pkg/risk/event"
+)
+
+// Policy is one complete set of rules. Times are whole seconds, scores 0..100.
+type Policy struct {
+	// ID names the policy, without its version. Default "default".
+	ID string `json:"id"`
+	// PriorNats is the log-odds of attack before any evidence. Default -4, which is 1.8 %.
+	PriorNats float64 `json:"prior_nats"`
+	// Thresholds on risk.
+	Thresholds Thresholds `json:"thresholds"`
+	// StepUp is what a risky session has to prove.
+	StepUp StepUp `json:"step_up"`
+	// Friction bounds how often a person is asked.
+	Friction Friction `json:"friction"`
+	// Sensitive says which resources and actions want proof at any risk.
+	Sensitive Sensitive `json:"sensitive"`
+	// Time bounds what is scored.
+	Time Time `json:"time"`
+	// Learning says what is taken for the user's own.
+	Learning Learning `json:"learning"`
+	// Travel bounds what is possible.
+	Travel Travel `json:"travel"`
+	// Machines says how users of kind service and agent are treated, who cannot answer a challenge.
+	Machines Machines `json:"machines"`
+	// ACR maps authentication context names to levels 1..3. aal1..aal3 are always known.
+	ACR map[string]int `json:"acr"`
+
+	version string
+}
+
+// Thresholds on risk, 0..100.
+type Thresholds struct {
+	// Medium is where level medium begins. Default 30.
+	Medium float64 `json:"medium"`
+	// StepUp is where level high begins and a challenge is raised. Default 60.
+	StepUp float64 `json:"step_up"`
+	// Severe overrides cool-down and budget. Default 90.
+	Severe float64 `json:"severe"`
+	// OnSevere is "step_up" or "deny". Default step_up.
+	OnSevere string `json:"on_severe"`
+}
+
+// StepUp is a requirement and its life.
+type StepUp struct {
+	// ACR wanted, aal1..aal3. Default aal2.
+	ACR string `json:"acr"`
+	// AMR lists accepted methods (RFC 8176); one of them is enough. Empty: any that gives the ACR.
+	AMR []string `json:"amr"`
+	// ExpiresAfter is how long an answer is awaited. Default 900.
+	ExpiresAfter uint32 `json:"expires_after"`
+	// OnExpiry is "deny" or "allow". Default deny.
+	OnExpiry string `json:"on_expiry"`
+	// MaxFailures denies the session. Default 3.
+	MaxFailures int `json:"max_failures"`
+	// ReasonUser is shown to the user. Default "Please confirm it is you."
+	ReasonUser string `json:"reason_user"`
+}
+
+// Friction bounds prompts.
+type Friction struct {
+	// CoolDown is how long after a passed challenge the same session is asked again only for severe
+	// evidence. Default 3600.
+	CoolDown uint32 `json:"cool_down"`
+	// Prompts is how many passed challenges per Window free a person from all but severe ones, on
+	// devices that are known. Default 3 per 86400.
+	Prompts int    `json:"prompts"`
+	Window  uint32 `json:"window"`
+}
+
+// Sensitive says what wants proof at any risk. Ages are of the last proof in the same session.
+type Sensitive struct {
+	ACR string `json:"acr"`
+	// Restricted is the age allowed for resources of that class. Default 43200 (12 h).
+	Restricted uint32 `json:"restricted_max_age"`
+	// Critical likewise. Default 300.
+	Critical uint32 `json:"critical_max_age"`
+	// CriticalActions are treated as critical on any resource.
+	CriticalActions []string `json:"critical_actions"`
+}
+
+// Time bounds.
+type Time struct {
+	// Lateness is how far behind the latest event of the same user an event may be to be scored. Default 86400.
+	Lateness uint32 `json:"lateness"`
+	// Skew is how far ahead of its receipt an event may be. Default 300.
+	Skew uint32 `json:"skew"`
+	// SessionIdle ends a session's memory. Default 172800 (48 h).
+	SessionIdle uint32 `json:"session_idle"`
+}
+
+// Learning says what is learned without proof.
+type Learning struct {
+	// Below this risk an unproven event is learned at once. Default 30.
+	Below float64 `json:"below"`
+	// Ageing is how long an unproven session must stay without a challenge to be learned after all.
+	// Default 86400.
+	Ageing uint32 `json:"ageing"`
+	// Quiet, Novel and Aged are the shares of an observation that unproven events count: those in known
+	// surroundings, those with something new, those that aged. Defaults 1, 0.5 and 0.3.
+	Quiet float64 `json:"quiet"`
+	Novel float64 `json:"novel"`
+	Aged  float64 `json:"aged"`
+}
+
+// Travel bounds.
+type Travel struct {
+	// Speed allowed, km/h. Default 900.
+	Speed float64 `json:"speed_kmh"`
+	// Slack is added to the time between two sightings, for clocks and sessions. Default 300.
+	Slack uint32 `json:"slack"`
+	// Floor is the distance below which nothing is said, km. Default 100.
+	Floor float64 `json:"floor_km"`
+	// Memory is how long a place is an anchor. Default 259200 (72 h).
+	Memory uint32 `json:"memory"`
+}
+
+// Machines says what a service or agent account gets at severe risk: "deny" or "allow". Default deny.
+type Machines struct {
+	OnSevere string `json:"on_severe"`
+}
+
+// Version names the policy and its content, such as default@3f2a9c01.
+func (p *Policy) Version() string { return p.version }
+
+// Level of a risk: low, medium or high, and 0, 1 or 2.
+func (p *Policy) Level(risk float64) (name string, rank uint8) {
+	switch {
+	case risk >= p.Thresholds.StepUp:
+		return "high", 2
+	case risk >= p.Thresholds.Medium:
+		return "medium", 1
+	}
+	return "low", 0
+}
+
+// LevelName is the name of a rank.
+func LevelName(rank uint8) string {
+	return [...]string{"low", "medium", "high"}[min(rank, 2)]
+}
+
+// Demand is proof that a rule wants, independent of risk.
+type Demand struct {
+	// Rule is "" when none applies.
+	Rule string
+	// Level of the proof, 1..3, and its greatest age, seconds.
+	Level  uint8
+	MaxAge uint32
+}
+
+// Names of the rules that demand proof.
+const (
+	RuleRestricted = "restricted_resource"
+	RuleCritical   = "critical_action"
+)
+
+// Rule says what an event wants proven whoever asks.
+func (p *Policy) Rule(ev *event.Event) Demand {
+	s := &p.Sensitive
+	if ev.Resource.Sensitivity == event.Critical {
+		return Demand{RuleCritical, p.LevelOf(s.ACR), s.Critical}
+	}
+	for _, a := range s.CriticalActions {
+		if a == ev.Action {
+			return Demand{RuleCritical, p.LevelOf(s.ACR), s.Critical}
+		}
+	}
+	if ev.Resource.Sensitivity == event.Restricted {
+		return Demand{RuleRestricted, p.LevelOf(s.ACR), s.Restricted}
+	}
+	return Demand{}
+}
+
+// LevelOf maps an authentication context name to 1..3; 0 when it is not known.
+func (p *Policy) LevelOf(acr string) uint8 {
+	switch acr {
+	case "":
+		return 0
+	case "aal1":
+		return 1
+	case "aal2":
+		return 2
+	case "aal3":
+		return 3
+	}
+	return uint8(p.ACR[acr])
+}
+
+// ACRName is the name under which a level is asked for.
+func ACRName(level uint8) string {
+	return [...]string{"", "aal1", "aal2", "aal3"}[min(level, 3)]
+}

@@ -1,0 +1,78 @@
+package profile
+
+import (
+	"math"
+
+	"github.com/riskd-io/riskd/pkg/risk/event"
+)
+
+const day = event.Millis(24 * 60 * 60 * 1000)
+
+// Half lives: how long until an observation counts half.
+const (
+	NetworkHalfLife  = 60 * day
+	DeviceHalfLife   = 90 * day
+	ActivityHalfLife = 30 * day
+)
+
+// Counts refer to the clock's landmark: an observation at t weighs One * 2^((t-epoch)/half life), and the
+// present value of a sum is that sum over the same factor of now. Sums of integers do not depend on the
+// order of arrival, and an entry needs no time of its own. When the factors grow large, the landmark moves
+// by 180 days, which is a whole number of each half life, so that sums are shifted and nothing else.
+const (
+	// One is the weight of an observation at the landmark.
+	One = 64
+
+	rebase         = 180 * day
+	rebaseAfter    = 270 * day
+	rebaseNetwork  = uint(rebase / NetworkHalfLife)
+	rebaseDevice   = uint(rebase / DeviceHalfLife)
+	rebaseActivity = uint(rebase / ActivityHalfLife)
+
+	// maxWeight keeps sums clear of overflow: a family in which one entry passes it is halved.
+	maxWeight = 1 << 30
+)
+
+// Clock is the landmark of a profile's faded counts.
+type Clock struct{ Epoch event.Millis }
+
+func (c Clock) stale(t event.Millis) bool { return t-c.Epoch > rebaseAfter }
+
+// Scale is the factor of an observation at t with the given half life.
+func (c Clock) Scale(t, halfLife event.Millis) float64 {
+	if c.Epoch == 0 {
+		return One
+	}
+	dt := t - c.Epoch
+	if dt > 2*rebaseAfter { // not yet advanced to t; reading far ahead is harmless
+		dt = 2 * rebaseAfter
+	}
+	return One * math.Exp2(float64(dt)/float64(halfLife))
+}
+
+// weigh turns a share of an observation (1 is a whole one) into units of the sums.
+func weigh(share, scale float64) uint32 {
+	w := math.Round(share * scale)
+	if !(w >= 1) { // an observation is never nothing; also catches NaN
+		return 1
+	}
+	if w > maxWeight {
+		return maxWeight
+	}
+	return uint32(w)
+}
+
+func saturate(a, b uint32) uint32 {
+	if s := a + b; s >= a {
+		return s
+	}
+	return math.MaxUint32
+}
+
+// shift divides by 2^n, rounding to nearest.
+func shift(w uint32, n uint) uint32 {
+	if n == 0 {
+		return w
+	}
+	return uint32((uint64(w) + 1<<(n-1)) >> n)
+}

@@ -1,0 +1,304 @@
+package profile
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/riskd-io/riskd/pkg/risk/event"
+)
+
+// codecVersion starts every encoded profile. Decoders read all versions ever written.
+const codecVersion = 1
+
+// ErrCorrupt is what decoding anything but an encoded profile gives; wrapped with the place.
+var ErrCorrupt = errors.New("corrupt profile")
+
+// AppendBinary appends p in its compact form. Equal profiles give equal bytes.
+func (p *Profile) AppendBinary(dst []byte) []byte {
+	w := writer{b: append(dst, codecVersion), mark: p.Watermark}
+	w.u(uint64(p.Watermark))
+	w.seconds(p.First)
+	w.z(int64(p.Clock.Epoch / day))
+	w.u(uint64(p.Events))
+	w.u(uint64(p.Logins))
+	w.tree(&p.Networks)
+	w.tree(&p.Agents)
+	w.n(len(p.Devices))
+	for i := range p.Devices {
+		d := &p.Devices[i]
+		w.fixed64(d.Token)
+		w.fixed32(d.Agent)
+		w.u(uint64(d.Weight))
+	}
+	w.hours(&p.Hours)
+	w.counts(p.Actions.Single)
+	w.counts(p.Actions.Pair)
+	w.rate(&p.Rate)
+	w.volume(p.Volume)
+	w.volume(p.RTT)
+	w.n(len(p.Places))
+	for i := range p.Places {
+		w.sighting(&p.Places[i].Sighting)
+		w.seconds(p.Places[i].Since)
+		w.u(uint64(p.Places[i].Weight))
+	}
+	w.n(len(p.Moves))
+	for _, m := range p.Moves {
+		w.byte(m.A)
+		w.byte(m.B)
+		w.u(uint64(m.Weight))
+	}
+	w.n(len(p.Sessions))
+	for i := range p.Sessions {
+		w.session(&p.Sessions[i])
+	}
+	w.n(len(p.Failures))
+	for _, f := range p.Failures {
+		w.fixed32(f.Source)
+		w.u(uint64(f.Count))
+		w.seconds(f.At)
+	}
+	w.n(len(p.Prompts))
+	for _, t := range p.Prompts {
+		w.millis(t)
+	}
+	w.n(len(p.Recent.ids))
+	for i, id := range p.Recent.ids {
+		w.b = append(w.b, byte(id), byte(id>>8), byte(id>>16), byte(id>>24), byte(id>>32), byte(id>>40))
+		w.seconds(p.Recent.times[i])
+	}
+	return w.b
+}
+
+// Decode reads what AppendBinary wrote into p, reusing its memory. On an error p is Reset.
+// data is not kept.
+func Decode(data []byte, p *Profile) error {
+	p.Reset()
+	r := reader{b: data}
+	if v := r.byte(); r.err == nil && v != codecVersion {
+		return fmt.Errorf("decoding profile: version %d: %w", v, ErrCorrupt)
+	}
+	p.Watermark = event.Millis(r.u())
+	r.mark = p.Watermark
+	p.First = r.seconds()
+	p.Clock.Epoch = event.Millis(r.z()) * day
+	p.Events = r.u32()
+	p.Logins = r.u32()
+	r.tree(&p.Networks, MaxNetworks)
+	r.tree(&p.Agents, MaxAgents)
+	for range r.n(MaxDevices) {
+		p.Devices = append(p.Devices, Device{Token: r.fixed64(), Agent: r.fixed32(), Weight: r.u32()})
+	}
+	r.hours(&p.Hours)
+	p.Actions.Single = r.counts(p.Actions.Single)
+	p.Actions.Pair = r.counts(p.Actions.Pair)
+	r.rate(&p.Rate)
+	p.Volume = r.volume()
+	p.RTT = r.volume()
+	for range r.n(MaxPlaces) {
+		p.Places = append(p.Places, Place{Sighting: r.sighting(), Since: r.seconds(), Weight: r.u32()})
+	}
+	for range r.n(MaxMoves) {
+		m := Move{A: r.byte(), B: r.byte(), Weight: r.u32()}
+		if int(m.A) >= len(p.Places) || int(m.B) >= len(p.Places) || m.A >= m.B {
+			r.fail("move")
+		}
+		p.Moves = append(p.Moves, m)
+	}
+	for range r.n(MaxSessions) {
+		p.Sessions = append(p.Sessions, r.session())
+	}
+	for range r.n(MaxFailures) {
+		p.Failures = append(p.Failures, Failure{Source: r.fixed32(), Count: r.u16(), At: r.seconds()})
+	}
+	for range r.n(MaxPrompts) {
+		p.Prompts = append(p.Prompts, r.millis())
+	}
+	for range r.n(MaxRecent) {
+		p.Recent.ids = append(p.Recent.ids, uint64(r.fixed32())|uint64(r.byte())<<32|uint64(r.byte())<<40)
+		p.Recent.times = append(p.Recent.times, r.seconds())
+	}
+	if r.err == nil && len(r.b) != r.i {
+		r.fail("end")
+	}
+	if r.err != nil {
+		p.Reset()
+		return fmt.Errorf("decoding profile: %w", r.err)
+	}
+	return nil
+}
+
+// writer appends the primitive forms. Times are written as distance before the watermark: small numbers.
+type writer struct {
+	b    []byte
+	mark event.Millis
+}
+
+func (w *writer) byte(v byte)      { w.b = append(w.b, v) }
+func (w *writer) n(v int)          { w.b = binary.AppendUvarint(w.b, uint64(v)) }
+func (w *writer) u(v uint64)       { w.b = binary.AppendUvarint(w.b, v) }
+func (w *writer) z(v int64)        { w.b = binary.AppendVarint(w.b, v) }
+func (w *writer) fixed32(v uint32) { w.b = binary.LittleEndian.AppendUint32(w.b, v) }
+func (w *writer) fixed64(v uint64) { w.b = binary.LittleEndian.AppendUint64(w.b, v) }
+func (w *writer) text(s string) {
+	w.n(len(s))
+	w.b = append(w.b, s...)
+}
+
+// millis writes a time; 0 (unknown) is a single zero byte.
+func (w *writer) millis(t event.Millis) { w.time(t, int64(w.mark-t)) }
+
+// seconds writes a time that is known to be whole seconds.
+func (w *writer) seconds(t event.Millis) { w.time(t, int64(w.mark/1000-t/1000)) }
+
+func (w *writer) time(t event.Millis, d int64) {
+	if t == 0 {
+		w.byte(0)
+		return
+	}
+	if d >= 0 {
+		d++ // 0 is unknown
+	}
+	w.z(d)
+}
+
+type reader struct {
+	b    []byte
+	i    int
+	mark event.Millis
+	all  string
+	err  error
+}
+
+func (r *reader) fail(what string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%s at byte %d of %d: %w", what, r.i, len(r.b), ErrCorrupt)
+	}
+	r.i = len(r.b)
+}
+
+func (r *reader) byte() byte {
+	if r.i >= len(r.b) {
+		r.fail("byte")
+		return 0
+	}
+	r.i++
+	return r.b[r.i-1]
+}
+
+func (r *reader) u() uint64 {
+	v, n := binary.Uvarint(r.b[r.i:])
+	if n <= 0 {
+		r.fail("number")
+		return 0
+	}
+	r.i += n
+	return v
+}
+
+func (r *reader) z() int64 {
+	v, n := binary.Varint(r.b[r.i:])
+	if n <= 0 {
+		r.fail("number")
+		return 0
+	}
+	r.i += n
+	return v
+}
+
+func (r *reader) u32() uint32 {
+	v := r.u()
+	if v>>32 != 0 {
+		r.fail("range")
+	}
+	return uint32(v)
+}
+
+func (r *reader) u16() uint16 {
+	v := r.u()
+	if v>>16 != 0 {
+		r.fail("range")
+	}
+	return uint16(v)
+}
+
+func (r *reader) z32() int32 {
+	v := r.z()
+	if v != int64(int32(v)) {
+		r.fail("range")
+	}
+	return int32(v)
+}
+
+// n reads a count, at most limit.
+func (r *reader) n(limit int) int {
+	v := r.u()
+	if v > uint64(limit) {
+		r.fail("count")
+		return 0
+	}
+	return int(v)
+}
+
+func (r *reader) fixed32() uint32 {
+	if len(r.b)-r.i < 4 {
+		r.fail("fixed32")
+		return 0
+	}
+	r.i += 4
+	return binary.LittleEndian.Uint32(r.b[r.i-4:])
+}
+
+func (r *reader) fixed64() uint64 {
+	if len(r.b)-r.i < 8 {
+		r.fail("fixed64")
+		return 0
+	}
+	r.i += 8
+	return binary.LittleEndian.Uint64(r.b[r.i-8:])
+}
+
+// text cuts out of one copy of the whole, so that a profile costs at most one allocation for all its texts.
+func (r *reader) text(limit int) string {
+	n := r.n(limit)
+	if n == 0 {
+		return ""
+	}
+	if len(r.b)-r.i < n {
+		r.fail("text")
+		return ""
+	}
+	if r.all == "" {
+		r.all = string(r.b)
+	}
+	r.i += n
+	return r.all[r.i-n : r.i]
+}
+
+func (r *reader) millis() event.Millis {
+	d, ok := r.time()
+	if !ok {
+		return 0
+	}
+	return r.mark - event.Millis(d)
+}
+
+func (r *reader) seconds() event.Millis {
+	d, ok := r.time()
+	if !ok {
+		return 0
+	}
+	return (r.mark/1000 - event.Millis(d)) * 1000
+}
+
+func (r *reader) time() (int64, bool) {
+	d := r.z()
+	if d == 0 || r.err != nil {
+		return 0, false
+	}
+	if d > 0 {
+		d--
+	}
+	return d, true
+}

@@ -1,0 +1,170 @@
+package profile
+
+import (
+	"math/bits"
+
+	"github.com/riskd-io/riskd/pkg/risk/event"
+)
+
+// What a session holds beyond the ordinary is marked by flags, so that a quiet one is small.
+const (
+	flagLearned = 1 << iota
+	flagSeen
+	flagHeld
+	flagProof
+	flagChallenge
+	flagAllowOnExpiry
+)
+
+func (w *writer) session(s *Session) {
+	var flags byte
+	set := func(on bool, f byte) {
+		if on {
+			flags |= f
+		}
+	}
+	set(s.Learned, flagLearned)
+	set(s.Seen.Known(), flagSeen)
+	set(s.Held != Held{}, flagHeld)
+	set(s.Proof != Proof{}, flagProof)
+	set(s.Challenge.ID != "", flagChallenge)
+	set(s.Challenge.AllowOnExpiry, flagAllowOnExpiry)
+	w.byte(flags)
+	w.fixed64(s.Key)
+	w.byte(byte(s.State)<<4 | s.Level)
+	w.seconds(s.Start)
+	w.seconds(s.Last)
+	w.millis(s.Since)
+	w.u(uint64(s.Peak))
+	w.u(uint64(s.LastAction))
+	w.path(&s.Context.Network)
+	w.path(&s.Context.Agent)
+	w.optional64(s.Context.Device)
+	w.byte(byte(s.Context.Kind))
+	if flags&flagSeen != 0 {
+		w.sighting(&s.Seen)
+	}
+	if flags&flagHeld != 0 {
+		w.held(&s.Held)
+	}
+	if flags&flagProof != 0 {
+		w.byte(s.Proof.Level)
+		w.millis(s.Proof.At)
+		w.fixed32(s.Proof.Runtime)
+		w.optional64(s.Proof.Device)
+	}
+	if flags&flagChallenge != 0 {
+		w.text(s.ID)
+		w.challenge(&s.Challenge)
+	}
+}
+
+func (r *reader) session() (s Session) {
+	flags := r.byte()
+	s.Learned = flags&flagLearned != 0
+	s.Key = r.fixed64()
+	b := r.byte()
+	s.State, s.Level = State(b>>4), b&15
+	if s.State > Expired || s.Level > 2 {
+		r.fail("session state")
+	}
+	s.Start, s.Last, s.Since = r.seconds(), r.seconds(), r.millis()
+	s.Peak = r.u16()
+	s.LastAction = r.u32()
+	s.Context.Network, s.Context.Agent = r.path(), r.path()
+	s.Context.Device = r.optional64()
+	s.Context.Kind = event.NetworkKind(r.byte())
+	if flags&flagSeen != 0 {
+		s.Seen = r.sighting()
+	}
+	if flags&flagHeld != 0 {
+		r.held(&s.Held)
+	}
+	if flags&flagProof != 0 {
+		s.Proof = Proof{Level: r.byte(), At: r.millis(), Runtime: r.fixed32(), Device: r.optional64()}
+	}
+	if flags&flagChallenge != 0 {
+		s.ID = r.text(MaxText)
+		r.challenge(&s.Challenge)
+		s.Challenge.AllowOnExpiry = flags&flagAllowOnExpiry != 0
+	}
+	return s
+}
+
+func (w *writer) optional64(v uint64) {
+	if v == 0 {
+		w.byte(0)
+		return
+	}
+	w.byte(1)
+	w.fixed64(v)
+}
+
+func (r *reader) optional64() uint64 {
+	if r.byte() == 0 {
+		return 0
+	}
+	return r.fixed64()
+}
+
+// fields lists held evidence in the order of the encoding.
+func (h *Held) fields() [9]*Milli {
+	return [9]*Milli{&h.Travel, &h.Switch, &h.Failures, &h.Activity, &h.Network, &h.Agent, &h.Token, &h.KnownDevice, &h.Known}
+}
+
+func (w *writer) held(h *Held) {
+	w.seconds(h.At)
+	var set uint64
+	for i, f := range h.fields() {
+		if *f != 0 {
+			set |= 1 << i
+		}
+	}
+	w.u(set)
+	for _, f := range h.fields() {
+		if *f != 0 {
+			w.z(int64(*f))
+		}
+	}
+}
+
+func (r *reader) held(h *Held) {
+	h.At = r.seconds()
+	set := r.u()
+	if bits.Len64(set) > len(h.fields()) {
+		r.fail("held evidence")
+		return
+	}
+	for i, f := range h.fields() {
+		if set&(1<<i) != 0 {
+			*f = Milli(r.z32())
+		}
+	}
+}
+
+func (w *writer) challenge(c *Challenge) {
+	w.text(c.ID)
+	w.u(c.Revision)
+	w.millis(c.Issued)
+	w.millis(c.Expires)
+	w.u(uint64(c.Score))
+	w.byte(c.Level)
+	w.text(c.AMR)
+	w.u(uint64(c.MaxAge))
+	w.byte(c.Failures)
+	w.text(c.Rule)
+	w.text(c.Reasons)
+}
+
+func (r *reader) challenge(c *Challenge) {
+	c.ID = r.text(MaxText)
+	c.Revision = r.u()
+	c.Issued, c.Expires = r.millis(), r.millis()
+	c.Score = r.u16()
+	c.Level = r.byte()
+	c.AMR = r.text(MaxText)
+	c.MaxAge = r.u32()
+	c.Failures = r.byte()
+	c.Rule = r.text(MaxText)
+	c.Reasons = r.text(MaxText)
+}

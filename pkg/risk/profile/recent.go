@@ -1,0 +1,58 @@
+package profile
+
+import "github.com/riskd-io/riskd/pkg/risk/event"
+
+// Recent remembers which events were seen, for as long as a repeat could still be scored: beyond
+// the lateness bound a repeat is late, which changes nothing either.
+type Recent struct {
+	ids   []uint64 // 48 bits of HashPair(source, id)
+	times []event.Millis
+}
+
+const idMask = 1<<48 - 1
+
+// Has reports whether the event was seen.
+func (r *Recent) Has(id uint64) bool {
+	id &= idMask
+	for _, have := range r.ids {
+		if have == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Len is how many identities are kept.
+func (r *Recent) Len() int { return len(r.ids) }
+
+// Add remembers an event of time t and forgets those before the given time; when full, the one with the
+// oldest time.
+func (r *Recent) Add(id uint64, t, before event.Millis) {
+	if len(r.times) > 0 && (r.times[0] < before || len(r.times) >= MaxRecent) {
+		r.prune(before)
+	}
+	r.ids = append(r.ids, id&idMask)
+	r.times = append(r.times, Seconds(t))
+}
+
+func (r *Recent) prune(before event.Millis) {
+	n := 0
+	for i := range r.ids {
+		if r.times[i] >= before {
+			r.ids[n], r.times[n] = r.ids[i], r.times[i]
+			n++
+		}
+	}
+	r.ids, r.times = r.ids[:n], r.times[:n]
+	if n < MaxRecent {
+		return
+	}
+	oldest := 0
+	for i := range r.times {
+		if r.times[i] < r.times[oldest] {
+			oldest = i
+		}
+	}
+	r.ids = append(r.ids[:oldest], r.ids[oldest+1:]...)
+	r.times = append(r.times[:oldest], r.times[oldest+1:]...)
+}

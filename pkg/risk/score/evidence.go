@@ -1,0 +1,165 @@
+package score
+
+import (
+	"math"
+
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/feature"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+)
+
+// Half lives of evidence that a session keeps after the event that gave it.
+const (
+	heldHalfLife     = event.Millis(12 * 60 * 60 * 1000)
+	activityHalfLife = event.Millis(30 * 60 * 1000)
+)
+
+// Caps of the families, nats. No family alone can make any risk it likes.
+const (
+	capNetwork  = 5
+	capAgent    = 5
+	capToken    = 3.5
+	capActivity = 7.5
+	// capFamiliar bounds what familiar surroundings can say for the owner: they can be imitated.
+	capFamiliar = 2
+	// within is what the lesser evidence of one family counts: it mostly says the same again.
+	within = 0.3
+	// tokenCancels is the share of network and agent novelty that a valid device token explains away: new places
+	// and browsers on a known device are ordinary. It explains nothing else, as a stolen session carries it too.
+	tokenCancels = 0.85
+	// tokenMoved is the evidence of a token that came from another browser than its own.
+	tokenMoved = 3
+	// drift is what each action may be unusual without consequence.
+	drift = 0.3
+)
+
+// Fade gives held evidence as of t.
+func Fade(h profile.Held, t event.Millis) profile.Held {
+	t = profile.Seconds(t)
+	if t <= h.At {
+		return h
+	}
+	dt := float64(t - h.At)
+	slow := math.Exp2(-dt / float64(heldHalfLife))
+	fade := func(m profile.Milli, f float64) profile.Milli { return profile.Milli(math.Round(float64(m) * f)) }
+	h.Travel, h.Switch, h.Failures = fade(h.Travel, slow), fade(h.Switch, slow), fade(h.Failures, slow)
+	h.Activity = fade(h.Activity, math.Exp2(-dt/float64(activityHalfLife)))
+	h.At = t
+	return h
+}
+
+// Weigh turns measurements into evidence, together with what the session still holds.
+func Weigh(f *feature.Set, held profile.Held, t event.Millis) Evidence {
+	e := Evidence{Held: Fade(held, t)}
+	h := &e.Held
+	h.At = max(h.At, profile.Seconds(t))
+	h.Travel = max(h.Travel, Milli(f.Travel.Nats))
+	h.Switch = max(h.Switch, Milli(f.Switch.Nats))
+	failures, crowd := lesser(f.Failures.Nats, f.Failures.Crowd)
+	h.Failures = max(h.Failures, Milli(failures)+Milli(crowd))
+
+	s := f.Activity.Nats - drift
+	h.Activity = max(0, min(Milli(capActivity), h.Activity+Milli(s)))
+
+	e.network(f)
+	e.device(f)
+	e.activity(f)
+	e.familiar(f)
+	h.Network, h.Agent, h.Token = e.NewNetwork+e.Hosting+e.RTT, e.NewAgent+e.Moved, e.Token+e.Shared
+	h.KnownDevice, h.Known = e.KnownDevice, e.KnownNetwork+e.KnownAgent+min(0, e.Hour)
+	return e
+}
+
+// Holding is the evidence for an event that is not measured: what the session holds, and nothing new.
+func Holding(held profile.Held, t event.Millis) Evidence {
+	e := Evidence{Held: Fade(held, t)}
+	e.Activity = e.Held.Activity
+	return e
+}
+
+// Evidence is everything that speaks for or against the user, on the grid.
+type Evidence struct {
+	// Held is what the session keeps: travel, switch, failures and activity include what this event added.
+	Held profile.Held
+
+	NewNetwork, Hosting, RTT              profile.Milli
+	NewAgent, Token, Moved, Shared        profile.Milli
+	KnownNetwork, KnownAgent, KnownDevice profile.Milli
+	Hour                                  profile.Milli
+	Activity, Burst, Volume               profile.Milli
+}
+
+// lesser scales the smaller of two down.
+func lesser(a, b float64) (float64, float64) {
+	if a >= b {
+		return a, b * within
+	}
+	return a * within, b
+}
+
+func (e *Evidence) network(f *feature.Set) {
+	e.NewNetwork = Milli(math.Min(capNetwork, math.Max(0, f.Network.Nats)))
+	e.Hosting = Milli(f.Network.Hosting * 0.5)
+	e.RTT = Milli(f.RTT.Nats * within)
+}
+
+func (e *Evidence) device(f *feature.Set) {
+	agent := math.Min(capAgent, math.Max(0, f.Agent.Nats))
+	token := math.Min(capToken, f.Device.Nats)
+	moved := 0.0
+	if f.Device.Moved && f.Agent.New != "" && f.Agent.New != "major" {
+		moved = tokenMoved
+	}
+	agent, token = lesser(agent, token)
+	if moved > 0 {
+		agent *= within
+	}
+	e.NewAgent, e.Token, e.Moved, e.Shared = Milli(agent), Milli(token), Milli(moved), Milli(f.Device.Shared)
+	if f.Device.Token == feature.TokenValid && moved == 0 {
+		e.KnownDevice = -Milli(tokenCancels * Nats(e.NewNetwork+e.Hosting+e.RTT+e.NewAgent))
+	}
+}
+
+func (e *Evidence) activity(f *feature.Set) {
+	// The session's sum, and the lesser of the others scaled.
+	a := Nats(e.Held.Activity)
+	burst, volume := f.Activity.Burst, f.Activity.Volume
+	switch best := math.Max(a, math.Max(burst, volume)); best {
+	case a:
+		burst, volume = burst*within, volume*within
+	case burst:
+		a, volume = a*within, volume*within
+	default:
+		a, burst = a*within, burst*within
+	}
+	e.Activity, e.Burst, e.Volume = Milli(a), Milli(burst), Milli(volume)
+	e.Hour = Milli(math.Max(0, f.Hour.Nats))
+}
+
+// familiar bounds the sum of what speaks for the owner, keeping proportions.
+func (e *Evidence) familiar(f *feature.Set) {
+	network := math.Min(0, f.Network.Nats)
+	agent := math.Min(0, f.Agent.Nats)
+	hour := math.Min(0, f.Hour.Nats)
+	device := 0.0
+	if e.KnownDevice == 0 && f.Device.Token == feature.TokenValid && e.Moved == 0 &&
+		e.Held.Travel == 0 && e.Held.Switch == 0 && e.Activity == 0 {
+		device = -0.5 * f.Device.Seen / (f.Device.Seen + 1)
+	}
+	scale := 1.0
+	if sum := network + agent + hour + device; sum < -capFamiliar {
+		scale = capFamiliar / -sum
+	}
+	e.KnownNetwork, e.KnownAgent = Milli(network*scale), Milli(agent*scale)
+	if hour < 0 {
+		e.Hour = Milli(hour * scale)
+	}
+	if device < 0 {
+		e.KnownDevice = Milli(device * scale)
+	}
+}
+
+// Novel is how much is new about the surroundings, before a token explains it.
+func (e *Evidence) Novel() profile.Milli {
+	return e.NewNetwork + e.Hosting + e.NewAgent + e.Token + e.Moved + e.Held.Switch + e.Held.Travel
+}

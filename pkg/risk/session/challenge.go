@@ -1,0 +1,145 @@
+package session
+
+import (
+	"strings"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/policy"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+// maxReasons is how many part codes a signal carries.
+const maxReasons = 5
+
+// raise opens a new challenge.
+func (m Machine) raise(c *Case, demand policy.Demand, previous uint8) {
+	p, s, t := m.Policy, c.Session, c.Event.Time
+	if demand.Rule == "" && c.Decision.Risk >= p.Thresholds.Severe && p.Thresholds.OnSevere == "deny" {
+		m.shut(c, "severe", previous)
+		return
+	}
+	m.open(c)
+	ch := &s.Challenge
+	ch.Level, ch.MaxAge, ch.Rule = demand.Level, demand.MaxAge, profile.Text(demand.Rule)
+	s.State, s.Since = profile.Required, t
+	m.signal(c, signal.Required, cause(c, demand.Rule), previous)
+}
+
+// shut denies the session without asking.
+func (m Machine) shut(c *Case, why string, previous uint8) {
+	s := c.Session
+	if !s.Open() {
+		m.open(c)
+	}
+	s.State, s.Since = profile.Denied, c.Event.Time
+	m.signal(c, signal.Denied, why, previous)
+}
+
+// open begins a challenge record.
+func (m Machine) open(c *Case) {
+	p, s, ev, d := m.Policy, c.Session, c.Event, c.Decision
+	s.ID = profile.Text(d.Session)
+	s.Challenge = profile.Challenge{
+		ID:            subject.ChallengeID(ev.Tenant, d.Session, ev.Source, ev.ID),
+		Issued:        ev.Time,
+		Expires:       ev.Time + seconds(p.StepUp.ExpiresAfter),
+		Score:         uint16(d.Risk*100 + 0.5),
+		AMR:           strings.Join(p.StepUp.AMR, " "),
+		AllowOnExpiry: p.StepUp.OnExpiry == "allow",
+		Reasons:       reasons(d.Parts),
+		Level:         p.LevelOf(p.StepUp.ACR),
+	}
+}
+
+// strengthen asks for more in an open challenge, when something wants more than it does.
+func (m Machine) strengthen(c *Case, demand policy.Demand) {
+	ch := &c.Session.Challenge
+	if demand.Level <= ch.Level {
+		return
+	}
+	ch.Level = demand.Level
+	m.signal(c, signal.Required, "stronger_"+demand.Rule, c.Session.Level)
+}
+
+// expire closes a challenge that nobody answered in time.
+func (m Machine) expire(c *Case) {
+	s := c.Session
+	if s.State == profile.Required && c.Event.Time > s.Challenge.Expires {
+		m.lapse(c, "expired")
+	}
+}
+
+// lapse closes an unanswered challenge: the session stays under question, or goes on where the policy says so.
+func (m Machine) lapse(c *Case, why string) {
+	s := c.Session
+	s.State, s.Since = profile.Expired, c.Event.Time
+	m.signal(c, signal.Expired, why, s.Level)
+	if s.Challenge.AllowOnExpiry {
+		s.State = profile.Clear
+	}
+}
+
+// signal appends the next revision of the session's challenge to the decision.
+func (m Machine) signal(c *Case, state signal.State, why string, previous uint8) {
+	p, s, ev, d := m.Policy, c.Session, c.Event, c.Decision
+	ch := &s.Challenge
+	ch.Revision++
+	sg := signal.Signal{
+		ChallengeID: ch.ID, Revision: ch.Revision,
+		Tenant: ev.Tenant, User: ev.User.ID, Session: s.ID,
+		State: state, Score: float64(ch.Score) / 100,
+		Level: policy.LevelName(s.Level), PreviousLevel: policy.LevelName(previous),
+		Reasons: strings.Fields(ch.Reasons),
+		Require: signal.Requirement{
+			ACR: []string{policy.ACRName(ch.Level)}, AMR: strings.Fields(ch.AMR), MaxAgeSeconds: ch.MaxAge,
+		},
+		Issued: ch.Issued, Expires: ch.Expires, At: ev.Time, OnExpiry: "deny",
+		PolicyID: p.ID, PolicyVersion: p.Version(), Rule: ch.Rule,
+		EventID: ev.ID, ReasonUser: p.StepUp.ReasonUser, Cause: why,
+	}
+	if ch.AllowOnExpiry {
+		sg.OnExpiry = "allow"
+	}
+	d.Signals = append(d.Signals, sg)
+	d.ChallengeID = ch.ID
+}
+
+// cause of a new challenge: the rule, or the strongest part.
+func cause(c *Case, rule string) string {
+	if rule != "" && rule != RuleSevere {
+		return rule
+	}
+	first, _, _ := strings.Cut(c.Session.Challenge.Reasons, " ")
+	return first
+}
+
+// reasons lists the codes of what speaks against the user, strongest first.
+func reasons(parts []decision.Part) string {
+	var top [maxReasons]*decision.Part
+	for i := range parts {
+		p := &parts[i]
+		if p.Nats <= 0 {
+			continue
+		}
+		for j := range top {
+			if top[j] == nil || p.Nats > top[j].Nats {
+				copy(top[j+1:], top[j:])
+				top[j] = p
+				break
+			}
+		}
+	}
+	var b strings.Builder
+	for _, p := range top {
+		if p == nil {
+			break
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(p.Code)
+	}
+	return b.String()
+}

@@ -1,0 +1,187 @@
+package session
+
+import (
+	"strings"
+
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
+)
+
+// Rules that say why a report changed nothing.
+const (
+	RuleUnknownChallenge = "unknown_challenge"
+	RuleClosedChallenge  = "closed_challenge"
+)
+
+// Causes of a refused completion; the challenge stays required with a new revision.
+const (
+	CauseStale        = "stale_auth_time"
+	CauseNoAuthTime   = "missing_auth_time"
+	CauseWeakACR      = "weak_acr"
+	CauseWeakAMR      = "weak_amr"
+	CauseWrongSession = "wrong_session"
+	CauseTooLate      = "answered_too_late"
+)
+
+// Outcome of a report, for learning.
+type Outcome uint8
+
+// What the engine has to do after a report.
+const (
+	Nothing Outcome = iota
+	// Passed: learn what was questioned.
+	Passed
+	// Forgiven: an analyst vouched for it; learn.
+	Forgiven
+)
+
+// Result applies the report of a step-up. c.Session is the challenge's session, or nil when there is none.
+func (m Machine) Result(c *Case) Outcome {
+	s, ev, d := c.Session, c.Event, c.Decision
+	if s == nil || s.Challenge.ID == "" || ev.ChallengeID != "" && ev.ChallengeID != s.Challenge.ID {
+		d.Rule = RuleUnknownChallenge
+		return Nothing
+	}
+	defer m.finish(c)
+	open := s.State == profile.Required || s.State == profile.Expired
+	if !open {
+		d.Rule = RuleClosedChallenge
+		return Nothing
+	}
+	switch ev.Type {
+	case event.StepUpCompleted:
+		if ev.Outcome != event.Success {
+			m.failed(c)
+			return Nothing
+		}
+		return m.completed(c)
+	case event.StepUpFailed:
+		m.failed(c)
+	case event.StepUpDenied:
+		s.State, s.Since = profile.Denied, ev.Time
+		m.signal(c, signal.Denied, "stepup_denied", s.Level)
+	case event.StepUpAbandoned:
+		if s.State == profile.Required {
+			m.lapse(c, "stepup_abandoned")
+		}
+	}
+	return Nothing
+}
+
+func (m Machine) completed(c *Case) Outcome {
+	s, ev := c.Session, c.Event
+	if why := m.refusal(c); why != "" {
+		c.Decision.Rule = why
+		m.expire(c)
+		if s.State == profile.Required {
+			m.signal(c, signal.Required, why, s.Level)
+		}
+		return Nothing
+	}
+	level := Assurance(m.Policy, &ev.Session)
+	s.State, s.Since = profile.Satisfied, ev.Time
+	s.Proof = profile.Proof{Level: level, At: ev.Session.AuthTime, Runtime: s.Context.Runtime(), Device: s.Context.Device}
+	previous := s.Level
+	s.Level, s.Peak = 0, 0
+	if len(c.Profile.Prompts) >= profile.MaxPrompts {
+		c.Profile.Prompts = append(c.Profile.Prompts[:0], c.Profile.Prompts[1:]...)
+	}
+	c.Profile.Prompts = append(c.Profile.Prompts, ev.Time)
+	m.signal(c, signal.Satisfied, "stepup_completed", previous)
+	return Passed
+}
+
+// refusal names what is wrong with a completed report, "" when it proves what was asked.
+func (m Machine) refusal(c *Case) string {
+	s, ev := c.Session, c.Event
+	ch := &s.Challenge
+	at := ev.Session.AuthTime
+	switch {
+	case ev.Session.ID != "" && profile.Hash64(ev.Session.ID) != s.Key:
+		return CauseWrongSession
+	case at == 0:
+		return CauseNoAuthTime
+	case at < oldest(ch, at):
+		return CauseStale
+	case at > ch.Expires || at > ev.Time+seconds(m.Policy.Time.Skew):
+		return CauseTooLate
+	case Assurance(m.Policy, &ev.Session) < ch.Level:
+		return CauseWeakACR
+	case ch.AMR != "" && !anyOf(ch.AMR, ev.Session.AMR):
+		return CauseWeakAMR
+	}
+	return ""
+}
+
+// oldest is the earliest time of authentication a challenge accepts. Most protocols give auth_time in whole
+// seconds: such a time may lie in the second of the challenge.
+func oldest(ch *profile.Challenge, at event.Millis) event.Millis {
+	from := ch.Issued - seconds(ch.MaxAge)
+	if at%1000 == 0 {
+		return profile.Seconds(from)
+	}
+	return from
+}
+
+func anyOf(accepted string, shown []string) bool {
+	for _, want := range strings.Fields(accepted) {
+		for _, m := range shown {
+			if m == want {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m Machine) failed(c *Case) {
+	s := c.Session
+	if s.Challenge.Failures < 255 {
+		s.Challenge.Failures++
+	}
+	if int(s.Challenge.Failures) >= m.Policy.StepUp.MaxFailures {
+		s.State, s.Since = profile.Denied, c.Event.Time
+		m.signal(c, signal.Denied, "stepup_failed", s.Level)
+		return
+	}
+	m.expire(c)
+}
+
+// Feedback applies a judgement by the user or an analyst to a session, which may be nil.
+func (m Machine) Feedback(c *Case) Outcome {
+	s, ev, d := c.Session, c.Event, c.Decision
+	if s == nil {
+		d.Rule = RuleUnknownChallenge
+		return Nothing
+	}
+	defer m.finish(c)
+	switch ev.Feedback.Verdict {
+	case "attack", "revoke_session":
+		if s.State != profile.Denied {
+			m.shut(c, "feedback_"+ev.Feedback.Verdict, s.Level)
+		}
+	case "end_challenge":
+		m.cancel(c, "feedback_end_challenge")
+	case "legitimate":
+		// "It was me" from the session itself proves nothing: a thief would say so, too.
+		if ev.Feedback.Author == "user" && s.State != profile.Satisfied {
+			d.Rule = "unproven_author"
+			return Nothing
+		}
+		m.cancel(c, "feedback_legitimate")
+		return Forgiven
+	}
+	return Nothing
+}
+
+func (m Machine) cancel(c *Case, why string) {
+	s := c.Session
+	if !s.Open() {
+		return
+	}
+	previous := s.Level
+	s.State, s.Since = profile.Clear, c.Event.Time
+	s.Level, s.Peak = 0, 0
+	m.signal(c, signal.Cancelled, why, previous)
+}
