@@ -1,0 +1,338 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+var sendCommand = &command{
+	name: "send", args: "[FILE...]", short: "send events from JSON lines to riskd, over NATS or HTTP",
+	long: `
+Reads events as riskctl score does, from the files or stdin, and puts them on riskd's input. Each event is
+known by source and id: sending the same file again changes nothing, so an interrupted run is simply
+repeated, or continued with -from. The counts at the end say what became of the lines:
+
+  accepted  riskd has stored it          duplicate  riskd had it already
+  invalid   no event, not sent           failed     not known to be stored; send it again
+
+  riskctl send events.jsonl
+  riskctl simulate -days 2 | riskctl send -rate 500
+  riskctl send -gateway http://127.0.0.1:8480 -key-file .riskd/gateway.key events.jsonl`,
+	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
+		var s sending
+		bindData(fs, &s.data)
+		bindNATS(fs, &s.nats)
+		fs.StringVar(&s.gateway, "gateway", "", "send over HTTP to this gateway `URL` instead of NATS")
+		fs.StringVar(&s.keyFile, "key-file", "", "`file` with the gateway's API key; empty: gateway.key in the data folder")
+		fs.IntVar(&s.from, "from", 1, "skip the `lines` before this one")
+		fs.IntVar(&s.rate, "rate", 0, "events per second; 0: as fast as riskd takes them")
+		fs.BoolVar(&s.strict, "strict", false, "stop at the first line that is no event")
+		return s.run
+	},
+}
+
+// natsFlags say how to reach the broker.
+type natsFlags struct{ url, creds string }
+
+func bindNATS(fs *flag.FlagSet, n *natsFlags) {
+	fs.StringVar(&n.url, "nats-url", "nats://127.0.0.1:4222", "riskd's NATS `server`")
+	fs.StringVar(&n.creds, "nats-creds", "", "credentials `file` for it")
+}
+
+type sending struct {
+	data, gateway, keyFile string
+	nats                   natsFlags
+	from, rate             int
+	strict                 bool
+
+	err                                  io.Writer
+	accepted, duplicate, invalid, failed int
+	firstFailed                          int // line, 0: none
+	begin                                time.Time
+}
+
+// target is where events go. It returns one result per event.
+type target interface {
+	put(ctx context.Context, evs []*riskdv1.Event) []outcome
+	close()
+}
+
+type outcome struct {
+	duplicate bool
+	invalid   string // why the other side refused it for good
+	err       error
+}
+
+func (s *sending) run(ctx context.Context, std streams, files []string) error {
+	if s.rate < 0 || s.from < 1 {
+		return usageError("-rate must not be negative, -from at least 1")
+	}
+	to, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer to.close()
+	s.err, s.begin = std.err, time.Now()
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	for _, name := range files {
+		if err = s.file(ctx, std.in, name, to); err != nil {
+			break
+		}
+	}
+	sent := s.accepted + s.duplicate
+	took := time.Since(s.begin).Seconds()
+	fmt.Fprintf(std.out, "accepted=%d duplicate=%d invalid=%d failed=%d seconds=%.2f rate=%.0f\n", s.accepted, s.duplicate, s.invalid, s.failed, took, float64(sent)/max(took, 0.001))
+	if err == nil && s.failed > 0 {
+		err = fmt.Errorf("%d events are not known to be stored; send them again, with -from %d", s.failed, s.firstFailed)
+	}
+	return err
+}
+
+func (s *sending) open(ctx context.Context) (target, error) {
+	if s.gateway != "" {
+		return s.openHTTP()
+	}
+	return openNATS(ctx, s.nats)
+}
+
+func (s *sending) file(ctx context.Context, in io.Reader, name string, to target) error {
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	chunks := make(chan chunk, chunksAhead)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go readChunks(ctx, in, chunks)
+	for c := range chunks {
+		var evs []*riskdv1.Event
+		var numbers []int
+		for _, l := range c.lines {
+			switch {
+			case l.number < s.from:
+			case l.err == nil:
+				evs, numbers = append(evs, l.ev), append(numbers, l.number)
+			default:
+				s.invalid++
+				if s.strict {
+					return &exit{exitInput, fmt.Errorf("line %d: %w", l.number, l.err)}
+				}
+				fmt.Fprintf(s.err, "riskctl send: line %d: %v\n", l.number, l.err)
+			}
+		}
+		if err := s.put(ctx, to, evs, numbers); err != nil {
+			return err
+		}
+		if c.err != nil {
+			return fmt.Errorf("reading events: %w", c.err)
+		}
+	}
+	return ctx.Err()
+}
+
+// put sends the events, in slices that keep to the rate.
+func (s *sending) put(ctx context.Context, to target, evs []*riskdv1.Event, numbers []int) error {
+	for len(evs) > 0 {
+		n := len(evs)
+		if s.rate > 0 {
+			n = min(n, max(1, s.rate/20))
+			due := s.begin.Add(time.Duration(s.accepted+s.duplicate+s.failed) * time.Second / time.Duration(s.rate))
+			select {
+			case <-time.After(time.Until(due)):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		for i, r := range to.put(ctx, evs[:n]) {
+			switch {
+			case r.err != nil:
+				s.failed++
+				if s.firstFailed == 0 {
+					s.firstFailed = numbers[i]
+					fmt.Fprintf(s.err, "riskctl send: line %d: %v\n", numbers[i], r.err)
+				}
+			case r.invalid != "":
+				s.invalid++
+				fmt.Fprintf(s.err, "riskctl send: line %d: refused: %s\n", numbers[i], r.invalid)
+			case r.duplicate:
+				s.duplicate++
+			default:
+				s.accepted++
+			}
+		}
+		evs, numbers = evs[n:], numbers[n:]
+	}
+	return nil
+}
+
+// overNATS publishes to the input streams and waits for the broker's acknowledgement.
+type overNATS struct {
+	pub    *natsjs.Publisher
+	close_ func()
+}
+
+// putWait bounds how long one batch may wait for the broker.
+const putWait = 20 * time.Second
+
+func openNATS(ctx context.Context, n natsFlags) (target, error) {
+	nc, err := connect(n, "riskctl send")
+	if err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("opening jetstream: %w", err)
+	}
+	partitions, err := natsjs.Partitions(ctx, js)
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("%s: %w; is riskd running there?", n.url, err)
+	}
+	pub, err := natsjs.NewPublisher(nc, partitions, natsjs.DefaultPublisherConfig())
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return &overNATS{pub, nc.Close}, nil
+}
+
+func (o *overNATS) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
+	ctx, cancel := context.WithTimeout(ctx, putWait)
+	defer cancel()
+	out := make([]outcome, len(evs))
+	for i, r := range o.pub.PublishBatch(ctx, evs) {
+		out[i] = outcome{duplicate: r.Duplicate, err: r.Err}
+		if errors.Is(r.Err, natsjs.ErrTooLarge) {
+			out[i] = outcome{invalid: r.Err.Error()}
+		}
+	}
+	return out
+}
+
+func (o *overNATS) close() { o.close_() }
+
+// overHTTP posts CloudEvents batches to the gateway.
+type overHTTP struct {
+	url, key string
+	client   *http.Client
+}
+
+func (s *sending) openHTTP() (target, error) {
+	file := s.keyFile
+	if file == "" {
+		file = filepath.Join(s.data, "gateway.key")
+	}
+	key, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usageError("reading the gateway's API key (-key-file): %w", err)
+	}
+	return &overHTTP{strings.TrimSuffix(s.gateway, "/") + "/v1/events", strings.TrimSpace(string(key)), &http.Client{Timeout: putWait}}, nil
+}
+
+// batchBytes keeps one request well under the gateway's body limit.
+const batchBytes = 512 << 10
+
+func (o *overHTTP) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
+	out := make([]outcome, 0, len(evs))
+	for len(evs) > 0 {
+		body := []byte{'['}
+		n := 0
+		for n < len(evs) && len(body) < batchBytes {
+			if n > 0 {
+				body = append(body, ',')
+			}
+			body = wire.AppendEventJSON(body, evs[n])
+			n++
+		}
+		got, err := o.post(ctx, append(body, ']'), n)
+		if err != nil {
+			got = make([]outcome, n)
+			for i := range got {
+				got[i].err = err
+			}
+		}
+		out, evs = append(out, got...), evs[n:]
+	}
+	return out
+}
+
+func (o *overHTTP) close() {}
+
+// post sends one batch; it waits and repeats when the gateway is busy.
+func (o *overHTTP) post(ctx context.Context, body []byte, n int) ([]outcome, error) {
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.url, bytes.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Content-Type", wire.MediaBatch)
+		req.Header.Set("Authorization", "Bearer "+o.key)
+		res, err := o.client.Do(req)
+		if err != nil {
+			return nil, fmt.Errorf("posting events: %w", err)
+		}
+		answer, err := io.ReadAll(io.LimitReader(res.Body, 8<<20))
+		res.Body.Close()
+		if err != nil {
+			return nil, fmt.Errorf("posting events: %w", err)
+		}
+		if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
+			select {
+			case <-time.After(pause):
+				continue
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		return readResults(res.Status, answer, n)
+	}
+}
+
+func readResults(status string, answer []byte, n int) ([]outcome, error) {
+	var doc struct {
+		Results []struct {
+			Status, Reason, Detail string
+		}
+		Title, Detail string
+	}
+	err := json.Unmarshal(answer, &doc)
+	if err != nil || len(doc.Results) != n {
+		return nil, fmt.Errorf("posting events: the gateway answered %s %s", status, strings.TrimSpace(doc.Title+" "+doc.Detail))
+	}
+	out := make([]outcome, n)
+	for i, r := range doc.Results {
+		switch r.Status {
+		case "accepted":
+		case "duplicate":
+			out[i].duplicate = true
+		case "invalid":
+			out[i].invalid = strings.TrimSuffix(r.Reason+": "+r.Detail, ": ")
+		default:
+			out[i].err = fmt.Errorf("the gateway says %q", r.Status)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,305 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/riskd-io/riskd/pkg/story"
+)
+
+var sessionCommand = &command{
+	name: "session", args: "SESSION", short: "tell one session's story",
+	long: `
+What happened in the session in order of event time: each event with its risk, and the challenges with what
+came of them. Without -tenant, the tenant that knows the session is looked for.
+
+  riskctl session -tenant acme s_8a66b1c2d3e4f506`,
+	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
+		var db databaseFlags
+		db.bind(fs)
+		tenant := fs.String("tenant", "", "the session's `tenant`")
+		limit := fs.Int("n", 100, "at most this many events, the newest")
+		asJSON := fs.Bool("json", false, "the whole story as JSON")
+		return func(ctx context.Context, std streams, args []string) error {
+			if len(args) != 1 {
+				return usageError("name one session")
+			}
+			r, done, err := db.reader(ctx)
+			if err != nil {
+				return err
+			}
+			defer done()
+			var st story.SessionStory
+			_, err = tenantOf(ctx, r, *tenant, func(t string) (err error) {
+				st, err = r.Session(ctx, t, args[0], *limit)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(std.out, st)
+			}
+			return printSession(std.out, &st)
+		}
+	},
+}
+
+var userCommand = &command{
+	name: "user", args: "USER", short: "tell one user's story",
+	long: `
+The user's sessions, places, devices, challenges and riskiest moments.
+
+  riskctl user -tenant acme -since 720h u000042`,
+	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
+		var db databaseFlags
+		db.bind(fs)
+		tenant := fs.String("tenant", "", "the user's `tenant`")
+		since := fs.Duration("since", 90*24*time.Hour, "how far to look back, event time")
+		asJSON := fs.Bool("json", false, "the whole story as JSON")
+		return func(ctx context.Context, std streams, args []string) error {
+			if len(args) != 1 {
+				return usageError("name one user")
+			}
+			r, done, err := db.reader(ctx)
+			if err != nil {
+				return err
+			}
+			defer done()
+			var st story.UserStory
+			_, err = tenantOf(ctx, r, *tenant, func(t string) (err error) {
+				st, err = r.User(ctx, t, args[0], time.Now().Add(-*since))
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(std.out, st)
+			}
+			return printUser(std.out, &st)
+		}
+	},
+}
+
+var explainCommand = &command{
+	name: "explain", args: "EVENT_ID", short: "explain one decision in plain words",
+	long: `
+Where the event came from, every part of its risk with the numbers behind it, what was not known, and which
+versions judged. The parts add up to the risk to the last digit.
+
+  riskctl explain 019aa8f4-6a3d-7c41-9d7a-3b6e3f0a91c2`,
+	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
+		var db databaseFlags
+		db.bind(fs)
+		tenant := fs.String("tenant", "", "the event's `tenant`")
+		asJSON := fs.Bool("json", false, "the decision as JSON")
+		return func(ctx context.Context, std streams, args []string) error {
+			if len(args) != 1 {
+				return usageError("name one event")
+			}
+			r, done, err := db.reader(ctx)
+			if err != nil {
+				return err
+			}
+			defer done()
+			var ds []story.Decision
+			_, err = tenantOf(ctx, r, *tenant, func(t string) (err error) {
+				ds, err = r.Decision(ctx, t, args[0])
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return printJSON(std.out, ds)
+			}
+			for i := range ds {
+				if err := printExplanation(std.out, &ds[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	},
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+const stamp = "2006-01-02 15:04:05"
+
+func printSession(w io.Writer, st *story.SessionStory) error {
+	s := &st.Summary
+	p := printer{w: w}
+	p.line("session %s of %s, tenant %s: %s", clean(s.Session), clean(s.User), clean(st.Tenant), s.State)
+	p.line("%s to %s UTC, %d events, highest risk %.1f, %d addresses%s", s.First.UTC().Format(stamp), s.Last.UTC().Format(stamp), s.Decisions, s.Worst, s.Addresses,
+		in(s.Countries))
+	if st.Left > 0 {
+		p.line("(%d older events left out; -n shows more)", st.Left)
+	}
+	p.line("")
+	for i := range st.Entries {
+		p.entry(&st.Entries[i])
+	}
+	p.challenges(st.Challenges)
+	return p.err
+}
+
+func printUser(w io.Writer, st *story.UserStory) error {
+	p := printer{w: w}
+	p.line("user %s, tenant %s: %d events in %d sessions from %d addresses, %s to %s UTC", clean(st.User), clean(st.Tenant), st.Events, st.Sessions, st.Addresses,
+		st.First.UTC().Format(stamp), st.Last.UTC().Format(stamp))
+	p.line("\nplaces")
+	for _, x := range st.Places {
+		p.line("  %-28s %6d events, %s to %s  %s", cell(place(x.City, x.Country), 28), x.Events, x.First.UTC().Format(time.DateOnly), x.Last.UTC().Format(time.DateOnly), clean(strings.Join(x.Networks, ", ")))
+	}
+	p.line("\ndevices")
+	for _, x := range st.Devices {
+		p.line("  %-22s %-28s %6d events, last %s", cell(orNone(x.ID, "no token"), 22), cell(strings.TrimSpace(x.Browser+" on "+x.OS), 28), x.Events, x.Last.UTC().Format(stamp))
+	}
+	p.line("\nsessions, newest first")
+	for _, x := range st.Recent {
+		p.line("  %s  %-26s %5d events  risk %5.1f  %-9s %s%s", x.First.UTC().Format(stamp), cell(x.Session, 26), x.Decisions, x.Worst, x.State, clean(strings.TrimSpace(x.Browser+" on "+x.OS)), in(x.Countries))
+	}
+	if len(st.Riskiest) > 0 {
+		p.line("\nriskiest")
+		for i := range st.Riskiest {
+			p.decision(&st.Riskiest[i])
+		}
+	}
+	p.challenges(st.Challenges)
+	return p.err
+}
+
+func printExplanation(w io.Writer, d *story.Decision) error {
+	p := printer{w: w}
+	p.line("%s %s by %s at %s UTC: risk %.1f, %s, %s", clean(d.EventAction), d.Outcome, clean(d.User), d.Time.UTC().Format(stamp), d.Risk, d.Level, words(d.Action))
+	p.line("from %s", origin(&d.Origin))
+	if d.Rule != "" {
+		p.line("decided by the rule %q", d.Rule)
+	}
+	if d.Challenge != "" {
+		p.line("challenge %s, session %s", d.Challenge, d.SessionState)
+	}
+	p.line("scores: impossible travel %.1f, new device %.1f, deviation %.1f\n", d.Scores.ImpossibleTravel, d.Scores.NewDevice, d.Scores.Deviation)
+	sum := 0.0
+	for _, part := range d.Parts {
+		sum += part.Nats
+		p.line("  %+8.3f  %s", part.Nats, explain(part))
+	}
+	p.line("  %+8.3f  sum, which is a risk of %.1f in 100", sum, d.Risk)
+	if len(d.Unknown) > 0 {
+		p.line("\nnot known: %s", words(strings.Join(d.Unknown, ", ")))
+	}
+	p.line("\njudged by policy %s, baseline %s, geo %s, engine %s; journal %d:%d#%d", d.Policy, d.Baseline, orNone(d.Geo, "none"), d.Engine, d.Position.Partition, d.Position.Seq, d.Position.Idx)
+	return p.err
+}
+
+// printer remembers the first fault of writing.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) line(format string, a ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", a...)
+	}
+}
+
+func (p *printer) entry(e *story.Entry) {
+	switch {
+	case e.Decision != nil:
+		p.decision(e.Decision)
+	case e.Late != nil:
+		p.line("  %s  %-22s late, not scored: %s", e.Time.UTC().Format(stamp), cell(e.Late.EventAction, 22), words(e.Late.Reason))
+	}
+	if f := e.Enforcement; f != nil {
+		p.line("  %19s  %-22s %s", "", f.Kind, clean(strings.Join(nonEmpty(f.Result, f.Route, f.Reason, f.ACR, strings.Join(f.AMR, "+")), ", ")))
+	}
+	for _, s := range e.Signals {
+		p.line("  %19s  ! %s (%s), revision %d of %s", "", s.State, words(s.Cause), s.Revision, s.Challenge)
+	}
+}
+
+func (p *printer) decision(d *story.Decision) {
+	p.line("  %s  %-22s %-10s risk %5.1f  %-8s %s  %s", d.Time.UTC().Format(stamp), cell(d.EventAction, 22), d.Outcome, d.Risk, words(d.Action), origin(&d.Origin), strongest(d))
+}
+
+func (p *printer) challenges(cs []story.Challenge) {
+	if len(cs) > 0 {
+		p.line("\nchallenges, newest first")
+	}
+	for _, c := range cs {
+		p.line("  %s  %s  %s after %d revisions (%s); raised for %s at risk %.1f", c.Issued.UTC().Format(stamp), c.ID, c.State, c.Revisions, words(c.LastCause),
+			words(strings.Join(nonEmpty(c.Cause, c.Rule), ", ")), c.Risk)
+	}
+}
+
+// strongest names the largest part that speaks against the owner.
+func strongest(d *story.Decision) string {
+	best := -1
+	for i, part := range d.Parts {
+		if part.Nats > 0 && part.Code != "prior" && (best < 0 || part.Nats > d.Parts[best].Nats) {
+			best = i
+		}
+	}
+	if best < 0 || d.Risk < 30 {
+		return ""
+	}
+	return explain(d.Parts[best])
+}
+
+func origin(o *story.Origin) string {
+	ip := ""
+	if o.IP.IsValid() {
+		ip = o.IP.String()
+	}
+	return orNone(clean(strings.Join(nonEmpty(place(o.City, o.Country), ip, o.ASOrg, o.Network, strings.TrimSpace(strings.Trim(o.Browser+" on "+o.OS, "on "))), ", ")), "an unknown place")
+}
+
+func place(city, country string) string { return strings.Join(nonEmpty(city, country), ", ") }
+
+func in(countries []string) string {
+	if len(countries) == 0 {
+		return ""
+	}
+	return " in " + clean(strings.Join(countries, ", "))
+}
+
+func nonEmpty(s ...string) []string {
+	out := s[:0:0]
+	for _, x := range s {
+		if x != "" {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func orNone(s, none string) string {
+	if s == "" {
+		return none
+	}
+	return s
+}
+
+// clean hides what could move a terminal's cursor: names come from outside.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return '?'
+		}
+		return r
+	}, s)
+}
