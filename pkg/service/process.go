@@ -35,7 +35,7 @@ func (f RunFunc) Run(ctx context.Context) error { return f(ctx) }
 
 // Open builds one part. The parts it needs are open and running by then. What it returns runs
 // until the process stops; nil means that there is nothing to run. ctx ends when the start is
-// given up.
+// given up, also because a part that is running already has failed.
 type Open func(ctx context.Context) (Runner, error)
 
 // Process runs parts in the order of a [Graph]. Create it with [NewProcess]; Run it once.
@@ -108,7 +108,8 @@ func (p *Process) Run(ctx context.Context) error {
 		begin := time.Now()
 		runner, err := p.open[name](starting)
 		if err != nil {
-			if ctx.Err() == nil {
+			// A part that failed meanwhile is the reason, not the one that waited for it.
+			if cause = p.pending(ctx, ends); cause == nil && ctx.Err() == nil {
 				cause = fmt.Errorf("starting %s: %w", name, err)
 			}
 			break
@@ -116,7 +117,10 @@ func (p *Process) Run(ctx context.Context) error {
 		if runner == nil {
 			continue
 		}
-		started = append(started, p.run(ctx, name, runner, ends))
+		started = append(started, p.run(ctx, name, runner, func(e ended) {
+			ends <- e
+			giveUp()
+		}))
 		p.log.Debug("part started", "part", name, "took", time.Since(begin))
 	}
 	if cause == nil && ctx.Err() == nil {
@@ -135,7 +139,7 @@ func (p *Process) Run(ctx context.Context) error {
 
 // run gives a part a context of its own, cut loose from the process's: the order of the stop is
 // ours, not that of one signal reaching all at once.
-func (p *Process) run(ctx context.Context, name string, runner Runner, ends chan<- ended) work {
+func (p *Process) run(ctx context.Context, name string, runner Runner, onEnd func(ended)) work {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w := work{name: name, cancel: cancel, done: make(chan struct{})}
 	p.mu.Lock()
@@ -145,7 +149,7 @@ func (p *Process) run(ctx context.Context, name string, runner Runner, ends chan
 		defer close(w.done)
 		err := runner.Run(own)
 		if own.Err() == nil {
-			ends <- ended{name, err}
+			onEnd(ended{name, err})
 		} else if err != nil && !errors.Is(err, context.Canceled) {
 			p.log.Warn("part did not stop cleanly", "part", name, "error", err)
 		}

@@ -186,6 +186,30 @@ func TestAStartCanBeInterrupted(t *testing.T) {
 	})
 }
 
+func TestAStartThatWaitsForAFailingPartIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("no engine")
+		p, err := service.NewProcess(service.Graph{"database": nil, "schema": {"database"}}, map[string]service.Open{
+			"database": func(context.Context) (service.Runner, error) {
+				return service.RunFunc(func(context.Context) error {
+					time.Sleep(time.Second)
+					return broken
+				}), nil
+			},
+			"schema": func(ctx context.Context) (service.Runner, error) {
+				<-ctx.Done() // waits for the database
+				return nil, ctx.Err()
+			},
+		}, []string{"schema"}, quiet(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Run(t.Context()); !errors.Is(err, broken) || strings.Contains(err.Error(), "starting schema") {
+			t.Fatalf("Run = %v; want the database's failure, not the schema's", err)
+		}
+	})
+}
+
 type fussy struct{ err error }
 
 func (f fussy) Run(ctx context.Context) error { <-ctx.Done(); return nil }
