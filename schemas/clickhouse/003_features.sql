@@ -5,7 +5,7 @@
 --   SELECT ts, user_id, event_action, country, round(risk, 1) AS risk, action,
 --          arrayStringConcat(arrayMap(i -> concat(parts.code[i], ' ', toString(round(parts.nats[i], 2))),
 --                            arrayReverseSort(i -> parts.nats[i], arrayEnumerate(parts.code))), ', ') AS why,
---          round(risk - 100 / (1 + exp(-arraySum(parts.nats))), 6) AS off
+--          round(risk - round(100 / (1 + exp(-arraySum(parts.nats))), 2), 2) AS off
 --   FROM features
 --   WHERE tenant = 'acme' AND ts > now() - INTERVAL 1 HOUR
 --   ORDER BY risk DESC LIMIT 20
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS features{{.Local}}{{.OnCluster}}
     latency_ms        UInt32                 COMMENT 'From the broker taking the event to the commit, milliseconds' CODEC(T64, ZSTD(1)),
     user_id           String                 COMMENT 'User' CODEC(ZSTD(1)),
     session_id        String                 COMMENT 'Session; u:<user> where the app sent none' CODEC(ZSTD(1)),
-    risk              Float64                COMMENT 'Risk 0..100 = 100 / (1 + exp(-sum(parts.nats)))' CODEC(ZSTD(1)),
+    risk              Float64                COMMENT 'Risk 0..100 = round(100 / (1 + exp(-sum(parts.nats))), 2)' CODEC(ZSTD(1)),
     level             LowCardinality(String) COMMENT 'low, medium or high',
     action            LowCardinality(String) COMMENT 'What the app has to do: allow, step_up or deny',
     impossible_travel Float64                COMMENT 'Score 0..100: could the user have got there in time?' CODEC(ZSTD(1)),

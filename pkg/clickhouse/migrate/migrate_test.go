@@ -1,0 +1,326 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/riskd-io/riskd/pkg/clickhouse/enginetest"
+	schema "github.com/riskd-io/riskd/schemas/clickhouse"
+)
+
+func TestASecondRunChangesNothing(t *testing.T) {
+	opt := enginetest.Options(t)
+	first, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(first.Applied) != first.Version || first.Found != 0 {
+		t.Errorf("first run: %+v, want all %d files applied", first, first.Version)
+	}
+	conn := enginetest.Open(t, opt)
+	before := tables(t, conn)
+	second, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(second.Applied) != 0 || len(second.Retention) != 0 || second.Found != second.Version {
+		t.Errorf("second run: %+v, want nothing applied", second)
+	}
+	if after := tables(t, conn); !maps.Equal(before, after) {
+		t.Errorf("tables after the second run: %v, want %v", after, before)
+	}
+}
+
+func TestManyAtOnceAgree(t *testing.T) {
+	opt := enginetest.Options(t)
+	const n = 6
+	var wg sync.WaitGroup
+	errs := make([]error, n)
+	for i := range n {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			_, errs[i] = Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet())
+		}()
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	alone := enginetest.Options(t)
+	if _, err := Up(t.Context(), alone, DefaultConfig(), enginetest.Quiet()); err != nil {
+		t.Fatal(err)
+	}
+	got, want := tables(t, enginetest.Open(t, opt)), tables(t, enginetest.Open(t, alone))
+	if !maps.Equal(got, want) {
+		t.Errorf("tables made by %d at once: %v, want %v", n, got, want)
+	}
+	var rows, versions uint64
+	err := enginetest.Open(t, opt).QueryRow(t.Context(), "SELECT count(), uniqExact(version) FROM schema_migrations FINAL").Scan(&rows, &versions)
+	if err != nil || rows != versions {
+		t.Errorf("%d records of %d files (%v), want one each", rows, versions, err)
+	}
+}
+
+func TestACrashBetweenStatementsIsRepaired(t *testing.T) {
+	opt := enginetest.Options(t)
+	full, err := load(schema.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As a crash in the middle of a file leaves it: its table is there, its view and its record are not.
+	broken := fstest.MapFS{}
+	for _, f := range full {
+		broken[f.name] = &fstest.MapFile{Data: []byte(f.text)}
+	}
+	last := full[len(full)-1]
+	broken[last.name] = &fstest.MapFile{Data: []byte(last.text + "\n;CREATE TABLE IF NOT EXISTS broken (a NoSuchType) ENGINE = Memory")}
+	if _, err := up(t.Context(), opt, DefaultConfig(), enginetest.Quiet(), broken); err == nil || !strings.Contains(err.Error(), last.name) {
+		t.Fatalf("a file that cannot be applied: %v, want an error that names it", err)
+	}
+	rep, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rep.Applied) != 1 || rep.Applied[0] != last.name {
+		t.Errorf("applied after the crash: %v, want %s alone", rep.Applied, last.name)
+	}
+}
+
+func TestAnEditedFileIsRefused(t *testing.T) {
+	opt := enginetest.Options(t)
+	one := fstest.MapFS{"001_a.sql": {Data: []byte("CREATE TABLE IF NOT EXISTS {{.Local}}activity_5m (t DateTime) ENGINE = MergeTree ORDER BY t")}}
+	for _, name := range []string{"events", "features", "signals", "enforcement", "ledger", "dead_letters", "sink_batches", "part_hour", "user_day"} {
+		one["001_a.sql"].Data = append(one["001_a.sql"].Data, fmt.Sprintf(";\nCREATE TABLE IF NOT EXISTS %s (t DateTime, decided_at DateTime, cut_at DateTime, day Date) ENGINE = MergeTree ORDER BY t", name)...)
+	}
+	if _, err := up(t.Context(), opt, DefaultConfig(), enginetest.Quiet(), one); err != nil {
+		t.Fatal(err)
+	}
+	one["001_a.sql"].Data = append(one["001_a.sql"].Data, "\n-- a word"...)
+	_, err := up(t.Context(), opt, DefaultConfig(), enginetest.Quiet(), one)
+	var edited *EditedError
+	if !errors.As(err, &edited) || edited.Name != "001_a.sql" || !strings.Contains(err.Error(), "never edited") {
+		t.Errorf("an edited file: %v, want an EditedError that names it", err)
+	}
+}
+
+func TestANewerSchemaIsAcceptedAndAnotherLayoutIsNot(t *testing.T) {
+	opt := enginetest.Options(t)
+	if _, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet()); err != nil {
+		t.Fatal(err)
+	}
+	conn := enginetest.Open(t, opt)
+	insert := "INSERT INTO schema_migrations (version, name, checksum, layout, applied_at) VALUES (?, ?, ?, ?, now())"
+	if err := conn.Exec(t.Context(), insert, uint32(999), "999_future.sql", "x", Single); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet())
+	if err != nil || rep.Found != 999 {
+		t.Errorf("a newer schema: %+v, %v; want it found and accepted", rep, err)
+	}
+	cfg := DefaultConfig()
+	files, err := load(schema.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &migrator{conn: conn, cfg: Config{Cluster: "c"}, log: enginetest.Quiet()}
+	done, err := m.recorded(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var layout *LayoutError
+	if err := m.check(files[0], done[1]); !errors.As(err, &layout) || layout.Recorded != cfg.Layout() {
+		t.Errorf("another layout: %v, want a LayoutError", err)
+	}
+}
+
+func TestRetentionFollowsTheConfiguration(t *testing.T) {
+	opt := enginetest.Options(t)
+	cfg := DefaultConfig()
+	if _, err := Up(t.Context(), opt, cfg, enginetest.Quiet()); err != nil {
+		t.Fatal(err)
+	}
+	conn := enginetest.Open(t, opt)
+	for _, days := range []int{7, 0, 30} {
+		cfg.Retention["events"], cfg.Retention["user_day"] = days, days
+		rep, err := Up(t.Context(), opt, cfg, enginetest.Quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rep.Retention) != 2 {
+			t.Errorf("%d days: changed %v, want events and user_day", days, rep.Retention)
+		}
+		for table, column := range map[string]string{"events": "decided_at", "user_day": "day"} {
+			var def string
+			if err := conn.QueryRow(t.Context(), "SELECT engine_full FROM system.tables WHERE database = currentDatabase() AND name = ?", table).Scan(&def); err != nil {
+				t.Fatal(err)
+			}
+			ttl := fmt.Sprintf("TTL toDateTime(%s) + toIntervalDay(%d) ", column, days)
+			if got := strings.Contains(def, ttl); got != (days > 0) {
+				t.Errorf("%s kept %d days: %s", table, days, def)
+			}
+			if days == 0 && strings.Contains(def, "TTL") {
+				t.Errorf("%s kept for ever: %s", table, def)
+			}
+		}
+	}
+}
+
+func TestEveryTableAndColumnHasAComment(t *testing.T) {
+	opt := enginetest.Options(t)
+	if _, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet()); err != nil {
+		t.Fatal(err)
+	}
+	conn := enginetest.Open(t, opt)
+	for _, q := range []string{
+		"SELECT name FROM system.tables WHERE database = currentDatabase() AND comment = ''",
+		"SELECT table || '.' || name FROM system.columns WHERE database = currentDatabase() AND comment = '' AND table NOT LIKE '%_mv'",
+	} {
+		if names := strs(t, conn, q); len(names) > 0 {
+			t.Errorf("without a comment: %v", names)
+		}
+	}
+}
+
+func TestEveryTableDropsARepeatedInsert(t *testing.T) {
+	opt := enginetest.Options(t)
+	if _, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet()); err != nil {
+		t.Fatal(err)
+	}
+	names := strs(t, enginetest.Open(t, opt), "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name != 'schema_migrations' AND engine_full NOT LIKE '%non_replicated_deduplication_window = 10000%'")
+	if len(names) > 0 {
+		t.Errorf("tables without a deduplication window: %v", names)
+	}
+}
+
+// example finds the query in a file's head.
+var example = regexp.MustCompile(`(?m)^-- Example: .*\n((?:--   .*\n)+)`)
+
+func TestTheExampleOfEachFileRuns(t *testing.T) {
+	opt := enginetest.Options(t)
+	if _, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet()); err != nil {
+		t.Fatal(err)
+	}
+	conn := enginetest.Open(t, opt)
+	names, err := fs.Glob(schema.Files, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(schema.Files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := example.FindStringSubmatch(string(text))
+		if m == nil {
+			t.Errorf("%s has no example query in its head", name)
+			continue
+		}
+		query := strings.ReplaceAll(strings.TrimPrefix(m[1], "--   "), "\n--   ", "\n")
+		rows, err := conn.Query(t.Context(), query)
+		if err != nil {
+			t.Errorf("the example of %s: %v\n%s", name, err, query)
+			continue
+		}
+		rows.Close()
+	}
+}
+
+// The engine is no cluster, but it knows the language: what a cluster would be told has to be valid.
+func TestTheClusterFormsAreValid(t *testing.T) {
+	opt := enginetest.Options(t)
+	if _, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet()); err != nil {
+		t.Fatal(err)
+	}
+	conn := enginetest.Open(t, opt)
+	files, err := load(schema.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cfg := range []Config{{Cluster: "{cluster}"}, {Cluster: "{cluster}", Sharded: true}} {
+		for _, f := range files {
+			statements, err := f.render(cfg.data())
+			if err != nil {
+				t.Fatal(err)
+			}
+			distributed := 0
+			for _, s := range statements {
+				if !strings.Contains(s, "ON CLUSTER '{cluster}'") {
+					t.Errorf("%s (%s): not on the cluster: %.80s", f.name, cfg.Layout(), s)
+				}
+				if strings.Contains(s, "MergeTree") && !strings.Contains(s, "ENGINE = Replicated") {
+					t.Errorf("%s (%s): not replicated: %.80s", f.name, cfg.Layout(), s)
+				}
+				if strings.Contains(s, "ENGINE = Distributed") {
+					distributed++
+				}
+				rows, err := conn.Query(t.Context(), "EXPLAIN AST "+s)
+				if err != nil {
+					t.Errorf("%s (%s): %v", f.name, cfg.Layout(), err)
+					continue
+				}
+				rows.Close()
+			}
+			if cfg.Sharded && distributed == 0 {
+				t.Errorf("%s makes no distributed table", f.name)
+			}
+		}
+	}
+}
+
+func TestAnAbsentServerIsAnError(t *testing.T) {
+	opt := enginetest.Options(t)
+	opt.Addr = []string{"127.0.0.1:1"}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := Up(ctx, opt, DefaultConfig(), enginetest.Quiet()); err == nil {
+		t.Error("no error without a server")
+	}
+}
+
+func tables(t *testing.T, conn driver.Conn) map[string]string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), "SELECT name, replaceAll(engine_full || as_select, currentDatabase(), 'db') FROM system.tables WHERE database = currentDatabase()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	out := map[string]string{}
+	for rows.Next() {
+		var name, def string
+		if err := rows.Scan(&name, &def); err != nil {
+			t.Fatal(err)
+		}
+		out[name] = def
+	}
+	return out
+}
+
+func strs(t *testing.T, conn driver.Conn, q string) []string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, s)
+	}
+	return out
+}

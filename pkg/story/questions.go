@@ -1,0 +1,68 @@
+package story
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"text/template"
+)
+
+//go:embed sql/*.sql
+var files embed.FS
+
+// questions are the texts by name, with shared column lists filled in.
+var questions = sync.OnceValues(func() (map[string]string, error) {
+	names, err := fs.Glob(files, "sql/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	all := template.New("")
+	for _, path := range names {
+		text, err := files.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(path, "sql/"), ".sql")
+		if _, err := all.New(name).Parse(strings.TrimRight(string(text), "\n")); err != nil {
+			return nil, err
+		}
+	}
+	out := map[string]string{}
+	for _, t := range all.Templates() {
+		if t.Name() == "" || strings.HasPrefix(t.Name(), "_") {
+			continue
+		}
+		var b strings.Builder
+		if err := t.Execute(&b, nil); err != nil {
+			return nil, err
+		}
+		out[t.Name()] = b.String()
+	}
+	return out, nil
+})
+
+// Question is the SQL of a named question, with {name:Type} parameters and a comment that says what it answers.
+func Question(name string) (string, error) {
+	all, err := questions()
+	if err != nil {
+		return "", fmt.Errorf("reading the named questions: %w", err)
+	}
+	text, ok := all[name]
+	if !ok {
+		return "", fmt.Errorf("no question is named %q", name)
+	}
+	return text, nil
+}
+
+// Names are the names of all questions, sorted.
+func Names() []string {
+	all, err := questions()
+	if err != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(all))
+}

@@ -1,0 +1,222 @@
+package story
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Signal is one revision of a challenge.
+type Signal struct {
+	Tenant, Challenge string
+	Revision          uint64
+	State             string
+	Time, DecidedAt   time.Time
+	User, Session     string
+	EventID, Cause    string
+	Risk              float64
+	Level             string
+	Reasons           []string
+	ACR, AMR          []string
+	MaxAge            time.Duration
+	Issued, Expires   time.Time
+	OnExpiry          string
+	Policy, Version   string
+	Rule, ReasonUser  string
+	Position          Position
+}
+
+// Enforcement is a receipt of an app, or a result of a step-up.
+type Enforcement struct {
+	Tenant, Challenge string
+	// Kind is receipt, started, completed, failed, denied or abandoned.
+	Kind            string
+	Time            time.Time
+	EventID, Source string
+	User, Session   string
+	Action, Outcome string
+	Route, Result   string
+	SDK             string
+	ResourceType    string
+	ResourceID      string
+	Sensitivity     string
+	ACR             string
+	AMR             []string
+	Reason          string
+	SessionState    string
+	IP              netip.Addr
+	Position        Position
+}
+
+// Late is an event that came too late to be scored.
+type Late struct {
+	Tenant, EventID, Source, Type string
+	EventAction, Outcome          string
+	Time, DecidedAt               time.Time
+	User, Session, Reason         string
+	Origin                        Origin
+	Position                      Position
+}
+
+// Entry is one event of a story: with its decision, or late; what it reported, and the signals it caused.
+type Entry struct {
+	Time     time.Time
+	Position Position
+	// Decision is nil for late events.
+	Decision *Decision
+	Late     *Late
+	// Enforcement is set for receipts and step-up results.
+	Enforcement *Enforcement
+	Signals     []Signal
+}
+
+// Summary is a session in one line.
+type Summary struct {
+	Session, User string
+	First, Last   time.Time
+	Decisions     uint64
+	Worst         float64
+	// State is clear, required, satisfied, denied or expired.
+	State             string
+	StepUps, Denies   uint64
+	Countries         []string
+	Addresses         uint64
+	Browser, OS, City string // of the last event; only in lists
+}
+
+// SessionStory is all that happened in a session.
+type SessionStory struct {
+	Tenant  string
+	Summary Summary
+	// Entries in order of event time, oldest first; the newest when there are more than the limit.
+	Entries []Entry
+	// Left is how many older decisions were left out.
+	Left uint64
+	// Challenges of the session, newest first.
+	Challenges []Challenge
+}
+
+// Session tells one session's story with at most limit decisions (0: 100). ErrNotFound when nothing is known of it.
+func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (SessionStory, error) {
+	st := SessionStory{Tenant: tenant}
+	a := args{"tenant": tenant, "session": session}
+	found := false
+	err := r.ask(ctx, "session_summary", a, func(rows driver.Rows) error {
+		found = true
+		s := &st.Summary
+		s.Session = session
+		return rows.Scan(&s.User, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses)
+	})
+	if err != nil {
+		return st, err
+	}
+	a["limit"] = limit(max)
+	late, err := r.late(ctx, a)
+	if err != nil {
+		return st, err
+	}
+	if !found && len(late) == 0 {
+		return st, fmt.Errorf("session %q of tenant %q: %w", session, tenant, ErrNotFound)
+	}
+	if !found {
+		st.Summary = Summary{Session: session, User: late[0].User, First: late[len(late)-1].Time, Last: late[0].Time}
+	}
+	decisions, err := r.decisions(ctx, "session_decisions", a)
+	if err != nil {
+		return st, err
+	}
+	if n := uint64(len(decisions)); st.Summary.Decisions > n {
+		st.Left = st.Summary.Decisions - n
+	}
+	enforcement, err := r.enforcement(ctx, "session_enforcement", a)
+	if err != nil {
+		return st, err
+	}
+	a["limit"] = uint32(MaxRows)
+	signals, err := r.signals(ctx, "session_signals", a)
+	if err != nil {
+		return st, err
+	}
+	st.Entries = weave(decisions, late, enforcement, signals)
+	st.Challenges, err = r.Challenges(ctx, ChallengeFilter{Tenant: tenant, Session: session, Since: time.Unix(0, 0)})
+	return st, err
+}
+
+// weave puts what belongs to one event together, in order of event time.
+func weave(decisions []Decision, late []Late, enforcement []Enforcement, signals []Signal) []Entry {
+	entries := make([]Entry, 0, len(decisions)+len(late))
+	for i := range decisions {
+		entries = append(entries, Entry{Time: decisions[i].Time, Position: decisions[i].Position, Decision: &decisions[i]})
+	}
+	for i := range late {
+		entries = append(entries, Entry{Time: late[i].Time, Position: late[i].Position, Late: &late[i]})
+	}
+	at := make(map[Position]int, len(entries))
+	for i := range entries {
+		at[entries[i].Position] = i
+	}
+	for i := range enforcement {
+		if k, ok := at[enforcement[i].Position]; ok {
+			entries[k].Enforcement = &enforcement[i]
+		}
+	}
+	for _, s := range signals {
+		if k, ok := at[s.Position]; ok {
+			entries[k].Signals = append(entries[k].Signals, s)
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b Entry) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Position.Partition, b.Position.Partition),
+			cmp.Compare(a.Position.Seq, b.Position.Seq), cmp.Compare(a.Position.Idx, b.Position.Idx))
+	})
+	return entries
+}
+
+func (r *Reader) signals(ctx context.Context, name string, a args) ([]Signal, error) {
+	var out []Signal
+	err := r.ask(ctx, name, a, func(rows driver.Rows) error {
+		var s Signal
+		var age uint32
+		err := rows.Scan(&s.Tenant, &s.Challenge, &s.Revision, &s.State, &s.Time, &s.DecidedAt, &s.User, &s.Session, &s.EventID, &s.Cause,
+			&s.Risk, &s.Level, &s.Reasons, &s.ACR, &s.AMR, &age, &s.Issued, &s.Expires, &s.OnExpiry, &s.Policy, &s.Version, &s.Rule, &s.ReasonUser,
+			&s.Position.Partition, &s.Position.Seq, &s.Position.Idx)
+		s.MaxAge = time.Duration(age) * time.Second
+		out = append(out, s)
+		return err
+	})
+	return out, err
+}
+
+func (r *Reader) enforcement(ctx context.Context, name string, a args) ([]Enforcement, error) {
+	var out []Enforcement
+	err := r.ask(ctx, name, a, func(rows driver.Rows) error {
+		var e Enforcement
+		err := rows.Scan(&e.Tenant, &e.Challenge, &e.Kind, &e.Time, &e.EventID, &e.Source, &e.User, &e.Session, &e.Action, &e.Outcome,
+			&e.Route, &e.Result, &e.SDK, &e.ResourceType, &e.ResourceID, &e.Sensitivity, &e.ACR, &e.AMR, &e.Reason, &e.SessionState, &e.IP,
+			&e.Position.Partition, &e.Position.Seq, &e.Position.Idx)
+		e.IP = plainAddr(e.IP)
+		out = append(out, e)
+		return err
+	})
+	return out, err
+}
+
+func (r *Reader) late(ctx context.Context, a args) ([]Late, error) {
+	var out []Late
+	err := r.ask(ctx, "session_late", a, func(rows driver.Rows) error {
+		var l Late
+		o := &l.Origin
+		err := rows.Scan(&l.Tenant, &l.EventID, &l.Source, &l.Type, &l.EventAction, &l.Outcome, &l.Time, &l.DecidedAt, &l.User, &l.Session, &l.Reason,
+			&o.IP, &o.Country, &o.City, &o.ASN, &o.ASOrg, &o.Network, &o.Device, &o.Browser, &o.OS, &o.DeviceClass,
+			&l.Position.Partition, &l.Position.Seq, &l.Position.Idx)
+		o.IP = plainAddr(o.IP)
+		out = append(out, l)
+		return err
+	})
+	return out, err
+}

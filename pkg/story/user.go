@@ -1,0 +1,96 @@
+package story
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Place is where a user's events came from.
+type Place struct {
+	Country, City string
+	Located       bool
+	Lat, Lon      float32
+	Events        uint64
+	Sessions      uint64
+	First, Last   time.Time
+	Networks      []string
+}
+
+// Device is what a user's events came with. An empty ID is "no token".
+type Device struct {
+	ID, Browser, OS, Class string
+	Events, Sessions       uint64
+	First, Last            time.Time
+}
+
+// UserStory is what is known of a user since a moment.
+type UserStory struct {
+	Tenant, User, Kind string
+	Since              time.Time
+	First, Last        time.Time
+	Events, Sessions   uint64
+	Addresses          uint64
+	// Recent sessions, the last one first; Places and Devices the most usual and last first.
+	Recent     []Summary
+	Places     []Place
+	Devices    []Device
+	Challenges []Challenge
+	// Riskiest decisions, highest first.
+	Riskiest []Decision
+}
+
+// User tells one user's story since a moment of event time. ErrNotFound when nothing is known.
+func (r *Reader) User(ctx context.Context, tenant, user string, since time.Time) (UserStory, error) {
+	st := UserStory{Tenant: tenant, User: user, Since: since}
+	a := args{"tenant": tenant, "user": user, "since": since}
+	found := false
+	err := r.ask(ctx, "user_summary", a, func(rows driver.Rows) error {
+		found = true
+		return rows.Scan(&st.First, &st.Last, &st.Events, &st.Sessions, &st.Addresses, &st.Kind)
+	})
+	if err != nil {
+		return st, err
+	}
+	if !found {
+		return st, fmt.Errorf("user %q of tenant %q: %w", user, tenant, ErrNotFound)
+	}
+	a["limit"] = limit(50)
+	err = r.ask(ctx, "user_sessions", a, func(rows driver.Rows) error {
+		var s Summary
+		err := rows.Scan(&s.Session, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses,
+			&s.Browser, &s.OS, &s.City)
+		s.User = user
+		st.Recent = append(st.Recent, s)
+		return err
+	})
+	if err != nil {
+		return st, err
+	}
+	a["limit"] = limit(20)
+	err = r.ask(ctx, "user_places", a, func(rows driver.Rows) error {
+		var p Place
+		err := rows.Scan(&p.Country, &p.City, &p.Lat, &p.Lon, &p.Located, &p.Events, &p.Sessions, &p.First, &p.Last, &p.Networks)
+		st.Places = append(st.Places, p)
+		return err
+	})
+	if err != nil {
+		return st, err
+	}
+	err = r.ask(ctx, "user_devices", a, func(rows driver.Rows) error {
+		var d Device
+		err := rows.Scan(&d.ID, &d.Browser, &d.OS, &d.Class, &d.Events, &d.Sessions, &d.First, &d.Last)
+		st.Devices = append(st.Devices, d)
+		return err
+	})
+	if err != nil {
+		return st, err
+	}
+	if st.Riskiest, err = r.decisions(ctx, "user_riskiest", args{"tenant": tenant, "user": user, "since": since, "limit": limit(8)}); err != nil {
+		return st, err
+	}
+	st.Challenges, err = r.Challenges(ctx, ChallengeFilter{Tenant: tenant, User: user, Since: time.Unix(0, 0), Limit: 20})
+	return st, err
+}

@@ -1,0 +1,442 @@
+package story
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/score"
+)
+
+// titles are the names of codes for people. A code that is missing here is shown with spaces.
+var titles = map[string]string{
+	score.Prior:            "Before any evidence",
+	score.ImpossibleTravel: "Impossible travel",
+	score.NewNetwork:       "New network",
+	score.KnownNetwork:     "Known network",
+	score.HostingNetwork:   "Hosting network",
+	score.NewAgent:         "New browser or system",
+	score.KnownAgent:       "Known browser",
+	score.UnknownDevice:    "Unknown device",
+	score.KnownDevice:      "Known device",
+	score.SharedDevice:     "Shared device",
+	score.TokenMoved:       "Device token on another browser",
+	score.SessionSwitch:    "Session changed hands",
+	score.UnusualHour:      "Unusual hour",
+	score.UsualHour:        "Usual hour",
+	score.UnusualActivity:  "Unusual activity",
+	score.Burst:            "Burst of actions",
+	score.UnusualVolume:    "Unusual volume",
+	score.Failures:         "Failed logins before",
+	score.CrowdSource:      "Attacked from the same source",
+	score.UnusualRTT:       "Unusual round trip",
+	score.FailedChallenge:  "Failed challenge",
+	score.Proven:           "Proven",
+}
+
+// Title is a part's code for people.
+func Title(code string) string {
+	if t := titles[code]; t != "" {
+		return t
+	}
+	t := plain(code)
+	if t == "" {
+		return "Unnamed"
+	}
+	return strings.ToUpper(t[:1]) + t[1:]
+}
+
+// inputs gives access to a part's inputs by name.
+type inputs []decision.Detail
+
+func (in inputs) get(key string) *decision.Detail {
+	for i := range in {
+		if in[i].Key == key {
+			return &in[i]
+		}
+	}
+	return nil
+}
+
+func (in inputs) number(key string) (float64, bool) {
+	if d := in.get(key); d != nil && !d.IsText {
+		return d.Number, true
+	}
+	return 0, false
+}
+
+func (in inputs) text(key string) string {
+	if d := in.get(key); d != nil && d.IsText {
+		return d.Text
+	}
+	return ""
+}
+
+func (in inputs) or(key, otherwise string) string {
+	if t := in.text(key); t != "" {
+		return t
+	}
+	return otherwise
+}
+
+// phrases put a part's inputs into words; "" when they are not there, and the inputs are listed then.
+var phrases = map[string]func(inputs) string{
+	score.Prior:            func(inputs) string { return "how often anybody else acts as a user" },
+	score.ImpossibleTravel: travelWords,
+	score.NewNetwork:       newNetworkWords,
+	score.KnownNetwork:     func(inputs) string { return "the user comes from this network regularly" },
+	score.HostingNetwork: func(in inputs) string {
+		return join("from a data centre", bracket(in.text("as_org")))
+	},
+	score.NewAgent:      newAgentWords,
+	score.KnownAgent:    knownAgentWords,
+	score.UnknownDevice: unknownDeviceWords,
+	score.KnownDevice: func(in inputs) string {
+		if n, ok := in.number("token_logins"); ok && n >= 1.5 {
+			return "one of the user's devices, about " + count(n, "login") + " with it"
+		}
+		return "one of the user's devices"
+	},
+	score.SharedDevice: func(in inputs) string {
+		if n, ok := in.number("other_users"); ok {
+			return count(n, "other user") + " on this device within the hour"
+		}
+		return ""
+	},
+	score.TokenMoved: func(in inputs) string {
+		return join("the device token came from another browser than its own:", browserOn(in))
+	},
+	score.SessionSwitch: switchWords,
+	score.UnusualHour:   hourWords("rarely active"),
+	score.UsualHour:     hourWords("usually active"),
+	score.UnusualActivity: func(in inputs) string {
+		action := in.text("action")
+		if action == "" {
+			return "a run of actions that is unlike the user"
+		}
+		seen, ok := in.number("seen")
+		switch {
+		case ok && seen < 0.5:
+			return "the user has hardly ever done " + plain(action) + "; the session's actions so far are unlike the user"
+		default:
+			return plain(action) + " and the actions before it are unlike the user"
+		}
+	},
+	score.Burst: func(in inputs) string {
+		n, ok := in.number("actions_in_10min")
+		if !ok {
+			return ""
+		}
+		if usual, ok := in.number("usual_in_10min"); ok {
+			return count(n, "action") + " in 10 minutes, usual are " + number(usual)
+		}
+		return count(n, "action") + " in 10 minutes"
+	},
+	score.UnusualVolume: func(in inputs) string {
+		n, ok := in.number("bytes")
+		if !ok {
+			return ""
+		}
+		if sd, ok := in.number("sd"); ok {
+			return size(n) + " moved, " + number(sd) + " standard deviations above the user's own"
+		}
+		return size(n) + " moved, more than the user's own"
+	},
+	score.Failures: failureWords,
+	score.UnusualRTT: func(in inputs) string {
+		if ms, ok := in.number("rtt_ms"); ok {
+			return "round trip of " + number(ms) + " ms does not fit the user's networks"
+		}
+		return ""
+	},
+	score.FailedChallenge: func(in inputs) string {
+		if n, ok := in.number("attempts"); ok {
+			return count(n, "failed attempt") + " at the challenge"
+		}
+		return ""
+	},
+	score.Proven: func(in inputs) string {
+		h, ok := in.number("hours")
+		if !ok {
+			return "proven by a second factor"
+		}
+		aal, _ := in.number("aal")
+		if aal >= 1 {
+			return "proven at aal" + number(aal) + " " + span(h) + " ago"
+		}
+		return "proven " + span(h) + " ago"
+	},
+}
+
+// words is one part in words, whatever its code.
+func words(p *decision.Part) string {
+	if f := phrases[p.Code]; f != nil {
+		if w := f(inputs(p.Detail)); w != "" {
+			return w
+		}
+	}
+	return listing(p)
+}
+
+// listing names the inputs of a part that has no phrase.
+func listing(p *decision.Part) string {
+	var out []string
+	for _, d := range p.Detail {
+		v := d.Text
+		if !d.IsText {
+			v = number(d.Number)
+		}
+		out = append(out, plain(d.Key)+" "+v)
+	}
+	if len(out) == 0 {
+		return lower(Title(p.Code))
+	}
+	return strings.Join(out, ", ")
+}
+
+func travelWords(in inputs) string {
+	if held := in.text("held"); held != "" {
+		return held
+	}
+	lowerKM, okLower := in.number("km_lower")
+	km, okKM := in.number("km")
+	if !okLower && !okKM {
+		return ""
+	}
+	w := in.or("from", "the last place") + " to " + in.or("to", "here") + ": "
+	if okLower && lowerKM > 0 {
+		w += number(lowerKM) + " km at least"
+	} else {
+		w += "about " + number(km) + " km"
+	}
+	hours, ok := in.number("hours")
+	if !ok {
+		return w
+	}
+	if hours*3600 < 1 {
+		w += " at the same moment"
+	} else {
+		w += " in " + span(hours)
+	}
+	if kmh, ok := in.number("kmh"); ok && kmh > 0 {
+		if kmh > 100_000 {
+			w += ", more than 100,000 km/h needed"
+		} else {
+			w += ", " + number(kmh) + " km/h needed"
+		}
+	}
+	if in.text("verdict") == "possible" {
+		w += ": possible"
+	}
+	if f, ok := in.number("discount"); ok && f < 0.995 {
+		w += "; counted at " + number(math.Round(f*100)) + " %"
+	}
+	return w
+}
+
+func newNetworkWords(in inputs) string {
+	org := bracket(in.text("as_org"))
+	country := in.text("country")
+	switch in.text("new") {
+	case "country":
+		return join("first time from", in.or("country", "this country"), org)
+	case "asn":
+		return join("first time from this provider", org, prefix("in ", country))
+	case "prefix":
+		return join("first time from this part of the provider's network", org)
+	case "address":
+		return join("first time from this address", org)
+	}
+	return join("network is not usual for the user", org)
+}
+
+func newAgentWords(in inputs) string {
+	agent := browserOn(in)
+	switch in.text("new") {
+	case "class":
+		return join("first time on a", in.or("class", "device of this kind")+":", agent)
+	case "os":
+		return join("first time on", in.or("os", "this system")+":", agent)
+	case "browser":
+		return join("first time with", in.or("browser", "this browser"), prefix("on ", in.text("os")))
+	case "major":
+		return join("another version of", agent)
+	}
+	return join("not the user's usual browser:", agent)
+}
+
+func knownAgentWords(in inputs) string {
+	if in.text("upgrade") == "yes" {
+		return "the user's browser after an upgrade"
+	}
+	return "the user's usual browser"
+}
+
+func unknownDeviceWords(in inputs) string {
+	known, ok := in.number("known_devices")
+	tail := ""
+	if ok && known >= 1 {
+		tail = ", though " + count(known, "device") + " of the user " + are(known) + " known"
+	}
+	switch in.text("token") {
+	case "missing":
+		return "no device token came" + tail
+	case "new":
+		return "a device the user was never seen with" + tail
+	}
+	return "not one of the user's devices" + tail
+}
+
+func switchWords(in inputs) string {
+	var changed []string
+	for _, c := range []struct{ key, words string }{
+		{"agent_changed", "browser"}, {"token_changed", "device token"}, {"network_changed", "network"}, {"country_changed", "country"},
+	} {
+		if in.text(c.key) == "yes" {
+			changed = append(changed, c.words)
+		}
+	}
+	if len(changed) == 0 {
+		return "the session goes on from elsewhere than it began"
+	}
+	return "one session, but another " + and(changed) + " than it began with"
+}
+
+func hourWords(what string) func(inputs) string {
+	return func(in inputs) string {
+		h, ok := in.number("hour_utc")
+		if !ok {
+			return ""
+		}
+		at := "around " + strconv.Itoa(int(h)) + ":00 UTC"
+		if h >= 0 && h < 10 {
+			at = "around 0" + strconv.Itoa(int(h)) + ":00 UTC"
+		}
+		if in.text("weekend") == "yes" {
+			at += " at weekends"
+		}
+		return "the user is " + what + " " + at
+	}
+}
+
+func failureWords(in inputs) string {
+	var out []string
+	if n, ok := in.number("failures_here"); ok && n >= 0.5 {
+		out = append(out, count(math.Ceil(n), "failed login")+" from here before")
+	}
+	if n, ok := in.number("failures_elsewhere"); ok && n >= 0.5 {
+		out = append(out, count(math.Ceil(n), "failed login")+" of this user from elsewhere")
+	}
+	if n, ok := in.number("address_failed_users"); ok && n >= 1 {
+		out = append(out, "failed logins of "+count(n, "other user")+" from this address")
+	}
+	return and(out)
+}
+
+func browserOn(in inputs) string {
+	return join(in.or("browser", "a browser"), prefix("on ", in.text("os")))
+}
+
+func join(parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func prefix(with, s string) string {
+	if s == "" {
+		return ""
+	}
+	return with + s
+}
+
+func bracket(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "(" + s + ")"
+}
+
+func and(s []string) string {
+	switch len(s) {
+	case 0:
+		return ""
+	case 1:
+		return s[0]
+	}
+	return strings.Join(s[:len(s)-1], ", ") + " and " + s[len(s)-1]
+}
+
+func are(n float64) string {
+	if n >= 1.5 {
+		return "are"
+	}
+	return "is"
+}
+
+// count is "1 login", "3 logins".
+func count(n float64, what string) string {
+	n = math.Round(n)
+	if n == 1 {
+		return "1 " + what
+	}
+	return number(n) + " " + what + "s"
+}
+
+// number writes a number for reading: thousands apart from 10 up without decimals, below with one.
+func number(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "unknown"
+	}
+	digits := 0
+	if math.Abs(v) < 10 && v != math.Trunc(v) {
+		digits = 1
+	}
+	s := strconv.FormatFloat(v, 'f', digits, 64)
+	sign := ""
+	if strings.HasPrefix(s, "-") {
+		sign, s = "-", s[1:]
+	}
+	whole, frac, _ := strings.Cut(s, ".")
+	var b strings.Builder
+	for i, c := range whole {
+		if i > 0 && (len(whole)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(c)
+	}
+	if frac != "" {
+		b.WriteString("." + frac)
+	}
+	return sign + b.String()
+}
+
+// span is a duration of so many hours for reading.
+func span(hours float64) string {
+	s := math.Abs(hours) * 3600
+	switch {
+	case s < 90:
+		return count(s, "second")
+	case s < 120*60:
+		return count(s/60, "minute")
+	case s < 48*3600:
+		return number(math.Round(hours*10)/10) + " hours"
+	}
+	return count(hours/24, "day")
+}
+
+// size is so many bytes for reading.
+func size(bytes float64) string {
+	units := []string{"bytes", "KB", "MB", "GB", "TB", "PB"}
+	i := 0
+	for bytes >= 1000 && i < len(units)-1 {
+		bytes /= 1000
+		i++
+	}
+	return number(bytes) + " " + units[i]
+}
