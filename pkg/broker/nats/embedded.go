@@ -244,11 +244,17 @@ type serverLog struct {
 	fatal chan string
 }
 
-func (l *serverLog) Noticef(f string, v ...any) { l.log.Debug("nats server", "text", fmt.Sprintf(f, v...)) }
-func (l *serverLog) Warnf(f string, v ...any)   { l.log.Warn("nats server", "text", fmt.Sprintf(f, v...)) }
-func (l *serverLog) Errorf(f string, v ...any)  { l.log.Error("nats server", "text", fmt.Sprintf(f, v...)) }
-func (l *serverLog) Debugf(string, ...any)      {}
-func (l *serverLog) Tracef(string, ...any)      {}
+func (l *serverLog) Noticef(f string, v ...any) {
+	l.log.Debug("nats server", "text", fmt.Sprintf(f, v...))
+}
+func (l *serverLog) Warnf(f string, v ...any) {
+	l.log.Warn("nats server", "text", fmt.Sprintf(f, v...))
+}
+func (l *serverLog) Errorf(f string, v ...any) {
+	l.log.Error("nats server", "text", fmt.Sprintf(f, v...))
+}
+func (l *serverLog) Debugf(string, ...any) {}
+func (l *serverLog) Tracef(string, ...any) {}
 func (l *serverLog) Fatalf(f string, v ...any) {
 	text := fmt.Sprintf(f, v...)
 	l.log.Error("nats server", "text", text)

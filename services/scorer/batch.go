@@ -1,0 +1,204 @@
+package scorer
+
+import (
+	"context"
+	"runtime/pprof"
+
+	"github.com/nats-io/nats.go"
+	"google.golang.org/protobuf/proto"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+const (
+	// maxRaw cuts the message that a dead entry holds.
+	maxRaw = 64 << 10
+	// maxReason and maxDetail bound the text of a dead entry.
+	maxDetail = 256
+	// reasonPartition: the message lies in a partition that is not its user's. Its sender computed the
+	// partition wrongly; scoring it here would give the user a second profile.
+	reasonPartition = "wrong_partition"
+)
+
+// stage labels the profile of a goroutine, so that CPU time can be read by what it was spent on.
+type stage int
+
+const (
+	stageWait stage = iota
+	stageDecode
+	stageStep
+	stageEncode
+	stageAppend
+	stageMerge
+	stageReplay
+	stageCheckpoint
+	stages
+)
+
+var stageLabels = func() (out [stages]context.Context) {
+	for i, name := range [...]string{"wait", "decode", "step", "encode", "append", "merge", "replay", "checkpoint"} {
+		out[i] = pprof.WithLabels(context.Background(), pprof.Labels("role", "scorer", "stage", name))
+	}
+	return out
+}()
+
+func enter(s stage) { pprof.SetGoroutineLabels(stageLabels[s]) }
+
+// batch turns messages into one journal record. It is reused: what it holds is valid until the next build.
+type batch struct {
+	fold    *fold
+	rec     riskdv1.JournalRecord
+	entries []*riskdv1.JournalEntry
+	events  []*riskdv1.Event
+	decs    []*riskdv1.Decision
+	stored  []byte
+	counts  riskdv1.Counts // of this batch
+	after   counts         // the partition's totals with it
+
+	fx effect // what has to be published once the record is stored
+}
+
+// grow makes room for n events.
+func (b *batch) grow(n int) {
+	for len(b.entries) < n {
+		b.entries = append(b.entries, new(riskdv1.JournalEntry))
+		b.events = append(b.events, new(riskdv1.Event))
+		b.decs = append(b.decs, new(riskdv1.Decision))
+	}
+}
+
+// build judges msgs over the store's profiles and encodes the record that follows at. The store is not changed.
+func (b *batch) build(s *Service, p *partition, msgs []natsjs.Message) error {
+	b.grow(len(msgs))
+	b.fold.reset()
+	b.fx = effect{}
+	b.counts.Reset()
+
+	enter(stageDecode)
+	for i := range msgs {
+		b.read(s, p.n, i, &msgs[i])
+	}
+
+	enter(stageStep)
+	geo := s.deps.Enricher.GeoVersion()
+	next := 0
+	err := b.fold.run(p.st, func(it *item, d *decision.Decision) {
+		b.judge(it, d, geo, &next)
+	})
+	if err != nil {
+		return err
+	}
+
+	enter(stageEncode)
+	b.rec.Reset()
+	b.rec.Kind, b.rec.Partition, b.rec.Epoch = riskdv1.JournalRecord_KIND_BATCH, uint32(p.n), p.at.epoch
+	b.rec.PrevHash, b.rec.InputLast = p.at.hash[:], msgs[len(msgs)-1].Seq
+	b.rec.Owner, b.rec.WrittenMs = s.cfg.Worker, s.now().UnixMilli()
+	b.rec.Entries = b.entries[:len(msgs)]
+	b.rec.Geo = geo
+	if next > 0 {
+		d := b.decs[0]
+		p.versions = versions{policy: d.Policy, baseline: d.Baseline, engine: d.Engine}
+	}
+	b.rec.Policy, b.rec.Baseline, b.rec.Engine = p.versions.policy, p.versions.baseline, p.versions.engine
+	b.rec.PublishedThrough = p.fx.publishedThrough(p.at.seq)
+	for i, e := range b.rec.Entries {
+		if err := journal.Count(&b.counts, e.Status); err != nil {
+			return err
+		}
+		switch e.Status {
+		case riskdv1.JournalEntry_STATUS_SCORED:
+			b.fx.add(e.Decision.Signals, msgs[i].StoredNS)
+		case riskdv1.JournalEntry_STATUS_DEAD:
+			b.fx.dead = append(b.fx.dead, proto.CloneOf(e))
+		}
+	}
+	b.after = p.at.totals
+	b.after.add(&b.counts)
+	b.rec.Totals = b.after.record()
+	b.stored, err = journal.Append(b.stored[:0], &b.rec)
+	return err
+}
+
+// read decodes message i into its entry; what is no event becomes a dead entry at once.
+func (b *batch) read(s *Service, partition, i int, m *natsjs.Message) {
+	e, pb := b.entries[i], b.events[i]
+	e.Reset()
+	e.Input = m.Seq
+	if err := wire.DecodeInto(envelope(m.Header), m.Data, pb); err != nil {
+		bury(e, wire.Reason(err), err.Error(), m.Data)
+		return
+	}
+	if got := subject.Partition(pb.TenantId, pb.User.GetId(), s.partitions); got != partition {
+		bury(e, reasonPartition, "its user belongs to another partition", m.Data)
+		return
+	}
+	en := s.deps.Enricher.Enrich(pb, m.StoredNS/1e6)
+	e.Event, e.Enrichment = pb, en
+	b.fold.add(pb, en, e)
+}
+
+// judge writes one outcome of the engine into the record.
+func (b *batch) judge(it *item, d *decision.Decision, geo string, next *int) {
+	e := it.entry
+	switch d.Status {
+	case decision.Scored:
+		e.Status = riskdv1.JournalEntry_STATUS_SCORED
+		e.Decision = b.decs[*next]
+		*next++
+		wire.FromDecision(d, e.Decision)
+		e.Decision.Geo = geo
+	case decision.Duplicate:
+		e.Status = riskdv1.JournalEntry_STATUS_DUPLICATE
+		e.Event, e.Enrichment = nil, nil
+	case decision.Late:
+		e.Status, e.Reason = riskdv1.JournalEntry_STATUS_LATE, d.Reason
+	default:
+		e.Status, e.Reason = riskdv1.JournalEntry_STATUS_DEAD, d.Reason
+	}
+}
+
+// bury makes a dead entry of a message that could not be read.
+func bury(e *riskdv1.JournalEntry, reason, detail string, data []byte) {
+	e.Status = riskdv1.JournalEntry_STATUS_DEAD
+	e.Reason, e.Detail = reason, detail[:min(len(detail), maxDetail)]
+	e.Raw = data[:min(len(data), maxRaw)]
+}
+
+// envelope reads the CloudEvents attributes in a message's headers.
+func envelope(h nats.Header) wire.Envelope {
+	if len(h) == 0 {
+		return wire.Envelope{}
+	}
+	return wire.Envelope{ContentType: header(h, natsjs.HeaderContentType, "Content-Type", "ce-datacontenttype"),
+		ID: header(h, "ce-id"), Source: header(h, "ce-source"), Type: header(h, "ce-type"), Time: header(h, "ce-time")}
+}
+
+func header(h nats.Header, names ...string) string {
+	for _, n := range names {
+		if v := h[n]; len(v) > 0 && v[0] != "" {
+			return v[0]
+		}
+	}
+	return ""
+}
+
+// counts are a partition's totals.
+type counts struct{ accepted, scored, duplicate, late, dead uint64 }
+
+func (c *counts) add(n *riskdv1.Counts) {
+	c.accepted += n.GetAccepted()
+	c.scored += n.GetScored()
+	c.duplicate += n.GetDuplicate()
+	c.late += n.GetLate()
+	c.dead += n.GetDeadLettered()
+}
+
+func (c *counts) record() *riskdv1.Counts {
+	return &riskdv1.Counts{Accepted: c.accepted, Scored: c.scored, Duplicate: c.duplicate, Late: c.late, DeadLettered: c.dead}
+}

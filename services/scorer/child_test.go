@@ -1,0 +1,3 @@
+package scorer
+
+func child(string) {}

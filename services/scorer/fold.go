@@ -1,0 +1,141 @@
+package scorer
+
+import (
+	"fmt"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// fold steps the events of one batch over the profiles they belong to, without touching the store until merge:
+// the overlay of the commit protocol. It takes the users one after the other, so one decoded profile is
+// in memory at a time; the events of a user keep their order. Reused from batch to batch; not safe for concurrent use.
+type fold struct {
+	engine    Engine
+	retention int64 // milliseconds
+
+	items  []item
+	groups []group
+	byHash map[uint64]int32 // hash, probed on clashes, to group
+
+	keys []byte
+	out  []byte // encoded profiles
+
+	ev   event.Event
+	dec  decision.Decision
+	prof profile.Profile
+}
+
+// item is one event to step.
+type item struct {
+	pb    *riskdv1.Event
+	en    *riskdv1.Enrichment
+	entry *riskdv1.JournalEntry
+	next  int32 // the same user's next item, -1 at the end
+}
+
+// group is one user's events in this batch, and the profile after them.
+type group struct {
+	hash        uint64
+	key0, key1  int
+	first, last int32
+	out0, out1  int
+	seen        int64
+	changed     bool
+}
+
+func newFold(engine Engine, retentionMS int64) *fold {
+	return &fold{engine: engine, retention: retentionMS, byHash: make(map[uint64]int32)}
+}
+
+func (f *fold) reset() {
+	clear(f.items)
+	f.items, f.groups, f.keys, f.out = f.items[:0], f.groups[:0], f.keys[:0], f.out[:0]
+	clear(f.byHash)
+}
+
+// add takes one readable event into the batch.
+func (f *fold) add(pb *riskdv1.Event, en *riskdv1.Enrichment, entry *riskdv1.JournalEntry) {
+	key0 := len(f.keys)
+	f.keys = appendKey(f.keys, pb.TenantId, pb.User.GetId())
+	key := f.keys[key0:]
+	hash := hashKey(key)
+	n := int32(len(f.items))
+	f.items = append(f.items, item{pb: pb, en: en, entry: entry, next: -1})
+	for slot := hash; ; slot += 0x9e3779b97f4a7c15 {
+		g, taken := f.byHash[slot]
+		if !taken {
+			f.byHash[slot] = int32(len(f.groups))
+			f.groups = append(f.groups, group{hash: hash, key0: key0, key1: len(f.keys), first: n, last: n})
+			return
+		}
+		gr := &f.groups[g]
+		if gr.hash == hash && string(f.keys[gr.key0:gr.key1]) == string(key) {
+			f.keys = f.keys[:key0]
+			f.items[gr.last].next, gr.last = n, n
+			return
+		}
+	}
+}
+
+// run steps everything. judge is told each event's outcome; the decision is valid during the call.
+func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error {
+	for i := range f.groups {
+		g := &f.groups[i]
+		key := f.keys[g.key0:g.key1]
+		stored, seen, known := st.get(g.hash, key)
+		if known {
+			if err := profile.Decode(stored, &f.prof); err != nil {
+				return fmt.Errorf("reading a profile of page %d: %w", pageOf(g.hash), err)
+			}
+		} else {
+			f.prof.Reset()
+		}
+		for n := g.first; n >= 0; n = f.items[n].next {
+			it := &f.items[n]
+			if err := wire.ToEvent(it.pb, it.en, &f.ev); err != nil {
+				// Validate has passed it; should the two ever differ, the event is refused, not lost.
+				f.dec.Reset()
+				f.dec.Status, f.dec.Reason = decision.Dead, wire.Reason(err)
+				judge(it, &f.dec)
+				continue
+			}
+			received := it.en.GetReceivedMs()
+			if known && received-seen > f.retention {
+				// Forgotten users leave the pages some time later. Whether they are still there must not matter, so
+				// the rule is applied here too, by the broker's time of the events, which a replay has as well.
+				f.prof.Reset()
+			}
+			f.engine.Step(&f.prof, &f.ev, &f.dec)
+			if f.dec.Status == decision.Scored {
+				g.changed, known = true, true
+				seen = max(seen, received)
+			}
+			judge(it, &f.dec)
+		}
+		if g.changed {
+			g.out0, g.seen = len(f.out), seen
+			f.out = f.prof.AppendBinary(f.out)
+			g.out1 = len(f.out)
+			if g.out1-g.out0 > maxProfile {
+				return fmt.Errorf("a profile of page %d has %d bytes, limit %d", pageOf(g.hash), g.out1-g.out0, maxProfile)
+			}
+		}
+	}
+	return nil
+}
+
+// merge makes the outcome the state; called once the record is stored.
+func (f *fold) merge(st *store) error {
+	for i := range f.groups {
+		if g := &f.groups[i]; g.changed {
+			if err := st.put(g.hash, f.keys[g.key0:g.key1], f.out[g.out0:g.out1], g.seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

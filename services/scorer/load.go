@@ -1,0 +1,255 @@
+package scorer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+const (
+	loadMessages = 128
+	loadBytes    = 8 << 20
+	// loadAttempts bounds how often a load begins again because an earlier owner trimmed the journal meanwhile.
+	loadAttempts = 3
+)
+
+// load rebuilds the state as of the fence at p.at: pages, then what the journal holds after them. before is the
+// record before the fence. It also hands on the effects that no record is known to have published.
+func (p *partition) load(stop context.Context, before journal.Stored) error {
+	enter(stageReplay)
+	var err error
+	for range loadAttempts {
+		if err = p.loadOnce(stop, before); !errors.As(err, new(*natsjs.TrimmedError)) {
+			break
+		}
+	}
+	var trimmed *natsjs.TrimmedError
+	switch {
+	case err == nil:
+	case errors.As(err, &trimmed), errors.Is(err, errPage), errors.Is(err, journal.ErrChain), errors.Is(err, journal.ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrState, err)
+	default:
+		return err
+	}
+	if err := p.checkInput(stop); err != nil {
+		return err
+	}
+	p.users.Store(int64(p.st.users))
+	p.bytes.Store(int64(p.st.bytes))
+	p.ck.began = time.Now()
+	p.tail, err = natsjs.OpenTail(p.s.deps.JS, subject.EventsStream(p.n), p.at.inputLast+1,
+		natsjs.TailConfig{Messages: 4 * p.s.batchEvents, Bytes: 2 * p.s.batchBytes})
+	return err
+}
+
+// checkInput refuses an input stream that ends before what the journal has taken from it: it was made anew, and
+// its events would be skipped one by one.
+func (p *partition) checkInput(stop context.Context) error {
+	ctx, cancel := context.WithTimeout(stop, readTimeout)
+	defer cancel()
+	last, _, err := natsjs.LastSeq(ctx, p.s.deps.JS, subject.EventsStream(p.n))
+	if err == nil && last < p.at.inputLast {
+		err = fmt.Errorf("%w: the input stream of partition %d ends at %d, but the journal holds input %d", ErrState, p.n, last, p.at.inputLast)
+	}
+	return err
+}
+
+func (p *partition) loadOnce(stop context.Context, before journal.Stored) error {
+	p.st = newStore()
+	p.ck.events, p.clock = 0, 0
+	man, rev, err := p.readManifest(stop)
+	if err != nil {
+		return err
+	}
+	p.ck.through, p.ck.rev = man.Through, rev
+	if before.Record == nil {
+		if man.Through > 0 {
+			return fmt.Errorf("%w: pages of partition %d hold the journal up to %d, but the journal is empty", ErrState, p.n, man.Through)
+		}
+		return nil
+	}
+	// The manifest comes first: pages written since then hold more than it says, never less.
+	if err := p.readPages(stop); err != nil {
+		return err
+	}
+	return p.replay(stop, min(man.Through, before.Record.PublishedThrough), before.Record.PublishedThrough)
+}
+
+func (p *partition) readManifest(stop context.Context) (m manifest, rev uint64, err error) {
+	ctx, cancel := context.WithTimeout(stop, readTimeout)
+	defer cancel()
+	msg, err := natsjs.ReadLast(ctx, p.s.deps.JS, subject.PagesStream(p.n), manifestSubject(p.n))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return m, 0, nil
+	}
+	if err != nil {
+		return m, 0, err
+	}
+	if err := json.Unmarshal(msg.Data, &m); err != nil || m.Version != 1 || m.Pages != pageCount {
+		return m, 0, fmt.Errorf("%w: manifest %q", errPage, msg.Data)
+	}
+	return m, msg.Seq, nil
+}
+
+// readPages reads every stored page.
+func (p *partition) readPages(stop context.Context) error {
+	stream := subject.PagesStream(p.n)
+	ctx, cancel := context.WithTimeout(stop, readTimeout)
+	last, msgs, err := natsjs.LastSeq(ctx, p.s.deps.JS, stream)
+	cancel()
+	if err != nil || msgs == 0 {
+		return err
+	}
+	tail, err := natsjs.OpenTail(p.s.deps.JS, stream, 1, natsjs.TailConfig{Messages: loadMessages, Bytes: loadBytes})
+	if err != nil {
+		return err
+	}
+	defer tail.Close()
+	prefix := subject.Page(p.n, 0)
+	prefix = prefix[:len(prefix)-1]
+	var buf []natsjs.Message
+	for at := uint64(0); at < last; {
+		if buf, err = tail.Take(stop, buf[:0], loadMessages, loadBytes); err != nil {
+			return err
+		}
+		for i := range buf {
+			m := &buf[i]
+			at = m.Seq
+			n, err := strconv.Atoi(strings.TrimPrefix(m.Subject, prefix))
+			if err != nil { // the manifest
+				continue
+			}
+			if n < 0 || n >= pageCount {
+				return fmt.Errorf("%w: there is no page %d", errPage, n)
+			}
+			if p.st.pages[n].rev > 0 {
+				p.st.dropPage(n) // an earlier owner wrote it again while we read
+			}
+			seq, err := p.st.openPage(n, m.Data)
+			if err != nil {
+				return err
+			}
+			p.st.pages[n].stored, p.st.pages[n].rev = seq, m.Seq
+		}
+		clear(buf)
+	}
+	return nil
+}
+
+// replay steps the journal's events after from again, where the pages do not hold them, up to the fence at p.at, and
+// collects the effects of records after published.
+func (p *partition) replay(stop context.Context, from, published uint64) error {
+	tail, err := natsjs.OpenTail(p.s.deps.JS, subject.JournalStream(p.n), from+1, natsjs.TailConfig{Messages: loadMessages, Bytes: loadBytes})
+	if err != nil {
+		return err
+	}
+	defer tail.Close()
+	b := p.s.getBatch()
+	defer p.s.putBatch(b)
+	var (
+		chain  journal.Chain
+		buf    []natsjs.Message
+		differ int
+	)
+	for at := from; at < p.at.seq; {
+		if buf, err = tail.Take(stop, buf[:0], loadMessages, loadBytes); err != nil {
+			return err
+		}
+		for i := range buf {
+			m := &buf[i]
+			if m.Seq != at+1 {
+				return &natsjs.TrimmedError{Partition: p.n, After: at, First: m.Seq}
+			}
+			at = m.Seq
+			if at > p.at.seq {
+				return errFenced // somebody is behind us already
+			}
+			rec, err := journal.Decode(p.n, m.Seq, m.Data)
+			if err != nil {
+				return err
+			}
+			if err := chain.Next(rec); err != nil {
+				return err
+			}
+			n, err := p.replayRecord(b.fold, rec)
+			if err != nil {
+				return err
+			}
+			differ += n
+			if !p.repeatEffects(stop, rec, published) {
+				return stop.Err()
+			}
+		}
+		clear(buf)
+	}
+	if differ > 0 {
+		p.s.metrics.replayDiffers.Add(float64(differ))
+		p.s.deps.Log.Warn("replayed events came out otherwise than the journal says: policy, baseline or engine changed since the last checkpoint",
+			"partition", p.n, "events", differ, "of", p.ck.events)
+	}
+	return nil
+}
+
+// replayRecord steps one record's events; differ is how many came out otherwise than recorded.
+func (p *partition) replayRecord(f *fold, s journal.Stored) (differ int, err error) {
+	f.reset()
+	for _, e := range s.Record.Entries {
+		p.clock = max(p.clock, e.Enrichment.GetReceivedMs())
+		if e.Status != riskdv1.JournalEntry_STATUS_SCORED {
+			continue // it changed nothing
+		}
+		if e.Event == nil || e.Enrichment == nil {
+			return 0, fmt.Errorf("%w: partition %d seq %d: a scored entry has no event", journal.ErrCorrupt, p.n, s.Seq)
+		}
+		key := appendKey(nil, e.Event.TenantId, e.Event.User.GetId())
+		if p.st.pages[pageOf(hashKey(key))].stored >= s.Seq {
+			continue
+		}
+		f.add(e.Event, e.Enrichment, e)
+	}
+	err = f.run(p.st, func(it *item, d *decision.Decision) {
+		if !sameOutcome(it.entry, d) {
+			differ++
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	p.ck.events += len(f.items)
+	p.s.metrics.replayed.Add(float64(len(f.items)))
+	return differ, f.merge(p.st)
+}
+
+// sameOutcome compares what decides: a replay that differs here has another state.
+func sameOutcome(e *riskdv1.JournalEntry, d *decision.Decision) bool {
+	was := e.Decision
+	return d.Status == decision.Scored && was.GetRisk() == d.Risk && was.GetAction() == string(d.Action) &&
+		was.GetSessionState() == d.SessionState && was.GetChallengeId() == d.ChallengeID && len(was.GetSignals()) == len(d.Signals)
+}
+
+// repeatEffects hands on a record's effects if no record says that they were published.
+func (p *partition) repeatEffects(stop context.Context, s journal.Stored, published uint64) bool {
+	if s.Seq <= published {
+		return true
+	}
+	fx := effect{seq: s.Seq}
+	for _, e := range s.Record.Entries {
+		fx.add(e.Decision.GetSignals(), 0)
+		if e.Status == riskdv1.JournalEntry_STATUS_DEAD {
+			fx.dead = append(fx.dead, e)
+		}
+	}
+	return p.fx.enqueue(stop, fx)
+}

@@ -1,0 +1,365 @@
+package scorer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/journal"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+var (
+	// errFenced ends an ownership: somebody else appended to the journal.
+	errFenced = errors.New("another worker has taken the partition")
+	// ErrState is wrapped when a partition's state cannot be read. It is not worked on until that
+	// is repaired; see the package's README.
+	ErrState = errors.New("the partition's state cannot be read")
+)
+
+const (
+	// appendTimeout bounds one append; after it the outcome is unknown.
+	appendTimeout = 5 * time.Second
+	readTimeout   = 5 * time.Second
+	// fenceAttempts bounds how often a fence is tried against other writers before it is left to them.
+	fenceAttempts = 20
+	// recordSpare is what a message needs beside the record.
+	recordSpare = 4 << 10
+)
+
+// place is where a partition's journal ends.
+type place struct {
+	seq       uint64
+	hash      [32]byte
+	epoch     uint64
+	inputLast uint64
+	totals    counts
+}
+
+type versions struct{ policy, baseline, engine string }
+
+// partition is one partition while this worker owns it. All but the atomic fields belong to its goroutine.
+type partition struct {
+	s  *Service
+	n  int
+	st *store
+	at place
+	fx *effects
+	ck checkpoint
+	// tail reads the input behind at.inputLast; carry holds messages read and not committed.
+	tail     *natsjs.Tail
+	msgs     []natsjs.Message
+	carry    []natsjs.Message
+	clock    int64 // latest broker time of an input message, Unix milliseconds
+	versions versions
+	ckTold   time.Time
+
+	ready             atomic.Bool
+	lag, users, bytes atomic.Int64
+	failure           atomic.Pointer[error]
+}
+
+// run owns the partition until stop ends (nil), another worker takes it (errFenced) or its state cannot be read.
+func (p *partition) run(stop context.Context) error {
+	hard, cancel := context.WithCancel(context.WithoutCancel(stop))
+	defer cancel()
+	p.ck.results = make(chan pageResult, pageCount+1)
+	p.fx = newEffects(p.s, p.n)
+	go p.fx.run(hard)
+	closed := false
+	closeEffects := func() {
+		if !closed {
+			closed = true
+			close(p.fx.queue)
+		}
+	}
+	defer func() { // the goroutine of the effects never outlives this one
+		closeEffects()
+		cancel()
+		<-p.fx.done
+	}()
+	defer func() {
+		p.ready.Store(false)
+		if p.tail != nil {
+			p.tail.Close()
+		}
+	}()
+
+	if err := p.takeOver(stop); err != nil {
+		return err
+	}
+	p.ready.Store(true)
+	err := p.work(stop)
+	p.ready.Store(false)
+	if err != nil {
+		return err
+	}
+	// A graceful end: what is committed gets published, and a last checkpoint makes the next start short.
+	end, cancelEnd := context.WithTimeout(hard, p.s.cfg.StopWait)
+	defer cancelEnd()
+	closeEffects()
+	select {
+	case <-p.fx.done:
+	case <-end.Done():
+	}
+	if p.s.last.Load() {
+		p.finishCheckpoint(end)
+	}
+	return nil
+}
+
+// takeOver fences the partition and rebuilds its state.
+func (p *partition) takeOver(stop context.Context) error {
+	select {
+	case p.s.loading <- struct{}{}:
+		defer func() { <-p.s.loading }()
+	case <-stop.Done():
+		return nil
+	}
+	began := time.Now()
+	before, err := p.fence(stop)
+	if err == nil {
+		err = p.load(stop, before)
+	}
+	switch {
+	case err == nil:
+	case stop.Err() != nil:
+		return nil
+	default:
+		result := "failed"
+		if errors.Is(err, errFenced) {
+			result = "fenced"
+		}
+		p.s.metrics.takeovers.WithLabelValues(result).Inc()
+		return err
+	}
+	p.s.metrics.takeovers.WithLabelValues("ok").Inc()
+	p.s.metrics.takeover.Observe(time.Since(began).Seconds())
+	p.s.deps.Log.Info("partition taken over", "partition", p.n, "epoch", p.at.epoch, "seq", p.at.seq, "input", p.at.inputLast,
+		"users", p.st.users, "replayed", p.ck.events, "seconds", time.Since(began).Seconds())
+	return nil
+}
+
+// fence appends a fence record, after which nothing of an older owner can follow, and sets p.at to it. It returns
+// the record before it; its Record is nil in an empty journal.
+func (p *partition) fence(stop context.Context) (before journal.Stored, err error) {
+	var mine [32]byte
+	var sent bool
+	for conflicts := 0; ; {
+		if stop.Err() != nil {
+			return before, stop.Err()
+		}
+		last, ok, err := p.lastRecord(stop)
+		if err != nil {
+			if errors.Is(err, journal.ErrCorrupt) {
+				return before, fmt.Errorf("%w: %w", ErrState, err)
+			}
+			p.unreachable(stop, err)
+			continue
+		}
+		if sent && ok && last.Hash == mine { // the append whose outcome was unknown
+			p.at = placeOf(last)
+			return before, nil
+		}
+		before = last
+		rec := &riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_FENCE, Partition: uint32(p.n), Epoch: 1,
+			Owner: p.s.cfg.Worker, WrittenMs: p.s.now().UnixMilli(), Totals: &riskdv1.Counts{}}
+		if ok {
+			rec.Epoch, rec.PrevHash, rec.InputLast = last.Record.Epoch+1, last.Hash[:], last.Record.InputLast
+			rec.PublishedThrough = last.Record.PublishedThrough
+			if last.Record.Totals != nil {
+				rec.Totals = last.Record.Totals
+			}
+		}
+		data, err := journal.Encode(rec)
+		if err != nil {
+			return before, err
+		}
+		mine, sent = journal.Hash(data), true
+		seq, err := p.append(stop, last.Seq, data)
+		switch {
+		case err == nil:
+			p.at = placeOf(journal.Stored{Seq: seq, Hash: mine, Record: rec})
+			return before, nil
+		case natsjs.IsConflict(err):
+			if conflicts++; conflicts >= fenceAttempts {
+				return before, errFenced
+			}
+			if !ok {
+				if err := p.checkEmptied(stop); err != nil {
+					return before, err
+				}
+			}
+		default:
+			p.unreachable(stop, err)
+		}
+	}
+}
+
+// checkEmptied tells a journal that was emptied by hand from one that was never written.
+func (p *partition) checkEmptied(ctx context.Context) error {
+	last, msgs, err := natsjs.LastSeq(ctx, p.s.deps.JS, subject.JournalStream(p.n))
+	if err == nil && last > 0 && msgs == 0 {
+		return fmt.Errorf("%w: the journal of partition %d was emptied after sequence %d", ErrState, p.n, last)
+	}
+	return nil
+}
+
+func (p *partition) lastRecord(stop context.Context) (journal.Stored, bool, error) {
+	ctx, cancel := context.WithTimeout(stop, readTimeout)
+	defer cancel()
+	return natsjs.LastRecord(ctx, p.s.deps.JS, p.n)
+}
+
+// append finishes what it began even when stop ends meanwhile.
+func (p *partition) append(stop context.Context, last uint64, data []byte) (uint64, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(stop), appendTimeout)
+	defer cancel()
+	return natsjs.AppendRecord(ctx, p.s.deps.JS, p.n, last, data)
+}
+
+// unreachable waits a little before the broker is asked again.
+func (p *partition) unreachable(stop context.Context, err error) {
+	if now := time.Now(); now.Sub(p.ckTold) > 10*time.Second && stop.Err() == nil {
+		p.ckTold = now
+		p.s.deps.Log.Warn("broker does not answer", "partition", p.n, "error", err)
+	}
+	pauseFor(stop, 100*time.Millisecond)
+}
+
+func placeOf(s journal.Stored) place {
+	pl := place{seq: s.Seq, hash: s.Hash, epoch: s.Record.Epoch, inputLast: s.Record.InputLast}
+	pl.totals.add(s.Record.Totals)
+	return pl
+}
+
+// work reads, judges and commits until stop ends (nil) or ownership does.
+func (p *partition) work(stop context.Context) error {
+	for {
+		wait := p.checkpointTurn(time.Now())
+		msgs, err := p.take(stop, wait)
+		if stop.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			continue // the turn's time is over
+		}
+		if err := p.commit(stop, msgs); err != nil {
+			if stop.Err() != nil && !errors.Is(err, errFenced) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// take returns what is there, at least one message. With wait it gives up after that long.
+func (p *partition) take(stop context.Context, wait time.Duration) ([]natsjs.Message, error) {
+	if len(p.carry) > 0 {
+		n := min(len(p.carry), p.s.batchEvents)
+		p.msgs = append(p.msgs[:0], p.carry[:n]...)
+		p.carry = append([]natsjs.Message(nil), p.carry[n:]...)
+		return p.msgs, nil
+	}
+	enter(stageWait)
+	ctx := stop
+	if wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(stop, wait)
+		defer cancel()
+	}
+	clear(p.msgs)
+	msgs, err := p.tail.Take(ctx, p.msgs[:0], p.s.batchEvents, p.s.batchBytes)
+	p.msgs = msgs
+	if err != nil {
+		return nil, err
+	}
+	p.lag.Store(int64(msgs[len(msgs)-1].Pending))
+	return msgs, nil
+}
+
+// commit makes one record of msgs, or of as many as fit, stores it, and then makes it the state.
+func (p *partition) commit(stop context.Context, msgs []natsjs.Message) error {
+	b := p.s.getBatch()
+	defer p.s.putBatch(b)
+	began := time.Now()
+	for {
+		if err := b.build(p.s, p, msgs); err != nil {
+			return fmt.Errorf("%w: %w", ErrState, err)
+		}
+		if len(b.stored) <= p.s.maxRecord || len(msgs) == 1 {
+			break
+		}
+		half := len(msgs) / 2
+		p.carry = append(append([]natsjs.Message(nil), msgs[half:]...), p.carry...)
+		msgs = msgs[:half]
+	}
+	p.s.metrics.stepNS.Observe(float64(time.Since(began).Nanoseconds()) / float64(len(msgs)))
+
+	enter(stageAppend)
+	sent := time.Now()
+	seq, err := p.append(stop, p.at.seq, b.stored)
+	switch {
+	case err == nil:
+		p.s.metrics.commit.Observe(time.Since(sent).Seconds())
+	case natsjs.IsConflict(err):
+		return errFenced
+	default:
+		if seq, err = p.settle(stop, b, err); err != nil {
+			return err
+		}
+		if seq == 0 { // not stored: the same messages again, behind our new fence
+			p.carry = append(append([]natsjs.Message(nil), msgs...), p.carry...)
+			return nil
+		}
+	}
+	return p.merge(stop, b, seq, msgs)
+}
+
+// settle finds out what became of an append whose outcome is unknown. A new fence keeps it from being stored later;
+// the record before the fence is the truth. It returns the batch's sequence, or 0 when it was not stored.
+func (p *partition) settle(stop context.Context, b *batch, cause error) (uint64, error) {
+	p.s.deps.Log.Warn("outcome of an append is unknown", "partition", p.n, "after", p.at.seq, "error", cause)
+	old := p.at
+	before, err := p.fence(stop)
+	switch {
+	case err != nil:
+		return 0, err
+	case before.Hash == journal.Hash(b.stored) && before.Seq == old.seq+1:
+		return before.Seq, nil
+	case before.Seq == old.seq && before.Hash == old.hash:
+		return 0, nil
+	default:
+		return 0, errFenced // somebody was here in between; start from what they left
+	}
+}
+
+// merge makes a stored batch the state and hands its effects on.
+func (p *partition) merge(stop context.Context, b *batch, seq uint64, msgs []natsjs.Message) error {
+	enter(stageMerge)
+	if err := b.fold.merge(p.st); err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	if p.at.seq < seq { // else a fence behind the batch is already there
+		p.at.seq, p.at.hash = seq, journal.Hash(b.stored)
+		p.at.inputLast = b.rec.InputLast
+		p.at.totals = b.after
+	}
+	for i := range msgs {
+		p.clock = max(p.clock, msgs[i].StoredNS/1e6)
+	}
+	p.ck.events += len(msgs)
+	p.users.Store(int64(p.st.users))
+	p.bytes.Store(int64(p.st.bytes))
+	p.s.metrics.committed(b)
+	fx := b.fx
+	fx.seq = seq
+	if !p.fx.enqueue(stop, fx) {
+		return nil // stopping: pending keeps the record from counting as published
+	}
+	return nil
+}
