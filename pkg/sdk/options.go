@@ -144,6 +144,9 @@ func WithGuardEvents(fn func(GuardEvent)) Option { return func(o *options) { o.o
 // WithLogger sets where the client writes. The default is slog.Default. No personal data is logged.
 func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
 
+// WithClock replaces time.Now, for tests. Staleness goes by the machine's own monotonic clock all the same.
+func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
+
 func (o *options) validate() error {
 	errs := o.errs
 	if u, err := url.Parse(o.source); o.source == "" || err != nil || len(o.source) > MaxSource || u.String() == "" {

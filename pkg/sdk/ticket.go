@@ -92,3 +92,7 @@ func returnPath(r *http.Request, fixed string) string {
 	}
 	return "/"
 }
+
+// LocalPath tells whether a redirect to p stays on this origin, as every browser reads it. Use it on any
+// address that came through a browser, such as the next parameter of a login page.
+func LocalPath(p string) bool { return localPath(p) }
