@@ -16,7 +16,7 @@ import (
 const ReadHeaderTimeout = 5 * time.Second
 
 // ErrPortTaken is what [Listen] returns, wrapped in advice, when another program has the port.
-var ErrPortTaken = errors.New("port is already in use")
+var ErrPortTaken = errors.New("already in use")
 
 // Listen opens a TCP listener on addr (host:port; port 0 takes a free one). flag is the name of
 // the command-line flag that holds addr, without its dash: an error names the port, that flag
@@ -38,7 +38,7 @@ func ListenError(err error, addr, flag string) error {
 	case splitErr != nil:
 		return fmt.Errorf("address %q is not host:port (%s): %w", addr, advice, err)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("port %s on %s: %w by another program; stop it, or %s", port, host, ErrPortTaken, advice)
+		return fmt.Errorf("port %s on %s is %w by another program; stop it, or %s", port, host, ErrPortTaken, advice)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("port %s on %s needs more rights than this process has; %s: %w", port, host, advice, err)
 	default:

@@ -132,7 +132,7 @@ func (p *Process) Run(ctx context.Context) error {
 		}
 	}
 	if cause != nil {
-		p.log.Error("stopping because a part failed", "error", cause)
+		p.log.Error("a part failed, stopping the others")
 	}
 	return errors.Join(cause, p.stop(started))
 }

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/risk"
+	"github.com/riskd-io/riskd/pkg/risk/baseline"
+	"github.com/riskd-io/riskd/pkg/risk/policy"
+	"github.com/riskd-io/riskd/pkg/service"
+	"github.com/riskd-io/riskd/pkg/story"
+	"github.com/riskd-io/riskd/services/console"
+	"github.com/riskd-io/riskd/services/gateway"
+	"github.com/riskd-io/riskd/services/scorer"
+	"github.com/riskd-io/riskd/services/sink"
+)
+
+// worker is what every role is.
+type worker interface {
+	service.Runner
+	service.Readier
+}
+
+// role is a worker with the connection it owns: closed when the work is done, and part of its
+// readiness.
+type role struct {
+	worker
+	nc *nats.Conn
+}
+
+// Run works, then closes the connection.
+func (r role) Run(ctx context.Context) error {
+	defer r.nc.Close()
+	return r.worker.Run(ctx)
+}
+
+// Ready is the worker's word, unless the broker is away.
+func (r role) Ready() error {
+	if !r.nc.IsConnected() {
+		return fmt.Errorf("no connection to nats: %s", r.nc.Status())
+	}
+	return r.worker.Ready()
+}
+
+// openRole connects and hands the connection to build; it is closed when that fails.
+func (a *app) openRole(name string, build func(*nats.Conn, jetstream.JetStream) (worker, error)) (service.Runner, error) {
+	nc, err := a.connect(name)
+	if err != nil {
+		return nil, err
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("opening jetstream: %w", err)
+	}
+	work, err := build(nc, js)
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return role{work, nc}, nil
+}
+
+func (a *app) openScorer(context.Context) (service.Runner, error) {
+	core, err := a.core()
+	if err != nil {
+		return nil, err
+	}
+	return a.openRole(Scorer, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+		return scorer.New(a.cfg.Scorer, scorer.Deps{
+			JS: js, Engine: core, Enricher: a.enricher, Log: a.roleLog(Scorer), Registry: a.metrics,
+		})
+	})
+}
+
+// core is the engine with the policy and the baseline of the settings.
+func (a *app) core() (*risk.Engine, error) {
+	rules, base := policy.Default(), baseline.Default()
+	if file := a.cfg.Policy; file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("-policy: %w", err)
+		}
+		if rules, err = policy.Parse(text); err != nil {
+			return nil, fmt.Errorf("-policy %s: %w", file, err)
+		}
+	}
+	if file := a.cfg.Baseline; file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("-baseline: %w", err)
+		}
+		if base, err = baseline.Parse(text); err != nil {
+			return nil, fmt.Errorf("-baseline %s: %w", file, err)
+		}
+	}
+	return risk.New(rules, base)
+}
+
+func (a *app) openGateway(ctx context.Context) (service.Runner, error) {
+	keys, made, err := gateway.OpenKeys(a.cfg.GatewayKeys)
+	if err != nil {
+		return nil, fmt.Errorf("-gateway-keys: %w", err)
+	}
+	if made {
+		a.log.Info("made a first API key", "file", filepath.Join(filepath.Dir(a.cfg.GatewayKeys), "gateway.key"))
+	}
+	return a.openRole(Gateway, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+		deps, err := gateway.OverNATS(ctx, gateway.Deps{Keys: keys, Log: a.roleLog(Gateway), Metrics: a.metrics}, js, a.topology.Partitions)
+		if err != nil {
+			return nil, err
+		}
+		return gateway.New(a.cfg.Gateway, deps)
+	})
+}
+
+func (a *app) openConsole(context.Context) (service.Runner, error) {
+	stories, err := story.New(story.DefaultConfig(), a.schema.rows)
+	if err != nil {
+		return nil, err
+	}
+	return console.New(a.cfg.Console, console.Deps{
+		Stories: stories, Log: a.roleLog(Console), Metrics: a.metrics,
+	})
+}
+
+func (a *app) openSink(context.Context) (service.Runner, error) {
+	return a.openRole(Sink, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+		cfg := a.cfg.Sink
+		cfg.Partitions, cfg.Sharded = a.topology.Partitions, a.cfg.ClickHouse.Migrate.Sharded
+		return sink.New(cfg, sink.Deps{
+			ClickHouse: a.schema.rows, Journal: natsjs.NewJournalReader(js), Prepare: a.schema.Wait, Log: a.roleLog(Sink), Metrics: a.metrics,
+		})
+	})
+}
