@@ -89,7 +89,7 @@ func (p *partition) run(stop context.Context) error {
 		}
 	}()
 
-	if err := p.takeOver(stop); err != nil {
+	if err := p.takeOver(stop); err != nil || p.tail == nil { // no tail: stopped before it was ready
 		return err
 	}
 	p.ready.Store(true)

@@ -67,6 +67,7 @@ type Members struct {
 	owners  []string
 	ownerAt time.Time
 	left    bool
+	synced  bool // our own renewal came back: what was there before it is known
 }
 
 type seenMember struct {
@@ -103,10 +104,13 @@ func NewMembers(js jetstream.JetStream, cfg MembersConfig) (*Members, error) {
 // Changed gets a value after the view may have changed.
 func (m *Members) Changed() <-chan struct{} { return m.changed }
 
-// View is the present view; this worker is part of it.
+// View is the present view; this worker is part of it. It is empty until the others are known.
 func (m *Members) View() View {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !m.synced {
+		return View{}
+	}
 	v := View{Owners: slices.Clone(m.owners)}
 	if time.Since(m.ownerAt) > 4*m.cfg.TTL {
 		v.Owners = nil // of a leader long gone, and nobody has taken its place
@@ -254,11 +258,18 @@ func (m *Members) learn(msg *Message, now time.Time) {
 		return
 	}
 	id, ok := strings.CutPrefix(key, memberPrefix)
-	if !ok || id == m.cfg.ID {
+	if !ok {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if id == m.cfg.ID {
+		if !m.synced {
+			m.synced = true
+			notify(m.changed)
+		}
+		return
+	}
 	if gone {
 		delete(m.others, id)
 		notify(m.changed)

@@ -94,7 +94,9 @@ func (p *Publisher) Publish(ctx context.Context, ev *riskdv1.Event) (duplicate b
 	if err != nil {
 		return false, err
 	}
-	return p.settle(ctx, s)
+	out := make([]Result, 1)
+	p.settleAll(ctx, []sending{s}, out)
+	return out[0].Duplicate, out[0].Err
 }
 
 // PublishBatch stores several events with their acknowledgements in flight together. Results are in the order of
@@ -123,14 +125,45 @@ func (p *Publisher) PublishBatch(ctx context.Context, evs []*riskdv1.Event) []Re
 	return out
 }
 
-// settleAll waits for every event under way in sent and empties those entries.
+// settleAll waits for every event under way in sent, empties those entries and frees their slots. What got no
+// acknowledgement is sent again all together, in order, until it has one or ctx ends.
 func (p *Publisher) settleAll(ctx context.Context, sent []sending, out []Result) {
-	for i := range sent {
-		if sent[i].msg == nil {
-			continue
+	finish := func(i int, r Result) {
+		out[i], sent[i] = r, sending{}
+		<-p.slots
+	}
+	for pause := p.cfg.Retry; ; pause = min(2*pause, time.Second) {
+		again := false
+		for i := range sent {
+			s := &sent[i]
+			if s.msg == nil {
+				continue
+			}
+			if s.err == nil {
+				select {
+				case ack := <-s.fut.Ok():
+					finish(i, Result{Duplicate: ack.Duplicate})
+					continue
+				case s.err = <-s.fut.Err():
+				case <-ctx.Done():
+					s.err = ctx.Err()
+				}
+			}
+			if !IsTransient(s.err) || ctx.Err() != nil {
+				finish(i, Result{Err: fmt.Errorf("publishing event: %w", s.err)})
+				continue
+			}
+			again = true
 		}
-		out[i].Duplicate, out[i].Err = p.settle(ctx, sent[i])
-		sent[i] = sending{}
+		if !again {
+			return
+		}
+		sleep(ctx, pause)
+		for i := range sent {
+			if s := &sent[i]; s.msg != nil && ctx.Err() == nil {
+				s.fut, s.err = p.js.PublishMsgAsync(s.msg, jetstream.WithStallWait(p.cfg.AckWait))
+			}
+		}
 	}
 }
 
@@ -184,27 +217,4 @@ func (p *Publisher) send(ev *riskdv1.Event) (sending, error) {
 	s := sending{msg: msg}
 	s.fut, s.err = p.js.PublishMsgAsync(msg, jetstream.WithStallWait(p.cfg.AckWait))
 	return s, nil
-}
-
-// settle waits for the PubAck and repeats what got none.
-func (p *Publisher) settle(ctx context.Context, s sending) (duplicate bool, err error) {
-	defer func() { <-p.slots }()
-	for pause := p.cfg.Retry; ; pause = min(2*pause, time.Second) {
-		if s.err == nil {
-			select {
-			case ack := <-s.fut.Ok():
-				return ack.Duplicate, nil
-			case s.err = <-s.fut.Err():
-			case <-ctx.Done():
-				return false, fmt.Errorf("publishing event: %w", ctx.Err())
-			}
-		}
-		if !IsTransient(s.err) {
-			return false, fmt.Errorf("publishing event: %w", s.err)
-		}
-		if !sleep(ctx, pause) {
-			return false, fmt.Errorf("publishing event: %w (last: %w)", ctx.Err(), s.err)
-		}
-		s.fut, s.err = p.js.PublishMsgAsync(s.msg, jetstream.WithStallWait(p.cfg.AckWait))
-	}
 }

@@ -1,0 +1,201 @@
+package scorer
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+func TestWorkersCutOffAtAnyMomentLoseAndDoubleNothing(t *testing.T) {
+	const partitions = 4
+	b := natstest.Start(t, partitions)
+	evs := newWorld(7, 60).take(12000)
+	pub := newPublisher(t, b.Conn, partitions)
+	rng := rand.New(rand.NewPCG(7, 7))
+	cfg := quickConfig()
+	cfg.BatchEvents = 50 // many records, many moments to be cut off in
+	kills := 0
+	stopKilling := make(chan struct{})
+	killed := make(chan struct{})
+	var last *worker
+	go func() { // there is always one worker; every so often it is cut off and another one starts
+		defer close(killed)
+		w := startWorker(t, b.URL(), cfg)
+		for {
+			select {
+			case <-stopKilling:
+				last = w
+				return
+			case <-time.After(time.Duration(50+rng.IntN(400)) * time.Millisecond):
+				w.kill()
+				kills++
+				w = startWorker(t, b.URL(), cfg)
+			}
+		}
+	}()
+	brokerDups := 0
+	for start := 0; start < len(evs); start += 500 {
+		brokerDups += publishAll(t, pub, evs[start:start+500])
+		time.Sleep(120 * time.Millisecond)
+	}
+	close(stopKilling)
+	<-killed
+	last.ready(t)
+	waitAccepted(t, b.JS, partitions, uint64(len(evs)-brokerDups))
+	l := checkAgainst(t, b.JS, partitions, foldSerially(t, evs))
+	if kills < 4 || l.fences < kills {
+		t.Errorf("%d kills and %d fences: nothing was tested", kills, l.fences)
+	}
+	checkSignals(t, b.JS, l)
+}
+
+func TestAnOwnerThatWakesUpLateIsRefused(t *testing.T) {
+	b := natstest.Start(t, 1)
+	cfg := quickConfig()
+	owner := func() *partition {
+		w := startWorker(t, b.URL(), cfg)
+		w.cancel() // no coordination: this test decides who owns
+		<-w.done
+		w.done <- nil
+		s := w.Service
+		if err := s.open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p := &partition{s: s, n: 0, st: newStore(), ck: checkpoint{results: make(chan pageResult, pageCount+1)}, fx: newEffects(s, 0)}
+		ctx, cancel := context.WithCancel(t.Context())
+		go p.fx.run(ctx)
+		t.Cleanup(func() { close(p.fx.queue); cancel(); <-p.fx.done })
+		if err := p.takeOver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.tail.Close)
+		return p
+	}
+	evs := newWorld(3, 5).take(20)
+	publishAll(t, newPublisher(t, b.Conn, 1), evs)
+	old := owner()
+	msgs, err := old.take(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	msgs = slices.Clone(msgs)
+	next := owner()
+	if err := old.commit(t.Context(), msgs); !errors.Is(err, errFenced) {
+		t.Fatalf("the old owner's append: got %v, want errFenced", err)
+	}
+	if old.at.epoch+1 != next.at.epoch {
+		t.Fatalf("got epochs %d and %d", old.at.epoch, next.at.epoch)
+	}
+	for next.at.totals.accepted < uint64(len(msgs)) {
+		got, err := next.take(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := next.commit(t.Context(), got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := readLedger(t, b.JS, 1)
+	if got := int(l.counts.accepted); got != len(msgs) {
+		t.Fatalf("got %d events, want %d", got, len(msgs))
+	}
+	// A page that the old owner still writes must not undo what the new one wrote.
+	next.finishCheckpointForTest(t)
+	raw := old.st.pages[0].snapshot(nil, old.at.seq)
+	if _, err := old.s.writePage(t.Context(), pageJob{partition: 0, page: 0, seq: old.at.seq, raw: raw}); next.st.pages[0].rev != 0 && !errors.Is(err, errFenced) {
+		t.Fatalf("the old owner's page: got %v, want errFenced", err)
+	}
+	if _, err := old.s.writePage(t.Context(), pageJob{partition: 0, page: manifestPage, seq: old.at.seq}); !errors.Is(err, errFenced) {
+		t.Fatalf("the old owner's manifest: got %v, want errFenced", err)
+	}
+}
+
+// finishCheckpointForTest runs a checkpoint to its end with a writer of its own.
+func (p *partition) finishCheckpointForTest(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	done := make(chan struct{})
+	go func() { defer close(done); p.s.writePages(ctx) }()
+	p.finishCheckpoint(ctx)
+	cancel()
+	<-done
+	if p.ck.through != p.at.seq {
+		t.Fatalf("checkpoint ends at %d, want %d", p.ck.through, p.at.seq)
+	}
+}
+
+func TestWorkersShareThePartitionsAndHandThemOver(t *testing.T) {
+	const partitions = 8
+	b := natstest.Start(t, partitions)
+	pub := newPublisher(t, b.Conn, partitions)
+	world := newWorld(11, 80)
+	var evs []*riskdv1.Event
+	sent := 0
+	send := func(n int) {
+		t.Helper()
+		more := world.take(n)
+		evs = append(evs, more...)
+		sent += n - publishAll(t, pub, more)
+	}
+	owns := func(w *worker, n int) func() bool {
+		return func() bool { return w.Ready() == nil && len(w.Owned()) == n }
+	}
+	w1 := startWorker(t, b.URL(), quickConfig())
+	natstest.Eventually(t, "the first has all", owns(w1, 8))
+	send(1000)
+	w2 := startWorker(t, b.URL(), quickConfig())
+	natstest.Eventually(t, "the second has half", owns(w2, 4))
+	natstest.Eventually(t, "the first kept half", owns(w1, 4))
+	send(1000)
+	w3 := startWorker(t, b.URL(), quickConfig())
+	natstest.Eventually(t, "the third has its share", owns(w3, 2))
+	send(1000)
+
+	began := time.Now()
+	w1.stop(t)
+	natstest.Eventually(t, "the others have all", func() bool { return len(w2.Owned())+len(w3.Owned()) == 8 })
+	if d := time.Since(began); d > 800*time.Millisecond {
+		t.Errorf("a graceful hand-over took %s; a lease is %s", d, quickConfig().LeaseTTL)
+	}
+	send(1000)
+
+	began = time.Now()
+	w2.kill()
+	natstest.Eventually(t, "the last has all", owns(w3, 8))
+	if d := time.Since(began); d > 4*time.Second {
+		t.Errorf("taking over from a dead worker took %s", d)
+	}
+	send(1000)
+	waitAccepted(t, b.JS, partitions, uint64(sent))
+	l := checkAgainst(t, b.JS, partitions, foldSerially(t, evs))
+	checkSignals(t, b.JS, l)
+}
+
+func TestStateThatCannotBeReadStopsThePartitionOnly(t *testing.T) {
+	b := natstest.Start(t, 2)
+	w := startWorker(t, b.URL(), quickConfig())
+	w.ready(t)
+	evs := newWorld(5, 20).take(400)
+	dups := publishAll(t, newPublisher(t, b.Conn, 2), evs)
+	waitAccepted(t, b.JS, 2, uint64(len(evs)-dups))
+	w.stop(t)
+	// A page is damaged.
+	st := rebuild(t, b.JS, 0)
+	n := slices.IndexFunc(st.pages[:], func(p page) bool { return p.users > 0 })
+	if _, err := natsjs.StoreIf(t.Context(), b.JS, subject.Page(0, n), st.pages[n].rev, []byte("damaged page")); err != nil {
+		t.Fatal(err)
+	}
+	w = startWorker(t, b.URL(), quickConfig())
+	natstest.Eventually(t, "partition 1 works, partition 0 stands still with a reason", func() bool {
+		err := w.Ready()
+		return slices.Equal(w.Owned(), []int{1}) && errors.Is(err, ErrState) && errors.Is(err, errPage)
+	})
+}

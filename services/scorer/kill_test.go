@@ -1,0 +1,180 @@
+package scorer
+
+import (
+	"math/rand/v2"
+	"net"
+	"os/exec"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+type connection struct {
+	*nats.Conn
+	js jetstream.JetStream
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// stream publishes events until enough, keeping each until it is stored; it returns how many the broker held for duplicates.
+func stream(t *testing.T, pub *natsjs.Publisher, evs []*riskdv1.Event, sent *atomic.Int64) (dups int) {
+	for start := 0; start < len(evs); start += 200 {
+		chunk := evs[start : start+200]
+		for i, r := range pub.PublishBatch(t.Context(), chunk) {
+			if r.Err != nil {
+				t.Errorf("event %s: %v", chunk[i].Id, r.Err)
+			}
+			if r.Duplicate {
+				dups++
+			}
+		}
+		sent.Add(int64(len(chunk)))
+		time.Sleep(30 * time.Millisecond)
+	}
+	return dups
+}
+
+func TestAProcessKilledUnderLoadLosesAndDoublesNothing(t *testing.T) {
+	const partitions = 8
+	addr, dir := freeAddr(t), t.TempDir()
+	spec := "all " + addr + " " + dir
+	cmd := spawn(t, spec)
+	c := eventuallyConnect(t, "nats://"+addr)
+	natstest.Eventually(t, "streams are made", func() bool {
+		n, err := natsjs.Partitions(t.Context(), c.js)
+		return err == nil && n == partitions
+	})
+	// A batch in flight when the server dies is sent again, and a later event of the same user may then have been stored
+	// first: order is the publisher's promise, not the ledger's. One event per user in a batch keeps it.
+	evs := spread(newWorld(23, 4000), 20000, 200)
+	pub, err := natsjs.NewPublisher(c.Conn, partitions, natsjs.PublisherConfig{AckWait: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent atomic.Int64
+	done := make(chan struct{})
+	go func() { defer close(done); stream(t, pub, evs, &sent) }()
+	rng := rand.New(rand.NewPCG(23, 23))
+	kills := 0
+	for finished := false; !finished; {
+		select {
+		case <-done:
+			finished = true
+		case <-time.After(time.Duration(150+rng.IntN(600)) * time.Millisecond):
+			if kills < 6 {
+				kill9(cmd)
+				cmd = spawn(t, spec)
+				kills++
+			}
+		}
+	}
+	if kills < 3 {
+		t.Fatalf("only %d kills", kills)
+	}
+	natstest.Eventually(t, "everything stored is judged", func() bool { return inputDrained(t, c.js, partitions) })
+	l := checkAgainst(t, c.js, partitions, foldSerially(t, evs))
+	t.Logf("%d kills, %d fences, %d stored, %d of the engine's duplicates", kills, l.fences, l.events, l.counts.duplicate)
+	checkSignals(t, c.js, l)
+}
+
+// spread takes n events such that no user occurs twice in any run of chunk, duplicates excepted.
+func spread(w *world, n, chunk int) []*riskdv1.Event {
+	out := make([]*riskdv1.Event, 0, n)
+	var pool []*riskdv1.Event
+	for len(out) < n {
+		seen := map[string]bool{}
+		var rest []*riskdv1.Event
+		for k := 0; k < chunk; {
+			var ev *riskdv1.Event
+			if len(pool) > 0 {
+				ev, pool = pool[0], pool[1:]
+			} else {
+				ev = w.next()
+			}
+			if seen[ev.User.Id] {
+				rest = append(rest, ev)
+				continue
+			}
+			seen[ev.User.Id] = true
+			out = append(out, ev)
+			k++
+		}
+		pool = append(rest, pool...)
+	}
+	return out[:n]
+}
+
+// inputDrained tells whether every partition's journal holds all of its input.
+func inputDrained(t testing.TB, js jetstream.JetStream, partitions int) bool {
+	for p := range partitions {
+		last, _, err := natsjs.LastSeq(t.Context(), js, subject.EventsStream(p))
+		if err != nil {
+			return false
+		}
+		s, ok, err := natsjs.LastRecord(t.Context(), js, p)
+		if err != nil || !ok || s.Record.InputLast != last {
+			return false
+		}
+	}
+	return true
+}
+
+func TestAWorkerStoppedAndWokenDoesNoHarm(t *testing.T) {
+	const partitions = 4
+	b := natstest.Start(t, partitions)
+	evs := newWorld(29, 60).take(9000)
+	pub := newPublisher(t, b.Conn, partitions)
+	zombie, other := spawn(t, "scorer "+b.URL()), spawn(t, "scorer "+b.URL())
+	var sent atomic.Int64
+	done := make(chan int)
+	go func() {
+		dups := 0
+		for start := 0; start < len(evs); start += 200 {
+			dups += stream(t, pub, evs[start:start+200], &sent)
+			time.Sleep(70 * time.Millisecond)
+		}
+		done <- dups
+	}()
+	natstest.Eventually(t, "work has begun", func() bool { return accepted(t, b.JS, partitions) > 500 })
+	for i := range 2 { // stop one, let the other take over, wake it; then the other way round
+		z := zombie
+		if i == 1 {
+			z = other
+		}
+		_ = z.Process.Signal(syscall.SIGSTOP)
+		time.Sleep(1700 * time.Millisecond)
+		_ = z.Process.Signal(syscall.SIGCONT)
+		time.Sleep(300 * time.Millisecond)
+	}
+	dups := <-done
+	waitAccepted(t, b.JS, partitions, uint64(len(evs)-dups))
+	l := checkAgainst(t, b.JS, partitions, foldSerially(t, evs))
+	if l.fences < partitions+2 {
+		t.Errorf("%d fences: nothing was taken over", l.fences)
+	}
+	checkSignals(t, b.JS, l)
+	// A graceful end of processes leaves nothing to replay.
+	for _, p := range []*exec.Cmd{zombie, other} {
+		_ = p.Process.Signal(syscall.SIGTERM)
+		if err := p.Wait(); err != nil {
+			t.Errorf("a stopped worker: %v", err)
+		}
+	}
+}
