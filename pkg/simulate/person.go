@@ -5,6 +5,9 @@ import (
 	"strconv"
 )
 
+// newcomersDays: whoever joins late has joined by then.
+const newcomersDays = 60
+
 const (
 	minute = int64(60_000)
 	hour   = 60 * minute
@@ -209,7 +212,7 @@ func (w *World) newPerson(i int) *person {
 	span := (w.end - w.cfg.Start.UnixMilli()) / day
 	join := int64(0)
 	if r.chance(0.25) {
-		join = r.between(1, max(1, span*2/3))
+		join = r.between(1, max(1, min(span*2/3, newcomersDays)))
 	} else {
 		join = r.between(0, min(2, span/4))
 	}

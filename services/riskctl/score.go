@@ -73,6 +73,9 @@ func (s *scoring) run(ctx context.Context, std streams, files []string) error {
 	if err != nil {
 		return err
 	}
+	if !s.noGeo && !s.quiet && (s.geo.city == "" || s.geo.asn == "") {
+		fmt.Fprintf(std.err, "riskctl score: note: no City or no ASN data in %s, so places or networks that events do not bring along are unknown (-geo-city, -geo-asn; -no-geo says it is meant)\n", s.geo.data)
+	}
 	s.engine, s.out, s.err = engine, bufio.NewWriterSize(std.out, 256<<10), std.err
 	begin := time.Now()
 	err = s.all(ctx, std.in, files)
@@ -193,7 +196,7 @@ func (s *scoring) write(ev *riskdv1.Event, d *decision.Decision) error {
 		s.line = wire.AppendDecisionJSON(s.line, &s.wire)
 	} else {
 		n := notScored{
-			EventID: ev.Id, Tenant: ev.TenantId, User: ev.User.Id, Session: ev.Session.GetId(),
+			EventID: ev.Id, Tenant: ev.TenantId, User: ev.User.Id, Session: orNone(ev.Session.GetId(), "u:"+ev.User.Id),
 			Time: string(wire.AppendTime(nil, ev.TimeMs)), Status: "dead_letter", Reason: d.Reason,
 		}
 		switch d.Status {

@@ -189,8 +189,8 @@ func (s *sending) put(ctx context.Context, to target, evs []*riskdv1.Event, numb
 
 // overNATS publishes to the input streams and waits for the broker's acknowledgement.
 type overNATS struct {
-	pub    *natsjs.Publisher
-	close_ func()
+	pub  *natsjs.Publisher
+	done func()
 }
 
 // putWait bounds how long one batch may wait for the broker.
@@ -232,7 +232,7 @@ func (o *overNATS) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
 	return out
 }
 
-func (o *overNATS) close() { o.close_() }
+func (o *overNATS) close() { o.done() }
 
 // overHTTP posts CloudEvents batches to the gateway.
 type overHTTP struct {

@@ -1,0 +1,307 @@
+// Package demo runs all of riskd on one machine with a simulated population and shows what happens:
+// riskd itself and the demo app as processes, people and thieves as events, and this process as the apps
+// in front of them, which learn of flags through the SDK's guard and answer.
+//
+// At the end it proves that nothing was lost or doubled: what the broker took, what the journal holds and
+// what ClickHouse has must be the same number.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/sdk"
+	"github.com/riskd-io/riskd/pkg/service"
+	"github.com/riskd-io/riskd/pkg/simulate"
+)
+
+// Config of a demo.
+type Config struct {
+	// Data is riskd's data folder: geo data and engine are read there, and each run keeps its record
+	// in a folder of its own under demo/.
+	Data string
+	// City and ASN are the geo files.
+	City, ASN string
+	// Riskd and DemoApp are the programs. Default: those beside this one.
+	Riskd, DemoApp string
+	// Seconds of traffic; 0: until the context ends.
+	Seconds int
+	// Users in the population. Default 2,000.
+	Users int
+	// Seed of the world.
+	Seed uint64
+	// Rate is how many events per second the history is sent with, at most. Default 6,000.
+	Rate int
+	// Listen addresses by flag name, handed on to the processes.
+	Listen map[string]string
+	// Plain turns the live view off.
+	Plain bool
+}
+
+// Ports are the flags of the addresses with their defaults.
+var Ports = []struct{ Flag, Address, What string }{
+	{"gateway-listen", "127.0.0.1:8480", "HTTP gateway"},
+	{"console-listen", "127.0.0.1:8481", "console"},
+	{"admin-listen", "127.0.0.1:8482", "health and metrics"},
+	{"nats-listen", "127.0.0.1:4222", "NATS"},
+	{"clickhouse-listen", "127.0.0.1:8123", "ClickHouse"},
+	{"demoapp-listen", "127.0.0.1:8490", "demo app"},
+}
+
+// DefaultConfig runs until stopped.
+func DefaultConfig() Config {
+	c := Config{Data: ".riskd", Users: 2000, Seed: 1, Rate: 6000, Listen: map[string]string{}}
+	for _, p := range Ports {
+		c.Listen[p.Flag] = p.Address
+	}
+	return c
+}
+
+// Validate reports every fault.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Seconds < 0 || c.Seconds > 0 && c.Seconds < 10 {
+		errs = append(errs, fmt.Errorf("-seconds: %d is too short to show anything; give at least 10, or 0 for no end", c.Seconds))
+	}
+	if c.Users < 10 || c.Users > 200_000 {
+		errs = append(errs, fmt.Errorf("-users: %d is not within 10..200000", c.Users))
+	}
+	if c.Rate < 100 {
+		errs = append(errs, fmt.Errorf("-rate: %d is below 100", c.Rate))
+	}
+	return errors.Join(errs...)
+}
+
+const (
+	startWait = 90 * time.Second // cold start of the engine on a busy machine
+	stopWait  = 30 * time.Second
+)
+
+// Run runs the demo until its time is over or ctx ends, checks the record and writes the result as the last
+// line of out. An error means that the demo could not run, or that its numbers do not add up.
+func Run(ctx context.Context, cfg Config, out io.Writer) (err error) {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if err := cfg.preflight(); err != nil {
+		return err
+	}
+	dir, err := runFolder(filepath.Join(cfg.Data, "demo"), out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "the record of this run is kept in %s\n", dir)
+
+	atlas := make(chan loaded, 1)
+	go func() {
+		a, err := simulate.OpenAtlas(cfg.City, cfg.ASN)
+		atlas <- loaded{a, err}
+	}()
+
+	fmt.Fprintln(out, "starting riskd: gateway, scorer, signaler, sink, console, with NATS and the ClickHouse engine inside")
+	// Processes outlive ctx: after Ctrl-C the record is still completed and checked.
+	riskd, err := startProcess(cfg.Riskd, cfg.riskdArgs(dir), filepath.Join(dir, "riskd.log"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, riskd.stop(stopWait)) }()
+	if err := riskd.waitReady(ctx, "http://"+cfg.Listen["admin-listen"]+"/readyz", startWait); err != nil {
+		return err
+	}
+	app, err := cfg.startApp(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, app.stop(stopWait)) }()
+
+	l := <-atlas
+	if l.err != nil {
+		return l.err
+	}
+	return cfg.play(ctx, l.atlas, dir, riskd, out)
+}
+
+type loaded struct {
+	atlas *simulate.Atlas
+	err   error
+}
+
+// play connects, sends the world, and checks the record.
+func (c *Config) play(ctx context.Context, atlas *simulate.Atlas, dir string, riskd *process, out io.Writer) error {
+	nc, err := natsjs.Connect("nats://"+c.Listen["nats-listen"], "riskctl demo", nats.Timeout(10*time.Second))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("opening jetstream: %w", err)
+	}
+	partitions, err := natsjs.Partitions(ctx, js)
+	if err != nil {
+		return err
+	}
+	pub, err := natsjs.NewPublisher(nc, partitions, natsjs.DefaultPublisherConfig())
+	if err != nil {
+		return err
+	}
+	changes := make(chan sdk.GuardEvent, 1<<14)
+	client, err := sdk.New("//riskd/demo", sdk.WithConn(nc), sdk.WithLogger(slog.New(slog.DiscardHandler)), sdk.WithGuardEvents(func(e sdk.GuardEvent) {
+		if e.Kind != sdk.ProviderConfigurationChanged {
+			return
+		}
+		select {
+		case changes <- e:
+		default: // the session's next event meets the flag anyway
+		}
+	}))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = client.Close(ctx)
+	}()
+	if err := client.Guard().WaitReady(ctx); err != nil {
+		return err
+	}
+
+	d, err := newDriver(c, atlas, js, pub, client.Guard(), changes)
+	if err != nil {
+		return err
+	}
+	book := newBook(js, partitions)
+	view := newView(c, out, d, book)
+	watchCtx, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		book.follow(watchCtx, d.truth)
+	}()
+	defer func() { stopWatching(); <-watched }()
+
+	if err := d.run(ctx, book, view, riskd); err != nil {
+		return err
+	}
+	// From here on the context may have ended: the check is done all the same.
+	return c.settle(context.WithoutCancel(ctx), js, partitions, dir, d, view, out)
+}
+
+// riskdArgs are the settings of riskd for this run.
+func (c *Config) riskdArgs(dir string) []string {
+	args := []string{"-data", dir, "-libchdb", filepath.Join(c.Data, "engine", "libchdb.so"), "-geo-city", c.City, "-geo-asn", c.ASN}
+	for _, p := range Ports {
+		if p.Flag != "demoapp-listen" {
+			args = append(args, "-"+p.Flag, c.Listen[p.Flag])
+		}
+	}
+	return args
+}
+
+func (c *Config) startApp(ctx context.Context, dir string) (*process, error) {
+	app, err := startProcess(c.DemoApp, []string{"-demoapp-listen", c.Listen["demoapp-listen"], "-nats-url", "nats://" + c.Listen["nats-listen"]}, filepath.Join(dir, "demoapp.log"))
+	if err != nil {
+		return nil, err
+	}
+	if err := app.waitReady(ctx, "http://"+c.Listen["demoapp-listen"]+"/", startWait); err != nil {
+		return nil, errors.Join(err, app.stop(stopWait))
+	}
+	return app, nil
+}
+
+// preflight finds what is missing before anything is started.
+func (c *Config) preflight() error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program: %w", err)
+	}
+	for _, p := range []struct {
+		path *string
+		name string
+	}{{&c.Riskd, "riskd"}, {&c.DemoApp, "demoapp"}} {
+		if *p.path == "" {
+			*p.path = filepath.Join(filepath.Dir(self), p.name)
+		}
+		if _, err := os.Stat(*p.path); err != nil {
+			return fmt.Errorf("the program %s is not there: `make build` makes it: %w", p.name, err)
+		}
+	}
+	if c.Data, err = filepath.Abs(c.Data); err != nil {
+		return err
+	}
+	for _, f := range []string{c.City, c.ASN, filepath.Join(c.Data, "engine", "libchdb.so")} {
+		if _, err := os.Stat(f); f == "" || err != nil {
+			return fmt.Errorf("%s is not there: `make setup` fetches engine and geo data", orName(f, "the geo data"))
+		}
+	}
+	for _, p := range Ports {
+		l, err := service.Listen(c.Listen[p.Flag], p.Flag)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.What, err)
+		}
+		_ = l.Close()
+	}
+	return nil
+}
+
+func orName(s, name string) string {
+	if s == "" {
+		return name
+	}
+	return s
+}
+
+// keptRuns is how many earlier runs' records stay.
+const keptRuns = 1
+
+// runFolder makes a fresh folder, so that the counts are this run's alone, and removes old ones.
+func runFolder(base string, out io.Writer) (string, error) {
+	old, err := filepath.Glob(filepath.Join(base, "run-*"))
+	if err != nil {
+		return "", err
+	}
+	for len(old) > keptRuns { // Glob sorts, and the names are times
+		if !inUse(old[0]) {
+			if err := os.RemoveAll(old[0]); err != nil {
+				return "", fmt.Errorf("removing the record of an earlier demo: %w", err)
+			}
+			fmt.Fprintf(out, "removed the record of an earlier demo, %s\n", filepath.Base(old[0]))
+		}
+		old = old[1:]
+	}
+	dir := filepath.Join(base, "run-"+time.Now().UTC().Format("20060102-150405.000"))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making the demo's folder: %w", err)
+	}
+	return dir, os.WriteFile(filepath.Join(dir, pidFile), fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
+}
+
+// url is how a browser reaches a listen address.
+func url(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/"
+}
+
+func password(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "clickhouse.password"))
+	return strings.TrimSpace(string(b)), err
+}

@@ -1,0 +1,316 @@
+package demo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/sdk"
+	"github.com/riskd-io/riskd/pkg/simulate"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+const (
+	tick      = 10 * time.Millisecond
+	batchMost = 512
+	// waitingMost bounds the events that wait for their turn.
+	waitingMost = 200_000
+	// lagMost is how far the scorer may be behind before the history waits for it.
+	lagMost = 4000
+	// gateFirst is how long an app waits for a flag after a login, before it knows better.
+	gateFirst = 120 * time.Millisecond
+	gateMost  = 800 * time.Millisecond
+)
+
+// driver sends the world's events. Each person has a line: after a login or another event that can
+// raise a flag the line waits a moment, as an app does that looks at the guard before it lets
+// somebody in; what the flag brings about goes into the same line. Only run's goroutine may touch it,
+// but for the counters.
+type driver struct {
+	cfg     *Config
+	world   *simulate.World
+	reactor *simulate.Reactor
+	js      jetstream.JetStream
+	pub     *natsjs.Publisher
+	guard   *sdk.Guard
+	changes <-chan sdk.GuardEvent
+
+	clock   clock
+	lines   map[lineKey]*line
+	active  []*line
+	next    simulate.Item
+	more    bool
+	batch   []*riskdv1.Event
+	waiting int
+	spoil   spoiler
+
+	sentAt map[string]time.Time // session -> when its last gating event was sent
+	gate   time.Duration
+
+	simNow   atomic.Int64 // event time reached, Unix milliseconds
+	sent     atomic.Int64 // events the broker has acknowledged
+	reacted  atomic.Int64 // of those, events that followed from flags
+	spoiled  atomic.Int64 // wrong on purpose
+	history  atomic.Bool  // still sending the history
+	latency  atomic.Int64 // event to guard, smoothed, nanoseconds
+	finished atomic.Bool
+	truths   truths
+}
+
+type lineKey struct{ tenant, user string }
+
+// line is one person's events in order of event time.
+type line struct {
+	items  []queuedItem
+	open   time.Time // not before
+	active bool
+}
+
+type queuedItem struct {
+	simulate.Item
+	// follow marks what a flag brought about; it is sent as it is.
+	follow bool
+}
+
+func newDriver(cfg *Config, atlas *simulate.Atlas, js jetstream.JetStream, pub *natsjs.Publisher, guard *sdk.Guard, changes <-chan sdk.GuardEvent) (*driver, error) {
+	d := &driver{
+		cfg: cfg, js: js, pub: pub, guard: guard, changes: changes, reactor: simulate.NewReactor(), lines: map[lineKey]*line{},
+		sentAt: map[string]time.Time{}, gate: gateFirst, clock: newClock(cfg, time.Now()),
+	}
+	w := simulate.DefaultConfig(d.clock.worldEnd)
+	w.Users, w.Seed, w.Start, w.Activity = cfg.Users, cfg.Seed, d.clock.start, activity
+	w.Attacks, w.AttackAfter = attacksPerKind(cfg), d.clock.attackAfter()
+	world, err := simulate.New(w, atlas)
+	if err != nil {
+		return nil, err
+	}
+	d.world = world
+	d.next, d.more = world.Next()
+	d.spoil = newSpoiler(cfg.Seed)
+	d.history.Store(true)
+	return d, nil
+}
+
+// run sends until the time is over, and returns nil then.
+func (d *driver) run(ctx context.Context, book *book, view *view, riskd *process) error {
+	begin := time.Now()
+	d.clock.begin(begin)
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	defer d.finished.Store(true)
+	budget := 0.0
+	last := begin
+	for {
+		select {
+		case <-ctx.Done():
+			return nil // stopped by the person; the record is checked as usual
+		case e := <-d.changes:
+			d.flagged(e, time.Now())
+			continue
+		case <-ticker.C:
+		}
+		now := time.Now()
+		if d.cfg.Seconds > 0 && now.Sub(begin) >= time.Duration(d.cfg.Seconds)*time.Second {
+			return nil
+		}
+		if err := riskd.alive(); err != nil {
+			return err
+		}
+		if d.history.Load() {
+			budget = min(budget+now.Sub(last).Seconds()*float64(d.cfg.Rate), float64(d.cfg.Rate)/5)
+			if d.sent.Load()-book.decided.Load() > lagMost {
+				budget = 0
+			}
+			budget = d.pullHistory(budget, now)
+		} else {
+			d.pullUntil(d.clock.sim(now))
+		}
+		last = now
+		if err := d.flush(ctx, now); err != nil {
+			return err
+		}
+		if err := d.spoil.maybe(context.WithoutCancel(ctx), d, now); err != nil {
+			return err
+		}
+		view.refresh(now)
+	}
+}
+
+// pullHistory takes events while there is budget, and turns to the present at its beginning, or
+// when too much of the time has gone into the history.
+func (d *driver) pullHistory(budget float64, now time.Time) float64 {
+	for budget >= 1 && d.more && d.waiting < waitingMost {
+		if d.next.Event.TimeMs >= d.clock.liveStart.UnixMilli() || d.clock.late(now) {
+			d.clock.goLive(now, d.next.Event.TimeMs)
+			d.history.Store(false)
+			return 0
+		}
+		d.take()
+		budget--
+	}
+	return budget
+}
+
+func (d *driver) pullUntil(sim int64) {
+	for d.more && d.next.Event.TimeMs <= sim && d.waiting < waitingMost {
+		d.take()
+	}
+	d.simNow.Store(max(d.simNow.Load(), sim))
+}
+
+func (d *driver) take() {
+	ev := d.next.Event
+	d.simNow.Store(ev.TimeMs)
+	l := d.line(lineKey{ev.TenantId, ev.User.Id})
+	d.enqueue(l, queuedItem{Item: d.next})
+	d.next, d.more = d.world.Next()
+}
+
+func (d *driver) line(k lineKey) *line {
+	l := d.lines[k]
+	if l == nil {
+		l = &line{}
+		d.lines[k] = l
+	}
+	return l
+}
+
+// enqueue keeps a line in order of event time; equal times keep the order of arrival.
+func (d *driver) enqueue(l *line, it queuedItem) {
+	i := len(l.items)
+	for i > 0 && l.items[i-1].Event.TimeMs > it.Event.TimeMs {
+		i--
+	}
+	l.items = slices.Insert(l.items, i, it)
+	d.waiting++
+	if !l.active {
+		l.active = true
+		d.active = append(d.active, l)
+	}
+}
+
+// flush sends what is due.
+func (d *driver) flush(ctx context.Context, now time.Time) error {
+	d.batch = d.batch[:0]
+	sim := d.simNow.Load()
+	kept := d.active[:0]
+	for _, l := range d.active {
+		d.due(l, sim, now)
+		if len(l.items) > 0 {
+			kept = append(kept, l)
+		} else {
+			l.active, l.items = false, nil
+		}
+	}
+	clear(d.active[len(kept):])
+	d.active = kept
+	// Nearly in order of time over all people, in order for each of them.
+	slices.SortStableFunc(d.batch, func(a, b *riskdv1.Event) int { return cmp.Compare(a.TimeMs, b.TimeMs) })
+	for b := d.batch; len(b) > 0; {
+		n := min(len(b), batchMost)
+		for _, r := range d.pub.PublishBatch(ctx, b[:n]) {
+			switch {
+			case r.Err == nil:
+				d.sent.Add(1)
+			case errors.Is(r.Err, context.Canceled):
+				return nil
+			default:
+				return fmt.Errorf("sending events: %w", r.Err)
+			}
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// due moves a line's events into the batch until one makes it wait.
+func (d *driver) due(l *line, sim int64, now time.Time) {
+	for len(l.items) > 0 && !now.Before(l.open) && l.items[0].Event.TimeMs <= sim {
+		it := l.items[0]
+		l.items[0] = queuedItem{}
+		l.items = l.items[1:]
+		d.waiting--
+		if !it.follow {
+			switch d.reactor.Admit(&it.Item) {
+			case simulate.Drop:
+				continue
+			case simulate.Later:
+				d.enqueue(l, it)
+				continue
+			}
+		} else {
+			d.reacted.Add(1)
+		}
+		d.batch = append(d.batch, it.Event)
+		d.truths.note(it.Event, it.Truth)
+		d.spoil.saw(it.Event)
+		if raises(it.Event) {
+			l.open = now.Add(d.gate)
+			d.sentAt[it.Event.TenantId+"/"+it.Event.Session.GetId()] = now
+		}
+	}
+}
+
+// raises tells the events after which an app looks at the guard before it goes on.
+func raises(ev *riskdv1.Event) bool {
+	switch ev.Resource.GetSensitivity() {
+	case "restricted", "critical":
+		return true
+	}
+	return ev.Outcome == "challenged" || ev.Action == "auth.login" || ev.Action == "stepup.completed" || len(ev.Attributes) > 0
+}
+
+// flagged is what the apps do when the guard tells of a change.
+func (d *driver) flagged(e sdk.GuardEvent, now time.Time) {
+	v := d.guard.Check(e.Tenant, e.Session)
+	flag := simulate.Flag{Tenant: e.Tenant, Session: e.Session, ChallengeID: v.ChallengeID(), Revision: v.Revision(), State: v.State.String()}
+	if !v.Issued().IsZero() {
+		flag.Issued = v.Issued().UnixMilli()
+	}
+	key := e.Tenant + "/" + e.Session
+	if at, ok := d.sentAt[key]; ok && v.State == sdk.Required {
+		delete(d.sentAt, key)
+		d.measured(now.Sub(at))
+	}
+	follow := d.reactor.React(flag)
+	if len(follow) == 0 {
+		return
+	}
+	ev := follow[0].Event
+	l := d.line(lineKey{ev.TenantId, ev.User.Id})
+	for _, it := range follow {
+		d.enqueue(l, queuedItem{it, true})
+	}
+}
+
+// measured learns how long flags take, so that apps wait long enough and no longer.
+func (d *driver) measured(took time.Duration) {
+	was := time.Duration(d.latency.Load())
+	if was == 0 {
+		was = took
+	}
+	mean := was + (took-was)/16
+	d.latency.Store(int64(mean))
+	d.gate = min(max(gateFirst, 3*mean), gateMost)
+	if len(d.sentAt) > 50_000 {
+		clear(d.sentAt)
+	}
+}
+
+// again is the same event as a producer without message ids would repeat it.
+func again(ev *riskdv1.Event, partitions int) (*nats.Msg, error) {
+	msg, err := natsjs.EventMsg(proto.Clone(ev).(*riskdv1.Event), partitions)
+	if err == nil {
+		delete(msg.Header, nats.MsgIdHdr)
+	}
+	return msg, err
+}
