@@ -1,0 +1,256 @@
+// Package gateway is the role for those who come by HTTP: it takes CloudEvents and puts them on
+// the input, tells a session's state, and streams signals. It is stateless; run as many as needed.
+//
+// It does not score and knows nothing of profiles or ClickHouse. An event that it has answered
+// "accepted" is stored by the broker; what it refuses is named, counted and never stored.
+//
+// A [Service] is safe for concurrent use.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/riskd-io/riskd/pkg/service"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// ListenFlag is the name of the flag that holds Config.Listen.
+const ListenFlag = "gateway-listen"
+
+// Config of the role.
+type Config struct {
+	// Listen is host:port. Default 127.0.0.1:8480.
+	Listen string
+	// MaxBody bounds a request's body, bytes. Default 1 MiB.
+	MaxBody int64
+	// MaxRequests is how many POSTs may be under way at once; more are told to come again.
+	// Default 256.
+	MaxRequests int
+	// MaxStreams is how many signal streams may be open at once. Default 256.
+	MaxStreams int
+	// EventsPerSecond and Burst bound what one API key may publish. Defaults 20000 and 40000.
+	EventsPerSecond float64
+	Burst           int
+	// MaxFuture is how far an event's time may lie ahead of this clock. Default 5 min.
+	MaxFuture time.Duration
+	// RequestTimeout bounds a request other than a stream: a third of it for the body to arrive, a
+	// third for the broker, the rest for the answer. Default 15 s.
+	RequestTimeout time.Duration
+	// Heartbeat is how often an idle stream is written to. Default 15 s.
+	Heartbeat time.Duration
+	// StreamWrite is how long one write to a stream may take before its client is dropped as too
+	// slow. Default 10 s.
+	StreamWrite time.Duration
+	// ReloadKeys is how often the key file is looked at. Default 10 s.
+	ReloadKeys time.Duration
+}
+
+// DefaultConfig listens on loopback.
+func DefaultConfig() Config {
+	return Config{
+		Listen: "127.0.0.1:8480", MaxBody: 1 << 20, MaxRequests: 256, MaxStreams: 256,
+		EventsPerSecond: 20_000, Burst: 40_000, MaxFuture: 5 * time.Minute,
+		RequestTimeout: 15 * time.Second, Heartbeat: 15 * time.Second, StreamWrite: 10 * time.Second,
+		ReloadKeys: 10 * time.Second,
+	}
+}
+
+// Validate joins all faults.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Listen == "" {
+		errs = append(errs, errors.New("gateway listen: empty"))
+	}
+	if c.MaxBody < 1<<10 || c.MaxBody > 64<<20 {
+		errs = append(errs, fmt.Errorf("gateway max body: %d is outside 1 KiB to 64 MiB", c.MaxBody))
+	}
+	if c.MaxRequests < 1 || c.MaxStreams < 1 {
+		errs = append(errs, errors.New("gateway max requests and max streams must be at least 1"))
+	}
+	if c.EventsPerSecond <= 0 || c.Burst < 1 {
+		errs = append(errs, errors.New("gateway events per second and burst must be positive"))
+	}
+	if c.MaxFuture < 0 || c.RequestTimeout <= 0 || c.Heartbeat <= 0 || c.StreamWrite <= 0 || c.ReloadKeys <= 0 {
+		errs = append(errs, errors.New("gateway: times must be positive"))
+	}
+	return errors.Join(errs...)
+}
+
+// Publisher stores events on the input. Results come in the order of evs.
+type Publisher interface {
+	Publish(ctx context.Context, evs []*riskdv1.Event) []Published
+}
+
+// Published is what became of one event: stored, stored already, or not known to be stored.
+type Published struct {
+	Duplicate bool
+	Err       error
+}
+
+// Sessions answers what a session owes.
+type Sessions interface {
+	// State is the signal that flags the session, nil when it is clear.
+	State(ctx context.Context, tenant, session string) (*riskdv1.Signal, error)
+}
+
+// Signals is the stored stream of signals.
+type Signals interface {
+	// Last is the position of the newest signal, 0 when there is none.
+	Last(ctx context.Context) (uint64, error)
+	// Open reads from a position on, 1 being the first.
+	Open(from uint64) (SignalReader, error)
+}
+
+// SignalReader is one reader of the stream, for one goroutine.
+type SignalReader interface {
+	// Take appends at least one signal to dst; it blocks until ctx ends.
+	Take(ctx context.Context, dst []Positioned) ([]Positioned, error)
+	Close()
+}
+
+// Positioned is a signal and its position in the stream.
+type Positioned struct {
+	Position uint64
+	Signal   *riskdv1.Signal
+}
+
+// Deps are what the role works with. All but Listener and Now are required.
+type Deps struct {
+	Publisher Publisher
+	Sessions  Sessions
+	Signals   Signals
+	Keys      *Keys
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer
+	// Listener, when given, is served instead of Config.Listen.
+	Listener net.Listener
+	// Now is the clock that future-dated events are held against. Default time.Now.
+	Now func() time.Time
+}
+
+// Service is the role.
+type Service struct {
+	cfg      Config
+	deps     Deps
+	metrics  *metrics
+	limits   *limits
+	server   *http.Server
+	listener net.Listener
+	posts    chan struct{}
+	streams  chan struct{}
+
+	mu       sync.Mutex
+	broken   error // why the broker refused last; nil when it took the last event
+	brokenAt time.Time
+}
+
+// brokenFor is how long a refusal of the broker counts: whoever is not ready gets no requests, so
+// only time can tell that it is over.
+const brokenFor = 10 * time.Second
+
+// New validates, binds the address and starts nothing. The caller runs the result, or closes it.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.Publisher == nil || deps.Sessions == nil || deps.Signals == nil || deps.Keys == nil || deps.Log == nil || deps.Metrics == nil {
+		return nil, errors.New("gateway: Publisher, Sessions, Signals, Keys, Log and Metrics are required")
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, deps: deps, metrics: m, limits: newLimits(cfg.EventsPerSecond, cfg.Burst),
+		posts: make(chan struct{}, cfg.MaxRequests), streams: make(chan struct{}, cfg.MaxStreams),
+		listener: deps.Listener,
+	}
+	if s.listener == nil {
+		if s.listener, err = service.Listen(cfg.Listen, ListenFlag); err != nil {
+			return nil, err
+		}
+	}
+	s.server = &http.Server{
+		Handler: s.Handler(), IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(deps.Log.Handler(), slog.LevelWarn),
+	}
+	return s, nil
+}
+
+// Addr is where the gateway listens.
+func (s *Service) Addr() string { return s.listener.Addr().String() }
+
+// Close gives up the address of a Service that is not going to run.
+func (s *Service) Close() error { return s.listener.Close() }
+
+// Run serves until ctx ends, and follows changes of the key file.
+func (s *Service) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { s.followKeys(ctx) })
+	err := service.ServeHTTP(ctx, s.server, s.listener, s.cfg.RequestTimeout)
+	cancel()
+	return err
+}
+
+func (s *Service) followKeys(ctx context.Context) {
+	tick := time.NewTicker(s.cfg.ReloadKeys)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			changed, err := s.deps.Keys.Reload()
+			if err != nil {
+				s.metrics.keyErrors.Inc()
+				s.deps.Log.Warn("api keys not reloaded, those in use stay", "error", err)
+			} else if changed {
+				s.deps.Log.Info("api keys reloaded", "keys", s.deps.Keys.Len())
+			}
+		}
+	}
+}
+
+// Ready tells whether the gateway can take events: an error for a while after the broker has
+// refused some.
+func (s *Service) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil || time.Since(s.brokenAt) > brokenFor {
+		return nil
+	}
+	return fmt.Errorf("broker does not take events: %w", s.broken)
+}
+
+func (s *Service) noteBroker(err error) {
+	s.mu.Lock()
+	s.broken, s.brokenAt = err, time.Now()
+	s.mu.Unlock()
+}
+
+// Handler is everything the gateway answers; the OpenAPI description is served beside it.
+func (s *Service) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/events", s.route("events", ScopePublish, s.postEvents))
+	mux.Handle("GET /v1/sessions/{tenant}/{session}", s.route("session", ScopeRead, s.getSession))
+	mux.Handle("GET /v1/signals", s.route("signals", ScopeRead, s.getSignals))
+	mux.Handle("GET /healthz", s.route("health", "", s.getHealth))
+	mux.Handle("GET /openapi.json", s.route("openapi", "", s.getOpenAPI))
+	mux.Handle("/", s.route("none", "", s.notFound))
+	return mux
+}
