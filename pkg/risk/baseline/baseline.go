@@ -13,6 +13,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/riskd-io/riskd/pkg/risk/profile"
@@ -113,7 +115,8 @@ func (b *Baseline) build() error {
 	for i := range b.countries {
 		b.countries[i] = rareCountry
 	}
-	for code, v := range d.Countries {
+	for _, code := range keys(d.Countries) {
+		v := d.Countries[code]
 		key := profile.Country(code)
 		if key == 0 {
 			errs = append(errs, fmt.Errorf("countries: %q is not an ISO 3166-1 alpha-2 code", code))
@@ -121,26 +124,33 @@ func (b *Baseline) build() error {
 		}
 		b.countries[countryIndex(key)] = share("countries: "+code, v)
 	}
-	for n, v := range d.ASNs {
+	for _, n := range keys(d.ASNs) {
+		v := d.ASNs[n]
 		asn, err := strconv.ParseUint(n, 10, 32)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("asns: %q is not a number", n))
 		}
 		b.asns[uint32(asn)] = share("asns: "+n, v)
 	}
-	for name, v := range d.Actions {
+	for _, name := range keys(d.Actions) {
+		v := d.Actions[name]
 		b.actions[profile.Hash32(name)] = share("actions: "+name, v)
 	}
-	for name, v := range d.Classes {
+	for _, name := range keys(d.Classes) {
+		v := d.Classes[name]
 		b.agents[profile.Hash32(name)] = share("classes: "+name, v)
 	}
-	for class, of := range d.Systems {
-		for name, v := range of {
+	for _, class := range keys(d.Systems) {
+		of := d.Systems[class]
+		for _, name := range keys(of) {
+			v := of[name]
 			b.agents[profile.Mix32(profile.Hash32(class), profile.Hash32(name))] = share("systems: "+name, v)
 		}
 	}
-	for system, of := range d.Browsers {
-		for name, v := range of {
+	for _, system := range keys(d.Browsers) {
+		of := d.Browsers[system]
+		for _, name := range keys(of) {
+			v := of[name]
 			b.agents[profile.Mix32(profile.Hash32(system), profile.Hash32(name))] = share("browsers: "+name, v)
 		}
 	}
@@ -159,6 +169,9 @@ func (b *Baseline) build() error {
 	}
 	return errors.Join(errs...)
 }
+
+// keys walks a map in a fixed order, so that errors come out the same on every run.
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func countryIndex(key uint32) int {
 	return int(key>>8-'A')*26 + int(key&0xff-'A')

@@ -18,14 +18,14 @@ type Agent struct {
 }
 
 var (
-	agentLevels   = [...]string{"class", "os", "browser", "major"}
-	agentStrength = [4]float64{0.5, 0.5, 0.5, 3}
+	agentLevels = [...]string{"class", "os", "browser", "major"}
+	agentModel  = ladder{strength: [4]float64{0.5, 0.5, 0.5, 3}, imitated: [4]float64{0.5, 0.4, 0.4, 0.4}}
 )
 
 func (s *Set) agent(in *Input) {
 	a := &s.Agent
 	t := &in.Profile.Agents
-	r := descend(t, s.Context.Agent, s.units.device, agentStrength, func(level int, parent, key uint32) float64 {
+	r := descend(t, s.Context.Agent, s.units.device, &agentModel, func(level int, parent, key uint32) float64 {
 		return in.Baseline.Agent(level, parent, key)
 	})
 	if a.Known = r.depth > 0; !a.Known {
@@ -35,7 +35,7 @@ func (s *Set) agent(in *Input) {
 		// The version's own surprise does not count: redo the walk without it.
 		path := s.Context.Agent
 		path[3] = 0
-		r = descend(t, path, s.units.device, agentStrength, func(level int, parent, key uint32) float64 {
+		r = descend(t, path, s.units.device, &agentModel, func(level int, parent, key uint32) float64 {
 			return in.Baseline.Agent(level, parent, key)
 		})
 		a.Upgrade = true
@@ -126,6 +126,6 @@ func (s *Set) device(in *Input) {
 		d.Nats = math.Max(0, -math.Log(math.Min(1, p)))
 	}
 	if d.Token == TokenNew && d.Users >= 3 {
-		d.Shared = clip(math.Log(float64(d.Users)/2), 0, 2.5)
+		d.Shared = clip(1.5*math.Log(float64(d.Users)/1.5), 0, 4)
 	}
 }

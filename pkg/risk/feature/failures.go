@@ -29,12 +29,12 @@ func (s *Set) failures(in *Input) {
 	}
 	own := 1 / (1 + 0.5*s.Network.PrefixSeen) // people mistype at home; guessing from there is rare
 	if f.Here > 2 {
-		f.Nats = 1.2 * math.Log(f.Here-1) * own
+		f.Nats = 2 * math.Log(f.Here-1) * own
 	}
 	if f.Elsewhere > 3 && s.Network.PrefixSeen == 0 {
 		f.Nats += 0.4 * math.Log(f.Elsewhere/2)
 	}
-	f.Nats = math.Min(f.Nats, 4)
+	f.Nats = math.Min(f.Nats, 5.5)
 
 	c := &in.Event.Crowd
 	f.FailedUsers, f.Users, f.Failures = c.IPFailedUsers, c.IPUsers, c.IPFailures

@@ -104,7 +104,7 @@ func (s *Set) context(ev *event.Event) {
 	if place.Known && valid(place.Lat, place.Lon) {
 		s.Sighting = profile.Sighting{
 			Lat: int32(math.Round(place.Lat * 1000)), Lon: int32(math.Round(place.Lon * 1000)),
-			Radius: radius(place.RadiusKM), Kind: ev.Network.Kind, ASN: ev.Network.ASN,
+			Radius: radius(place.RadiusKM), Kind: ev.Network.Kind, ASN: ev.Network.ASN, Country: c.Network[0],
 			At: max(profile.Seconds(ev.Time), 1000),
 		}
 	}

@@ -13,12 +13,14 @@ const discount = 0.5
 // Surprise is the log-likelihood ratio of one value at one level, population against user, in nats.
 //
 //	new value:   ln( (c+k) / (k + discount*kinds) )
-//	known value: ln( q / p ),  p = ( own - discount*min(1,own) + (k + discount*kinds)*q ) / (c+k)
+//	known value: ln( imitated + (1-imitated) * q/p ),
+//	             p = ( own - discount*min(1,own) + (k + discount*kinds)*q ) / (c+k)
 //
 // where c is what the user did at this level, own what was this value, kinds how many different values
-// there were, q the population's share and k the strength of the prior. All sums are decayed. Without history both
-// are exactly 0; the surprise of a new value grows with history and shrinks with variety.
-func Surprise(st profile.Step, unit, k, q float64) float64 {
+// there were, q the population's share, k the strength of the prior, and imitated the share of attackers who
+// choose the victim's own value on purpose: a country is chosen easily, an address hardly. All sums are decayed. Without
+// history both are exactly 0; the surprise of a new value grows with history and shrinks with variety.
+func Surprise(st profile.Step, unit, k, q, imitated float64) float64 {
 	c := float64(st.Siblings) / unit
 	fresh := k + discount*float64(st.Kinds)/unit
 	if st.Node < 0 {
@@ -26,7 +28,7 @@ func Surprise(st profile.Step, unit, k, q float64) float64 {
 	}
 	own := float64(st.Own) / unit
 	p := (own - discount*math.Min(1, own) + fresh*q) / (c + k)
-	return math.Log(q / p)
+	return math.Log(imitated + (1-imitated)*q/p)
 }
 
 // descent is the walk down a hierarchy.
@@ -45,9 +47,11 @@ type descent struct {
 	node int
 }
 
-// descend walks a path down a tree. strength is the prior's per level, share gives the population's share of
-// the key at a level.
-func descend(t *profile.Tree, path profile.Path, unit float64, strength [profile.MaxLevels]float64,
+// ladder is the model of one hierarchy, level by level: strength of the prior, share of imitating attackers.
+type ladder struct{ strength, imitated [profile.MaxLevels]float64 }
+
+// descend walks a path down a tree. share gives the population's share of the key at a level.
+func descend(t *profile.Tree, path profile.Path, unit float64, model *ladder,
 	share func(level int, parent, key uint32) float64) descent {
 	r := descent{unseen: -1, node: -1}
 	one := uint32(math.Max(1, math.Round(unit)))
@@ -58,7 +62,7 @@ func descend(t *profile.Tree, path profile.Path, unit float64, strength [profile
 		}
 		r.depth++
 		st := t.Lookup(parent, level, key, one)
-		r.nats += Surprise(st, unit, strength[level], share(level, parentKey, key))
+		r.nats += Surprise(st, unit, model.strength[level], share(level, parentKey, key), model.imitated[level])
 		if st.Node < 0 {
 			r.unseen = level
 			r.history = float64(st.Siblings) / unit

@@ -26,13 +26,13 @@ type Network struct {
 
 var networkLevels = [...]string{"country", "asn", "prefix", "address"}
 
-// networkStrength weakens towards the fine end: addresses come and go.
-var networkStrength = [4]float64{0.5, 1, 2, 5}
+// networkModel: addresses come and go, so that priors are stronger towards the fine end.
+var networkModel = ladder{strength: [4]float64{0.5, 1, 2, 5}, imitated: [4]float64{0.5, 0.1, 0.03, 0.02}}
 
 func (s *Set) network(in *Input) {
 	n := &s.Network
 	t, path := &in.Profile.Networks, s.Context.Network
-	r := descend(t, path, s.units.network, networkStrength, func(level int, _, key uint32) float64 {
+	r := descend(t, path, s.units.network, &networkModel, func(level int, _, key uint32) float64 {
 		return in.Baseline.Network(level, key)
 	})
 	n.Known = r.depth > 0

@@ -54,7 +54,9 @@ func (s *Set) switched(in *Input) {
 			count(3.5)
 		}
 	}
-	s.switchedNetwork(before, count)
+	if s.Device.Token != TokenValid || s.Device.Moved { // a known device may change its network
+		s.switchedNetwork(before, count)
+	}
 	w.Nats = min(best+0.3*rest, 5)
 }
 

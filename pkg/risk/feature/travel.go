@@ -126,7 +126,12 @@ func (s *Set) travel(in *Input) {
 	p, at := in.Profile, in.Event.Time
 	near := p.PlaceNear(here.Lat, here.Lon)
 	t.Home = near >= 0 && float64(p.Places[near].Weight) >= s.units.network
-	trust := Position(here.Kind) * s.exitDiscount(in, near)
+	machine := in.Event.User.Kind != event.Person
+	position := Position
+	if machine { // a machine is where its servers are
+		position = func(event.NetworkKind) float64 { return 1 }
+	}
+	trust := position(here.Kind) * s.exitDiscount(in, near)
 	for i := range p.Places {
 		pl := &p.Places[i]
 		dt, later := apart(at, pl.Since, pl.At)
@@ -141,8 +146,8 @@ func (s *Set) travel(in *Input) {
 		if near >= 0 {
 			moves = float64(p.MoveWeight(i, near)) / s.units.network
 		}
-		f := trust * Position(pl.Kind) * sameNetwork(here, &pl.Sighting) / (1 + moves)
-		if pl.Kind == event.Mobile || pl.Kind == event.VPN || pl.Kind == event.Hosting {
+		f := trust * position(pl.Kind) * gateways(here, &pl.Sighting) / (1 + moves)
+		if !machine && Position(pl.Kind) < 1 {
 			f /= 1 + 0.5*float64(pl.Weight)/s.units.network // a usual exit says little of where its user is
 		}
 		s.compare(in, &pl.Sighting, dt, later, f, moves, false, false)
@@ -173,7 +178,7 @@ func (s *Set) candidates(in *Input, trust float64) {
 		if dt > in.Bounds.Memory {
 			continue
 		}
-		f := trust * Position(o.Seen.Kind) * sameNetwork(here, &o.Seen)
+		f := trust * Position(o.Seen.Kind) * gateways(here, &o.Seen)
 		if !own {
 			f *= candidateTrust
 		}
@@ -217,12 +222,16 @@ func apart(at, since, last event.Millis) (dt event.Millis, later bool) {
 	return last - at, true
 }
 
-// sameNetwork: gateways of one mobile or satellite network hop over whole countries.
-func sameNetwork(a, b *profile.Sighting) float64 {
-	if a.ASN != 0 && a.ASN == b.ASN && a.Kind == b.Kind && a.Kind != event.Residential && a.Kind != event.NetUnknown {
-		return 0.3
+// gateways: those of mobile networks hop over whole countries, and those of one network need not even be in one.
+func gateways(a, b *profile.Sighting) float64 {
+	f := 1.0
+	if (a.Kind == event.Mobile || b.Kind == event.Mobile) && a.Country != 0 && a.Country == b.Country {
+		f = 0.4
 	}
-	return 1
+	if a.ASN != 0 && a.ASN == b.ASN && a.Kind == b.Kind && Position(a.Kind) < 1 {
+		f = math.Min(f, 0.3)
+	}
+	return f
 }
 
 // exitDiscount lowers the trust in positions of addresses that are proven to be the user's: home VPN, office

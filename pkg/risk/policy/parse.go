@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Default is the shipped policy.
@@ -22,14 +24,14 @@ func defaults() *Policy {
 	return &Policy{
 		ID:         "default",
 		PriorNats:  -4,
-		Thresholds: Thresholds{Medium: 30, StepUp: 60, Severe: 90, OnSevere: "step_up"},
+		Thresholds: Thresholds{Medium: 20, StepUp: 50, Severe: 90, OnSevere: "step_up"},
 		StepUp: StepUp{ACR: "aal2", AMR: []string{}, ExpiresAfter: 900, OnExpiry: "deny", MaxFailures: 3,
 			ReasonUser: "Please confirm it is you."},
 		Friction: Friction{CoolDown: 3600, Prompts: 3, Window: 86400},
 		Sensitive: Sensitive{ACR: "aal2", Restricted: 12 * 3600, Critical: 300,
 			CriticalActions: []string{"apikey.create", "role.grant", "account.mfa_change"}},
 		Time:     Time{Lateness: 86400, Skew: 300, SessionIdle: 2 * 86400},
-		Learning: Learning{Below: 30, Ageing: 86400, Quiet: 1, Novel: 0.5, Aged: 0.3},
+		Learning: Learning{Below: 20, Ageing: 86400, Quiet: 1, Novel: 0.5, Aged: 0.3},
 		Travel:   Travel{Speed: 900, Slack: 300, Floor: 100, Memory: 3 * 86400},
 		Machines: Machines{OnSevere: "deny"},
 		ACR: map[string]int{
@@ -106,7 +108,8 @@ func (p *Policy) Validate() error {
 	want(p.Travel.Speed >= 100 && p.Travel.Speed <= 10000, "travel.speed_kmh", "want 100 to 10000")
 	want(p.Travel.Floor >= 10, "travel.floor_km", "want at least 10")
 	want(oneOf(p.Machines.OnSevere, "deny", "allow"), "machines.on_severe", "want deny or allow")
-	for name, level := range p.ACR {
+	for _, name := range slices.Sorted(maps.Keys(p.ACR)) {
+		level := p.ACR[name]
 		want(level >= 1 && level <= 3, "acr."+name, "want a level 1 to 3")
 	}
 	return errors.Join(errs...)

@@ -42,9 +42,9 @@ type Policy struct {
 
 // Thresholds on risk, 0..100.
 type Thresholds struct {
-	// Medium is where level medium begins. Default 30.
+	// Medium is where level medium begins. Default 20.
 	Medium float64 `json:"medium"`
-	// StepUp is where level high begins and a challenge is raised. Default 60.
+	// StepUp is where level high begins and a challenge is raised. Default 50: as likely as not.
 	StepUp float64 `json:"step_up"`
 	// Severe overrides cool-down and budget. Default 90.
 	Severe float64 `json:"severe"`
@@ -102,7 +102,7 @@ type Time struct {
 
 // Learning says what is learned without proof.
 type Learning struct {
-	// Below this risk an unproven event is learned at once. Default 30.
+	// Below this risk an unproven event is learned at once. Default 20.
 	Below float64 `json:"below"`
 	// Ageing is how long an unproven session must stay without a challenge to be learned after all.
 	// Default 86400.

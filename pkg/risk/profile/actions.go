@@ -16,6 +16,8 @@ type Actions struct {
 type Of struct {
 	// Own is the action's sum, All the sum of all actions, Kinds how many there are (see Step.Kinds).
 	Own, All, Kinds uint32
+	// Rarer is the sum of all actions done at most as often, this one included.
+	Rarer uint32
 }
 
 // Lookup finds an action's sums. unit is the present weight of one observation.
@@ -52,12 +54,15 @@ func find(cs []Count, key uint32) int {
 }
 
 func lookup(cs []Count, key, unit uint32) (o Of) {
+	if i := find(cs, key); i >= 0 {
+		o.Own = cs[i].Weight
+	}
 	for i := range cs {
-		c := &cs[i]
-		o.All = saturate(o.All, c.Weight)
-		o.Kinds += min(c.Weight, unit)
-		if c.Key == key {
-			o.Own = c.Weight
+		w := cs[i].Weight
+		o.All = saturate(o.All, w)
+		o.Kinds += min(w, unit)
+		if w <= o.Own {
+			o.Rarer = saturate(o.Rarer, w)
 		}
 	}
 	return o

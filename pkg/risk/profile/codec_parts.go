@@ -120,6 +120,7 @@ func (w *writer) sighting(s *Sighting) {
 	w.u(uint64(s.Radius))
 	w.byte(byte(s.Kind))
 	w.u(uint64(s.ASN))
+	w.u(uint64(s.Country))
 	w.text(s.Name)
 }
 
@@ -131,7 +132,7 @@ func (r *reader) sighting() (s Sighting) {
 	s.Lat, s.Lon = r.z32(), r.z32()
 	s.Radius = r.u16()
 	s.Kind = event.NetworkKind(r.byte())
-	s.ASN = r.u32()
+	s.ASN, s.Country = r.u32(), r.u32()
 	s.Name = r.text(MaxText)
 	return s
 }

@@ -20,8 +20,8 @@ type Sighting struct {
 	// Radius of the 67 % circle, km; 0 is unknown.
 	Radius uint16
 	Kind   event.NetworkKind
-	// ASN of the network, 0 when unknown.
-	ASN uint32
+	// ASN of the network and key of the country, 0 when unknown.
+	ASN, Country uint32
 	// At, whole seconds.
 	At event.Millis
 	// Name such as "London, GB".

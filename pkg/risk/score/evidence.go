@@ -54,12 +54,13 @@ func Weigh(f *feature.Set, held profile.Held, t event.Millis) Evidence {
 	h := &e.Held
 	h.At = max(h.At, profile.Seconds(t))
 	h.Travel = max(h.Travel, Milli(f.Travel.Nats))
-	h.Switch = max(h.Switch, Milli(f.Switch.Nats))
+	if now := Milli(f.Switch.Nats); now > h.Switch {
+		h.Switch = now
+	}
 	failures, crowd := lesser(f.Failures.Nats, f.Failures.Crowd)
 	h.Failures = max(h.Failures, Milli(failures)+Milli(crowd))
 
-	s := f.Activity.Nats - drift
-	h.Activity = max(0, min(Milli(capActivity), h.Activity+Milli(s)))
+	h.Activity = max(0, min(Milli(capActivity), h.Activity+Milli(f.Activity.Nats-drift)))
 
 	e.network(f)
 	e.device(f)

@@ -7,80 +7,14 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
-// Hour says how unusual the time of the week is.
-type Hour struct {
-	Nats float64
-	// UTC hour 0..23.
-	UTC     int
-	Weekend bool
-	// History in present observations.
-	History float64
-}
-
-const (
-	// kappa is the width of the kernel around each hour of activity: 4 is about two hours.
-	kappa = 4
-	// hourPrior is the strength of the population's hours, in observations.
-	hourPrior = 5
-	// otherDays is what activity on weekdays tells of weekends and the reverse.
-	otherDays = 0.3
-)
-
-// kernel is the density per hour at a distance of 0..23 hours.
-var kernel = func() (k [24]float64) {
-	const i0 = 11.301921952136330 // modified Bessel function I0(4)
-	for i := range k {
-		k[i] = math.Exp(kappa*math.Cos(2*math.Pi*float64(i)/24)) / (24 * i0)
-	}
-	return k
-}()
-
-func (s *Set) hour(in *Input) {
-	h := &s.Hour
-	slot := profile.HourOf(s.now)
-	h.UTC, h.Weekend = slot%24, slot >= 24
-	own, other := 0, 24
-	if h.Weekend {
-		own, other = 24, 0
-	}
-	w := &in.Profile.Hours.Weight
-	var sum, mass float64
-	for i := range 24 {
-		v := float64(w[own+i]) + float64(otherDays*float64(w[other+i]))
-		if v == 0 {
-			continue
-		}
-		mass += v
-		sum += float64(v * kernel[(i-h.UTC+24)%24])
-	}
-	h.History = mass / s.units.network
-	if mass == 0 {
-		return
-	}
-	q := in.Baseline.AnyHour()
-	if s.Sighting.Known() {
-		q = in.Baseline.Hour(h.Weekend, localHour(s.now, s.Sighting.Lon))
-	}
-	p := (sum/s.units.network + hourPrior*q) / (h.History + hourPrior)
-	h.Nats = clip(math.Log(q/p), -0.7, 2)
-}
-
-// localHour estimates the hour by the sun, from the longitude in thousandths of a degree.
-func localHour(t event.Millis, lon int32) int {
-	ms := int64(t) + int64(lon)*240 // 15 degrees are an hour
-	hour := (ms / 3_600_000) % 24
-	if hour < 0 {
-		hour += 24
-	}
-	return int(hour)
-}
-
 // Activity says how unusual the action, its pace and its size are.
 type Activity struct {
 	// Nats of this action: positive when unusual for the user.
 	Nats float64
 	// Seen is how often the action was done, After how often right after the one before, Total all actions.
 	Seen, After, Total float64
+	// Typical is the share of the user's actions that are as rare as this one or rarer.
+	Typical float64
 	// Count in the present window of ten minutes, Usual the mean of active windows, Burst the evidence in nats.
 	Count uint32
 	Usual float64
@@ -92,8 +26,13 @@ type Activity struct {
 const (
 	actionStrength = 1.0
 	pairStrength   = 2.0
-	// maxAction bounds what one action can say.
-	maxAction = 2.5
+	// ordinary is the surprise that ordinary work has, nats: that of a typical share of a fifth.
+	ordinary = 1.6
+	// maxAction bounds what one action can say, pairWeight what the order of usual actions says.
+	maxAction  = 2.5
+	pairWeight = 0.25
+	// pairHistory is how often the action before must have been done for its successors to be known.
+	pairHistory = 10
 	// smallPayload is never unusual, bytes.
 	smallPayload = 64 << 10
 )
@@ -104,7 +43,9 @@ func (s *Set) activity(in *Input) {
 	s.volume(in)
 }
 
-// action backs off from the pair (previous, this) to the action alone to the population.
+// action measures how typical the action is: the share of everything the user does that is as rare or rarer,
+// something new included. Its negative logarithm is about 1 on average for the user's own actions, whatever their
+// mix, and needs no knowledge of what others do. Repeating the last action says nothing new.
 func (s *Set) action(in *Input) {
 	a := &s.Activity
 	unit := s.units.activity
@@ -114,20 +55,23 @@ func (s *Set) action(in *Input) {
 	if of.All == 0 {
 		return
 	}
-	q := in.Baseline.Action(profile.Hash32(in.Event.Action))
 	fresh := actionStrength + discount*float64(of.Kinds)/unit
-	p := (math.Max(0, a.Seen-discount*math.Min(1, a.Seen)) + fresh*q) / (a.Total + actionStrength)
-	if of.Own == 0 { // the population's share of the action cancels, as in Surprise
-		a.Nats = clip(math.Log((a.Total+actionStrength)/fresh), 0, maxAction)
+	a.Typical = math.Min(1, (float64(of.Rarer)/unit+fresh)/(a.Total+actionStrength))
+	prev := previous(in)
+	if prev == s.Action {
 		return
 	}
-	if prev := previous(in); prev != 0 {
-		if before := in.Profile.Actions.Lookup(prev, one).Own; before > 0 {
-			a.After = float64(in.Profile.Actions.Follow(prev, s.Action)) / unit
-			p = (a.After + pairStrength*p) / (float64(before)/unit + pairStrength)
-		}
+	a.Nats = clip(-math.Log(a.Typical)-ordinary, -maxAction, maxAction) * a.Total / (a.Total + 5)
+	if prev == 0 || of.Own == 0 {
+		return
 	}
-	a.Nats = clip(math.Log(q/p), -maxAction, maxAction)
+	before := float64(in.Profile.Actions.Lookup(prev, one).Own) / unit
+	if before < pairHistory {
+		return
+	}
+	a.After = float64(in.Profile.Actions.Follow(prev, s.Action)) / unit
+	p := (a.After + pairStrength*a.Seen/a.Total) / (before + pairStrength)
+	a.Nats += pairWeight * clip(-math.Log(p)-2*ordinary, -1, 3)
 }
 
 func previous(in *Input) uint32 {
