@@ -327,10 +327,12 @@ func TestADeniedSessionIsShownTheDoor(t *testing.T) {
 	if !strings.HasPrefix(to, "/step-up?c=ch_1&") {
 		t.Fatalf("got %s", to)
 	}
-	go func() { time.Sleep(100 * time.Millisecond); w.put(session, "ch_1", "denied", 2) }() // riskd counts the tries
+	var riskd sync.WaitGroup
+	riskd.Go(func() { time.Sleep(100 * time.Millisecond); w.put(session, "ch_1", "denied", 2) }) // it counts the tries
 	if got := b.do("POST", to, url.Values{"code": {"000000"}}); got.status != 403 || !strings.Contains(got.text, "session is closed") {
 		t.Errorf("the last wrong code: got %d", got.status)
 	}
+	riskd.Wait()
 	if got := b.get("/home"); got.status != 403 {
 		t.Errorf("home: got %d, want 403", got.status)
 	}

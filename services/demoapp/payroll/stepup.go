@@ -62,7 +62,7 @@ func (a *App) renderStepUp(w http.ResponseWriter, r *http.Request, status int, s
 	code, passkeys := s.person.factors()
 	reason := ch.Verdict.UserReason()
 	if reason == "" {
-		reason = "This page holds other people's salaries. Please confirm it is you."
+		reason = "What you are about to open is protected. Please confirm it is you."
 	}
 	a.render(w, r, status, "stepup", "Confirm it is you", map[string]any{
 		"Code": code, "Passkey": passkeys > 0, "Reason": reason, "Error": fault, "Challenge": ch.ID, "Ticket": r.FormValue("t"),
