@@ -339,8 +339,12 @@ const hexDigits = "0123456789abcdef"
 // appendQuoted writes a JSON string; bytes that are not UTF-8 become U+FFFD.
 func appendQuoted(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	plain := plainASCII(s)
+	if plain == len(s) {
+		return append(append(dst, s...), '"')
+	}
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plain; i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRuneInString(s[i:])

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -302,4 +303,30 @@ func BenchmarkAppendJSON(b *testing.B) {
 			buf = wire.AppendEventJSON(buf[:0], ev)
 		}
 	})
+}
+
+func TestEveryByteAtEveryPlaceIsQuotedAndReadBack(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			text := []byte(strings.Repeat("a", 20))
+			text[at] = byte(c)
+			line := wire.AppendDecisionJSON(nil, &riskdv1.Decision{EventId: string(text)})
+			var back struct {
+				ID string `json:"event_id"`
+			}
+			if err := json.Unmarshal(line, &back); err != nil {
+				t.Fatalf("byte %#x at %d: %v", c, at, err)
+			}
+			if want := strings.ToValidUTF8(string(text), "\uFFFD"); back.ID != want {
+				t.Fatalf("byte %#x at %d: got %q, want %q", c, at, back.ID, want)
+			}
+			// The reader accepts exactly what encoding/json and UTF-8 accept.
+			in := []byte(`{"x":"` + string(text) + `"}`)
+			_, err := wire.DecodeJSON(in)
+			ok := json.Valid(in) && utf8.Valid(in)
+			if malformed := wire.Reason(err) == wire.ReasonMalformed; malformed == ok {
+				t.Fatalf("byte %#x at %d: got %v, want accepted %v", c, at, err, ok)
+			}
+		}
+	}
 }
