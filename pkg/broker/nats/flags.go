@@ -30,6 +30,11 @@ const (
 	// flagAttempts bounds how often one guarded write reads and tries again before it is an error.
 	flagAttempts = 16
 
+	flagsTogether = 1024
+
+	flagStream   = "KV_" + subject.StepUpBucket
+	flagSubjects = "$KV." + subject.StepUpBucket + "."
+
 	// DeniedTTL is how long a denied session stays flagged.
 	DeniedTTL = 12 * time.Hour
 	// FlagGrace is added to a flag's own life, so that its expiry is published before the entry goes.
@@ -103,6 +108,11 @@ func FlagTTL(s *riskdv1.Signal) time.Duration {
 		return DeniedTTL
 	}
 	return max(FlagLife(s)+FlagGrace, minFlagTTL)
+}
+
+// FlagLeft is how much of its life a required signal had left, in event time, when this revision was made.
+func FlagLeft(s *riskdv1.Signal) time.Duration {
+	return min(max(time.Duration(s.ExpiresAtMs-s.AtMs)*time.Millisecond, 0), FlagLife(s))
 }
 
 // FlagLife is how long a required signal may stand unanswered.
@@ -183,7 +193,7 @@ func flagMsg(key string, sig *riskdv1.Signal, pos Position) (*nats.Msg, error) {
 		headerRevision:  {strconv.FormatUint(sig.Revision, 10)},
 		HeaderState:     {sig.State},
 	}
-	msg := &nats.Msg{Subject: "$KV." + subject.StepUpBucket + "." + key, Header: h}
+	msg := &nats.Msg{Subject: flagSubjects + key, Header: h}
 	if !Blocks(sig) {
 		h["KV-Operation"] = []string{"PURGE"}
 		h[jetstream.MsgRollup] = []string{jetstream.MsgRollupSubject}
@@ -202,7 +212,7 @@ func flagMsg(key string, sig *riskdv1.Signal, pos Position) (*nats.Msg, error) {
 // get reads an entry or its marker from the leader. A key never written is the zero Flag.
 func (f *Flags) get(ctx context.Context, key string) (Flag, error) {
 	flag := Flag{Key: key}
-	m, err := leaderLast(ctx, f.js, "KV_"+subject.StepUpBucket, "$KV."+subject.StepUpBucket+"."+key)
+	m, err := leaderLast(ctx, f.js, flagStream, flagSubjects+key)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return flag, nil
 	}
@@ -227,3 +237,49 @@ func decodeFlag(key string, m *Message) (Flag, error) {
 	flag.Signal, flag.challenge, flag.revision = sig, sig.ChallengeId, sig.Revision
 	return flag, nil
 }
+
+// FlagTail follows the bucket: what is in it first, then every change. One goroutine at a time.
+type FlagTail struct {
+	tail *Tail
+	msgs []Message
+}
+
+// Follow makes a FlagTail. Close it.
+func (f *Flags) Follow() (*FlagTail, error) {
+	tail, err := OpenTail(f.js, flagStream, 1, TailConfig{})
+	if err != nil {
+		return nil, err
+	}
+	return &FlagTail{tail: tail}, nil
+}
+
+// Take appends changes to dst, at least one, and blocks until ctx ends. A flag without a signal was cleared
+// or has run out. So is an entry that nobody of riskd wrote.
+func (t *FlagTail) Take(ctx context.Context, dst []Flag) ([]Flag, error) {
+	var err error
+	t.msgs, err = t.tail.Take(ctx, t.msgs[:0], flagsTogether, 1<<20)
+	return t.decode(dst), err
+}
+
+// Drain is Take that also returns, with no change, when everything in the bucket was read; end tells.
+func (t *FlagTail) Drain(ctx context.Context, dst []Flag) (flags []Flag, end bool, err error) {
+	t.msgs, end, err = t.tail.Drain(ctx, t.msgs[:0], flagsTogether, 1<<20)
+	return t.decode(dst), end, err
+}
+
+func (t *FlagTail) decode(dst []Flag) []Flag {
+	for i := range t.msgs {
+		m := &t.msgs[i]
+		flag, err := decodeFlag(strings.TrimPrefix(m.Subject, flagSubjects), m)
+		if err != nil {
+			flag.Signal = nil
+		}
+		dst = append(dst, flag)
+	}
+	clear(t.msgs)
+	t.msgs = t.msgs[:0]
+	return dst
+}
+
+// Close ends the tail.
+func (t *FlagTail) Close() { t.tail.Close() }

@@ -70,6 +70,7 @@ type Tail struct {
 	outstanding int    // asked of the server, not here yet
 	seq         uint64 // last stream sequence that is in buf or was taken
 	cseq        uint64 // last consumer sequence
+	pending     uint64 // messages of the stream behind the last one received
 	broken      bool
 	stuck       error     // why the last request was refused, for the caller's log
 	heard       time.Time // when anything came last
@@ -97,6 +98,17 @@ func OpenTail(js jetstream.JetStream, stream string, from uint64, cfg TailConfig
 // about maxBytes of payload. It blocks until ctx ends. Errors other than ctx's are not returned:
 // the reader reconnects until it works, because its position is known.
 func (t *Tail) Take(ctx context.Context, dst []Message, max, maxBytes int) ([]Message, error) {
+	dst, _, err := t.take(ctx, dst, max, maxBytes, false)
+	return dst, err
+}
+
+// Drain is Take that also returns, without a message, when the end of the stream is reached. end tells that it
+// is: there is nothing more to read for now.
+func (t *Tail) Drain(ctx context.Context, dst []Message, max, maxBytes int) (msgs []Message, end bool, err error) {
+	return t.take(ctx, dst, max, maxBytes, true)
+}
+
+func (t *Tail) take(ctx context.Context, dst []Message, max, maxBytes int, drain bool) (msgs []Message, end bool, err error) {
 	for {
 		t.mu.Lock()
 		broken := t.broken || t.closed
@@ -104,27 +116,28 @@ func (t *Tail) Take(ctx context.Context, dst []Message, max, maxBytes int) ([]Me
 		if !t.closed {
 			dst, got = t.takeLocked(dst, max, maxBytes)
 		}
+		end = !broken && len(t.buf) == 0 && t.pending == 0
 		t.mu.Unlock()
-		if got {
+		if got || drain && end {
 			if !broken {
 				t.request()
 			}
-			return dst, nil
+			return dst, end, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return dst, err
+			return dst, false, err
 		}
 		if broken {
 			if err := t.open(ctx); err != nil {
 				if !sleep(ctx, tailBackoff) {
-					return dst, ctx.Err()
+					return dst, false, ctx.Err()
 				}
-				continue
 			}
+			continue
 		}
 		t.request()
 		if err := t.wait(ctx); err != nil {
-			return dst, err
+			return dst, false, err
 		}
 	}
 }
@@ -214,7 +227,7 @@ func (t *Tail) open(ctx context.Context) error {
 		_ = sub.Unsubscribe()
 		return t.fail(err)
 	}
-	_, err = t.js.CreateConsumer(ctx, t.stream, jetstream.ConsumerConfig{
+	cons, err := t.js.CreateConsumer(ctx, t.stream, jetstream.ConsumerConfig{
 		Name: name, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
 		AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: tailInactive, MemoryStorage: true, Replicas: 1,
 	})
@@ -225,7 +238,7 @@ func (t *Tail) open(ctx context.Context) error {
 	t.sub, t.name = sub, name
 	t.next = "$JS.API.CONSUMER.MSG.NEXT." + t.stream + "." + name
 	t.mu.Lock()
-	t.inbox = inbox
+	t.inbox, t.pending = inbox, cons.CachedInfo().NumPending
 	t.broken, t.stuck, t.outstanding, t.cseq, t.heard = false, nil, 0, 0, time.Now()
 	t.mu.Unlock()
 	return nil
@@ -291,7 +304,7 @@ func (t *Tail) handle(inbox string, m *nats.Msg) {
 		t.wake()
 		return
 	}
-	t.seq, t.cseq = seq, cseq
+	t.seq, t.cseq, t.pending = seq, cseq, pending
 	if t.outstanding > 0 {
 		t.outstanding--
 	}

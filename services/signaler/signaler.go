@@ -1,0 +1,283 @@
+// Package signaler is the role that keeps time for open step-up flags: a challenge that nobody answers within its life
+// is reported as abandoned, through the same input as every other event, so that the engine decides what follows.
+// It also keeps the bucket of flags in line with the signals.
+//
+// It judges nothing and holds nothing that a restart would lose: deadlines come from when the broker stored the flag.
+// Several may run; they report the same event ids, which count once.
+package signaler
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// Source is the CloudEvents source of what this role reports.
+const Source = "//riskd/signaler"
+
+const (
+	// typeAbandoned is the event that ends an unanswered challenge.
+	typeAbandoned  = "dev.riskd.stepup.abandoned.v1"
+	publishTimeout = 5 * time.Second
+	// publishRetry is when a report that could not be stored is tried again.
+	publishRetry = 5 * time.Second
+	// reportsPerTurn bounds one batch of reports.
+	reportsPerTurn = 500
+	openTimeout    = 5 * time.Second
+)
+
+// Publisher puts events on the input: *natsjs.Publisher.
+type Publisher interface {
+	PublishBatch(ctx context.Context, evs []*riskdv1.Event) []natsjs.Result
+}
+
+// Deps are what the role needs from outside.
+type Deps struct {
+	JS jetstream.JetStream
+	// Publisher may be nil: then one of its own is made for the installation's partitions.
+	Publisher Publisher
+	Log       *slog.Logger
+	Registry  prometheus.Registerer
+}
+
+// Service is the role.
+type Service struct {
+	cfg     Config
+	deps    Deps
+	metrics *metrics
+	now     func() time.Time
+	ready   atomic.Bool
+
+	flags *natsjs.Flags
+	// open and due belong to Run's goroutine.
+	open map[string]*deadline
+	due  deadlines
+}
+
+// deadline is when an open flag has to be answered.
+type deadline struct {
+	key      string
+	revision uint64
+	signal   *riskdv1.Signal
+	at       time.Time
+	index    int // in the heap
+}
+
+// New checks the configuration and starts nothing.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("new signaler: %w", err)
+	}
+	if deps.JS == nil || deps.Log == nil || deps.Registry == nil {
+		return nil, errors.New("new signaler: jetstream, logger and registry are required")
+	}
+	return &Service{cfg: cfg, deps: deps, now: time.Now, metrics: newMetrics(deps.Registry), open: make(map[string]*deadline)}, nil
+}
+
+// Ready is nil once every flag in the bucket is known.
+func (s *Service) Ready() error {
+	if !s.ready.Load() {
+		return errors.New("open flags are not read yet")
+	}
+	return nil
+}
+
+// Run works until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	tail, err := s.start(ctx)
+	if err != nil || tail == nil {
+		return err
+	}
+	defer tail.Close()
+	done := make(chan struct{})
+	defer func() { <-done }()
+	repair, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { defer close(done); s.reconcileEvery(repair) }()
+
+	var flags []natsjs.Flag
+	// First what is there: before that, an answer may be among what is still to be read.
+	for end := false; !end; {
+		if flags, end, err = tail.Drain(ctx, flags[:0]); err != nil {
+			return nil // ctx ended
+		}
+		s.learn(flags)
+	}
+	s.ready.Store(true)
+	for {
+		s.report(ctx)
+		wait, cancelWait := context.WithTimeout(ctx, s.untilDue())
+		flags, _ = tail.Take(wait, flags[:0]) // an error is the end of wait
+		cancelWait()
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.learn(flags)
+	}
+}
+
+// start opens what Run needs and waits for a broker that is still starting. A nil tail without an error: ctx ended.
+func (s *Service) start(ctx context.Context) (*natsjs.FlagTail, error) {
+	for {
+		tail, err := s.tryStart(ctx)
+		if err == nil {
+			return tail, nil
+		}
+		if ctx.Err() != nil {
+			return nil, nil
+		}
+		if !natsjs.IsTransient(err) && !errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("running signaler: %w", err)
+		}
+		pauseFor(ctx, 200*time.Millisecond)
+	}
+}
+
+func (s *Service) tryStart(ctx context.Context) (*natsjs.FlagTail, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	if s.deps.Publisher == nil {
+		n, err := natsjs.Partitions(ctx, s.deps.JS)
+		if err != nil {
+			return nil, err
+		}
+		pub, err := natsjs.NewPublisher(s.deps.JS.Conn(), n, natsjs.DefaultPublisherConfig())
+		if err != nil {
+			return nil, err
+		}
+		s.deps.Publisher = pub
+	}
+	flags, err := natsjs.OpenFlags(ctx, s.deps.JS)
+	if err != nil {
+		return nil, err
+	}
+	s.flags = flags
+	return flags.Follow()
+}
+
+// learn takes changes of the bucket.
+func (s *Service) learn(flags []natsjs.Flag) {
+	for i := range flags {
+		s.learnOne(&flags[i])
+	}
+	s.metrics.open.Set(float64(len(s.open)))
+}
+
+func (s *Service) learnOne(f *natsjs.Flag) {
+	d := s.open[f.Key]
+	if f.Signal == nil || f.Signal.State != "required" {
+		if d != nil {
+			heap.Remove(&s.due, d.index)
+			delete(s.open, f.Key)
+		}
+		return
+	}
+	at := f.Created.Add(natsjs.FlagLeft(f.Signal) + s.cfg.Slack)
+	if d != nil {
+		d.revision, d.signal, d.at = f.Revision, f.Signal, at
+		heap.Fix(&s.due, d.index)
+		return
+	}
+	if len(s.open) >= s.cfg.MaxFlags {
+		s.metrics.overflow.Inc()
+		return
+	}
+	d = &deadline{key: f.Key, revision: f.Revision, signal: f.Signal, at: at}
+	s.open[f.Key] = d
+	heap.Push(&s.due, d)
+}
+
+// untilDue is how long nothing has to be reported.
+func (s *Service) untilDue() time.Duration {
+	if len(s.due) == 0 {
+		return time.Minute
+	}
+	return min(max(s.due[0].at.Sub(s.now()), time.Millisecond), time.Minute)
+}
+
+// report publishes what is due. A flag stays on the list until the engine's answer clears it: a report may come
+// to nothing, and is then made again.
+func (s *Service) report(ctx context.Context) {
+	now := s.now()
+	var late []*deadline
+	for len(s.due) > 0 && !s.due[0].at.After(now) && len(late) < reportsPerTurn {
+		d := s.due[0]
+		s.metrics.lag.Set(now.Sub(d.at).Seconds())
+		late = append(late, d)
+		d.at = now.Add(s.cfg.RetryEvery)
+		heap.Fix(&s.due, 0)
+	}
+	if len(late) == 0 {
+		return
+	}
+	evs := make([]*riskdv1.Event, len(late))
+	for i, d := range late {
+		evs[i] = Abandoned(d.signal)
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	for i, r := range s.deps.Publisher.PublishBatch(ctx, evs) {
+		if r.Err == nil {
+			s.metrics.expired.Inc()
+			continue
+		}
+		s.metrics.failures.Inc()
+		s.deps.Log.Warn("expiry is not reported yet", "challenge", late[i].signal.ChallengeId, "error", r.Err)
+		late[i].at = now.Add(publishRetry)
+		heap.Fix(&s.due, late[i].index)
+	}
+}
+
+// Abandoned is the event that reports a challenge as unanswered. Its id is a function of the challenge, so that
+// it counts once however often it is reported.
+func Abandoned(sig *riskdv1.Signal) *riskdv1.Event {
+	return &riskdv1.Event{
+		Id: sig.ChallengeId + ":expired", Source: Source, Type: typeAbandoned, TimeMs: sig.ExpiresAtMs,
+		TenantId: sig.TenantId, User: &riskdv1.User{Id: sig.UserId}, Session: &riskdv1.Session{Id: sig.SessionId},
+		Action: "stepup.abandoned", Outcome: "failure", ChallengeId: sig.ChallengeId, Reason: "expired",
+	}
+}
+
+// deadlines is a heap by time.
+type deadlines []*deadline
+
+func (h deadlines) Len() int           { return len(h) }
+func (h deadlines) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h deadlines) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+func (h *deadlines) Push(x any) {
+	d := x.(*deadline)
+	d.index = len(*h)
+	*h = append(*h, d)
+}
+func (h *deadlines) Pop() any {
+	old := *h
+	d := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return d
+}
+
+// pauseFor waits; false when ctx ended first.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
