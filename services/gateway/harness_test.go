@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // house is a gateway over a real broker.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	broker *natstest.Broker
 	svc    *gateway.Service
 	reg    *prometheus.Registry
@@ -40,7 +40,7 @@ type house struct {
 	all, publisher, reader, acme string // API keys
 }
 
-func start(t *testing.T, change func(*gateway.Config, *gateway.Deps)) *house {
+func start(t testing.TB, change func(*gateway.Config, *gateway.Deps)) *house {
 	t.Helper()
 	h := &house{t: t, broker: natstest.Start(t, 2), reg: prometheus.NewRegistry(), keys: filepath.Join(t.TempDir(), "keys.json")}
 	h.writeKeys()
