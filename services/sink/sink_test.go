@@ -1,0 +1,347 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	"github.com/riskd-io/riskd/pkg/clickhouse/enginetest"
+	"github.com/riskd-io/riskd/pkg/journal"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+func TestEveryRowArrivesOnceAndTheSumsAgree(t *testing.T) {
+	_, conn := database(t)
+	l := newLedger(t, 3)
+	for i := range 30 {
+		l.batch(i%3, 20+i)
+	}
+	s := run(t, l, testConfig(3), conn)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := s.Drained(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.check(t, conn)
+	if err := s.Ready(); err != nil {
+		t.Errorf("Ready: %v", err)
+	}
+	l.batch(0, 5)
+	if err := s.Drained(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.check(t, conn)
+	natstest.Eventually(t, "no lag", func() bool { return s.Lag() == Lag{} })
+
+	var rows, parts uint64
+	if err := conn.QueryRow(t.Context(), "SELECT sum(arraySum(mapValues(rows))), sum(length(cuts.partition)) FROM sink_batches").Scan(&rows, &parts); err != nil {
+		t.Fatal(err)
+	}
+	w := l.want
+	if want := w.ledger + w.events + w.features + w.signals + w.enforcement + w.dead; rows != want {
+		t.Errorf("the books vouch for %d rows, want %d", rows, want)
+	}
+}
+
+func TestARowHoldsWhatTheJournalSays(t *testing.T) {
+	_, conn := database(t)
+	l := newLedger(t, 1)
+	l.batch(0, 13)
+	drain(t, l, testConfig(1), conn)
+	row := func(q string) string {
+		t.Helper()
+		rows, err := conn.Query(t.Context(), q)
+		if err != nil {
+			t.Fatalf("%s: %v", q, err)
+		}
+		defer rows.Close()
+		var s string
+		for rows.Next() {
+			if err := rows.Scan(&s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	for _, c := range []struct{ q, want string }{
+		// The risk can be recomputed from the row alone.
+		{"SELECT toString(countIf(risk = round(100 / (1 + exp(-arraySum(parts.nats))), 2)) = count()) FROM features", "1"},
+		{"SELECT arrayStringConcat(parts.code, ',') FROM features WHERE event_id = 'e-0-0'", "prior,known_network,unusual_hour,impossible_travel"},
+		{"SELECT parts.detail[4] FROM features WHERE event_id = 'e-0-0'", `{"km":9554.123,"from":"London, GB"}`},
+		{"SELECT toString(JSONExtractFloat(parts.detail[4], 'km')) FROM features WHERE event_id = 'e-0-0'", "9554.123"},
+		{"SELECT concat(action, ' ', level, ' ', session_state, ' ', challenge_id, ' ', unknown[1]) FROM features WHERE event_id = 'e-0-0'", "step_up high required ch_e-0-0 asn"},
+		{"SELECT toString(latency_ms) FROM features WHERE event_id = 'e-0-0'", "12"},
+		{"SELECT concat(toString(ip), ' ', country, ' ', city, ' ', toString(asn), ' ', browser) FROM features WHERE event_id = 'e-0-0'", "::ffff:203.0.113.45 GB London 64500 Firefox"},
+		{"SELECT concat(user_kind, ' ', attributes['plan'], ' ', toString(round(lat, 1)), ' ', toString(located), ' ', toString(count), ' ', user_agent) FROM events WHERE event_id = 'e-0-0'", "person pro 51.5 true 1 Mozilla/5.0 <script>alert(1)</script>"},
+		{"SELECT concat(status, ' ', reason) FROM events WHERE event_id = 'e-0-6'", "late too_late"},
+		{"SELECT concat(reason, ' ', hex(raw)) FROM dead_letters", "malformed FF003C"},
+		{"SELECT concat(kind, ' ', route, ' ', result, ' ', sdk) FROM enforcement WHERE event_id = 'e-0-8'", "receipt /payroll denied riskd-go/0.1.0"},
+		{"SELECT concat(kind, ' ', reason, ' ', challenge_id) FROM enforcement WHERE event_id = 'e-0-9'", "failed wrong code ch_1"},
+		{"SELECT concat(state, ' ', cause, ' ', acr_values[1], ' ', reasons[1], ' ', on_expiry) FROM signals WHERE event_id = 'e-0-0'", "required impossible_travel aal2 impossible_travel deny"},
+		{"SELECT concat(toString(duplicate), toString(late), toString(dead), toString(scored), ' ', toString(total_accepted)) FROM ledger WHERE kind = 'batch'", "11110 13"},
+		{"SELECT toString(any(prev_hash) = (SELECT hash FROM ledger WHERE seq = 1)) FROM ledger WHERE seq = 2", "1"},
+	} {
+		if got := row(c.q); got != c.want {
+			t.Errorf("%s\n got %q\nwant %q", c.q, got, c.want)
+		}
+	}
+}
+
+func TestOddValuesDoNotStopTheSink(t *testing.T) {
+	_, conn := database(t)
+	l := newLedger(t, 1)
+	rec := &riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH}
+	for i, ms := range []int64{0, -5, 1, 1 << 62, 253402300799999, base.UnixMilli()} {
+		rec.Entries = append(rec.Entries,
+			&riskdv1.JournalEntry{Input: uint64(2*i + 1), Status: riskdv1.JournalEntry_STATUS_SCORED, Event: &riskdv1.Event{Id: "\xff\x00", TimeMs: ms, Network: &riskdv1.Network{Ip: "not an address"}},
+				Decision: &riskdv1.Decision{TimeMs: ms, Parts: []*riskdv1.Part{{Code: "x\"'\\", Nats: 1, Detail: []*riskdv1.Detail{{Key: "\n"}, {}}}}}},
+			&riskdv1.JournalEntry{Input: uint64(2*i + 2), Status: riskdv1.JournalEntry_STATUS_DEAD, Event: &riskdv1.Event{TimeMs: ms}, Raw: make([]byte, 64<<10)})
+	}
+	// Weeks of odd times in one insert: more table partitions than a server allows by default.
+	for i := range 300 {
+		rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Input: uint64(100 + i), Status: riskdv1.JournalEntry_STATUS_LATE,
+			Event: &riskdv1.Event{Id: "old", TimeMs: base.UnixMilli() - int64(i)*7*86400*1000}})
+	}
+	l.append(0, rec)
+	drain(t, l, testConfig(1), conn)
+	var events, features, dead, parts uint64
+	if err := conn.QueryRow(t.Context(), "SELECT (SELECT count() FROM events), (SELECT count() FROM features), (SELECT count() FROM dead_letters), (SELECT uniqExact(partition) FROM system.parts WHERE database = currentDatabase() AND table = 'events' AND active)").
+		Scan(&events, &features, &dead, &parts); err != nil {
+		t.Fatal(err)
+	}
+	if events != 306 || features != 6 || dead != 6 {
+		t.Errorf("%d events, %d decisions, %d dead letters; want 306, 6, 6", events, features, dead)
+	}
+	if parts > 60 {
+		t.Errorf("odd times made %d table partitions, want at most a year's weeks", parts)
+	}
+}
+
+func TestACrashAtAnyStepNeitherLosesNorDoubles(t *testing.T) {
+	l := newLedger(t, 2)
+	for i := range 4 {
+		l.batch(i%2, 14)
+	}
+	_, conn := database(t)
+	cfg := testConfig(2)
+	cfg.MaxWait = 100 * time.Millisecond // one batch
+	steps := 0
+	for _, acted := range []bool{false, true} {
+		for k := 1; ; k++ {
+			// Empty tables, and a name of its own: tokens of the case before are still remembered.
+			truncate(t, conn)
+			cfg.Name = fmt.Sprintf("crash-%d-%v", k, acted)
+			// The first sink dies at step k: with acted, ClickHouse has done what was asked, but nobody hears of it.
+			f := &failing{Conn: conn, at: k, acted: acted}
+			s := run(t, l, cfg, f)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			done := make(chan error, 1)
+			go func() { done <- s.Drained(ctx) }()
+			finished := false
+			select {
+			case <-done:
+				finished = true
+			case <-f.dead():
+			}
+			s.stop()
+			cancel()
+			if !finished {
+				<-done
+			}
+			if finished && !f.hit() {
+				steps += k - 1
+				break
+			}
+			drain(t, l, cfg, conn)
+			l.check(t, conn)
+			if t.Failed() {
+				t.Fatalf("at step %d, acted %v", k, acted)
+			}
+		}
+	}
+	if steps < 30 {
+		t.Errorf("only %d steps were tried", steps)
+	}
+}
+
+func truncate(t *testing.T, conn driver.Conn) {
+	t.Helper()
+	for _, table := range []string{"ledger", "events", "features", "signals", "enforcement", "dead_letters", "activity_5m", "part_hour", "user_day", "sink_batches", "sink_positions"} {
+		if err := conn.Exec(t.Context(), "TRUNCATE TABLE "+table); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestTwoSinksOfOneDatabaseNeverDouble(t *testing.T) {
+	opt, conn := database(t)
+	l := newLedger(t, 4)
+	cfg := testConfig(4)
+	cfg.MaxRows, cfg.BackoffMin = 20, time.Millisecond
+	a, b := run(t, l, cfg, conn), run(t, l, cfg, enginetest.Open(t, opt))
+	for i := range 60 {
+		l.batch(i%4, 9)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, s := range []running{a, b} {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			// Only one of them gets on at a time; the other learns of it when it reads the books again.
+			_ = s.Drained(ctx)
+		}()
+	}
+	natstest.Eventually(t, "all persisted", func() bool {
+		var n uint64
+		err := conn.QueryRow(t.Context(), "SELECT count() FROM ledger").Scan(&n)
+		return err == nil && n >= l.want.ledger
+	})
+	a.stop()
+	b.stop()
+	cancel()
+	wg.Wait()
+	drain(t, l, cfg, conn)
+	l.check(t, conn)
+}
+
+func TestAnOutageIsSurvivedWithoutLossOrDoubling(t *testing.T) {
+	_, conn := database(t)
+	l := newLedger(t, 2)
+	cfg := testConfig(2)
+	cfg.MaxRows = 50
+	s := run(t, l, cfg, conn)
+	e := enginetest.Engine(t)
+	for round := range 4 {
+		for i := range 10 {
+			l.batch(i%2, 25)
+		}
+		time.Sleep(time.Duration(30+round*17) * time.Millisecond) // in the middle of things
+		pid := e.PID()
+		if pid <= 0 { // 0 would be this process group
+			t.Fatal("the engine has no process")
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		l.batch(round%2, 25) // while it is away
+		natstest.Eventually(t, "the engine is back", func() bool { now := e.PID(); return now > 0 && now != pid && e.Ready() == nil })
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := s.Drained(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.check(t, conn)
+}
+
+func TestWhileClickHouseIsAwayItSaysSoAndReadsNothing(t *testing.T) {
+	_, conn := database(t)
+	l := newLedger(t, 1)
+	l.batch(0, 13)
+	f := &failing{Conn: conn, at: 1, acted: false}
+	reads := &counting{}
+	cfg := testConfig(1)
+	s := run(t, l, cfg, f, reads)
+	natstest.Eventually(t, "several attempts", func() bool { return f.attempts() > 3 })
+	if err := s.Ready(); err == nil || !strings.Contains(err.Error(), errDead.Error()) {
+		t.Errorf("Ready while ClickHouse is away: %v, want its error", err)
+	}
+	natstest.Eventually(t, "lag is told", func() bool { return s.Lag().Records == 2 && s.Lag().Oldest > 0 })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Drained(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Drained while ClickHouse is away: %v, want the deadline", err)
+	}
+	if n := reads.n.Load(); n != 0 {
+		t.Errorf("%d reads of the journal while ClickHouse is away", n)
+	}
+	f.heal()
+	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.Drained(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.check(t, conn)
+	if err := s.Ready(); err != nil {
+		t.Errorf("Ready after the outage: %v", err)
+	}
+}
+
+func TestAJournalThatDoesNotContinueStopsItsPartitionOnly(t *testing.T) {
+	_, conn := database(t)
+	l := newLedger(t, 2)
+	l.batch(0, 13)
+	l.batch(1, 13)
+	drain(t, l, testConfig(2), conn)
+
+	// Somebody writes a record that does not hold the hash of the one before it.
+	forged := &riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH, Partition: 0, Epoch: 1, PrevHash: make([]byte, 32), InputLast: 13, Totals: l.last[0].Record.Totals}
+	l.store(0, forged)
+	l.batch(1, 13)
+	s := run(t, l, testConfig(2), conn)
+	natstest.Eventually(t, "the break is told", func() bool { return s.Lag().Broken == 1 })
+	if err := s.Ready(); !errors.Is(err, journal.ErrChain) {
+		t.Errorf("Ready: %v, want the broken chain", err)
+	}
+	if err := s.Drained(t.Context()); !errors.Is(err, journal.ErrChain) {
+		t.Errorf("Drained: %v, want the broken chain", err)
+	}
+	natstest.Eventually(t, "the other partition goes on", func() bool { return persisted(s, 1) == l.last[1].Seq })
+	s.stop()
+	l.check(t, conn)
+}
+
+func TestATrimmedJournalIsTakenFromItsBeginning(t *testing.T) {
+	_, conn := database(t)
+	l := newLedger(t, 1)
+	for range 4 {
+		l.batch(0, 13)
+	}
+	stream, err := l.b.JS.Stream(t.Context(), "RISKD_JOURNAL_0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context(), jetstream.WithPurgeSequence(4)); err != nil {
+		t.Fatal(err)
+	}
+	// Dies after the cut is written down, so that the cut is read again from a trimmed journal.
+	f := &failing{Conn: conn, at: 6, acted: true}
+	s := run(t, l, testConfig(1), f)
+	<-f.dead()
+	s.stop()
+	drain(t, l, testConfig(1), conn)
+	var first, n uint64
+	if err := conn.QueryRow(t.Context(), "SELECT min(seq), count() FROM ledger").Scan(&first, &n); err != nil {
+		t.Fatal(err)
+	}
+	if first != 4 || n != 2 {
+		t.Errorf("ledger from record %d with %d rows, want 4 and 2", first, n)
+	}
+}
+
+func TestAReplacedJournalIsNotMixedIn(t *testing.T) {
+	_, conn := database(t)
+	l := newLedger(t, 1)
+	l.batch(0, 13)
+	f := &failing{Conn: conn, at: 6, acted: true}
+	s := run(t, l, testConfig(1), f)
+	<-f.dead()
+	s.stop()
+
+	other := newLedger(t, 1)
+	other.batch(0, 7)
+	s = run(t, other, testConfig(1), conn)
+	var changed *ChangedError
+	natstest.Eventually(t, "the other journal is told", func() bool { return errors.As(s.Ready(), &changed) })
+}
