@@ -17,7 +17,7 @@ import (
 
 const (
 	// countEvery is how often the journal's totals are read while the demo runs.
-	countEvery = 250 * time.Millisecond
+	countEvery = 150 * time.Millisecond
 	// newsMost is how many step-ups the view keeps.
 	newsMost = 12
 )

@@ -7,6 +7,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -212,11 +213,11 @@ func (c *Config) riskdArgs(dir string) []string {
 }
 
 func (c *Config) startApp(ctx context.Context, dir string) (*process, error) {
-	app, err := startProcess(c.DemoApp, []string{"-demoapp-listen", c.Listen["demoapp-listen"], "-nats-url", "nats://" + c.Listen["nats-listen"]}, filepath.Join(dir, "demoapp.log"))
+	app, err := startProcess(c.DemoApp, []string{"-listen", c.Listen["demoapp-listen"], "-nats-url", "nats://" + c.Listen["nats-listen"]}, filepath.Join(dir, "demoapp.log"))
 	if err != nil {
 		return nil, err
 	}
-	if err := app.waitReady(ctx, "http://"+c.Listen["demoapp-listen"]+"/", startWait); err != nil {
+	if err := app.waitReady(ctx, "http://"+c.Listen["demoapp-listen"]+"/login", startWait); err != nil {
 		return nil, errors.Join(err, app.stop(stopWait))
 	}
 	return app, nil
@@ -242,9 +243,11 @@ func (c *Config) preflight() error {
 	if c.Data, err = filepath.Abs(c.Data); err != nil {
 		return err
 	}
-	for _, f := range []string{c.City, c.ASN, filepath.Join(c.Data, "engine", "libchdb.so")} {
-		if _, err := os.Stat(f); f == "" || err != nil {
-			return fmt.Errorf("%s is not there: `make setup` fetches engine and geo data", orName(f, "the geo data"))
+	for _, f := range []string{
+		cmp.Or(c.City, filepath.Join(c.Data, "geo", "GeoLite2-City.mmdb")), cmp.Or(c.ASN, filepath.Join(c.Data, "geo", "asn.mmdb")), filepath.Join(c.Data, "engine", "libchdb.so"),
+	} {
+		if _, err := os.Stat(f); err != nil {
+			return fmt.Errorf("%s is not there: `make setup` fetches engine and geo data", f)
 		}
 	}
 	for _, p := range Ports {
@@ -255,13 +258,6 @@ func (c *Config) preflight() error {
 		_ = l.Close()
 	}
 	return nil
-}
-
-func orName(s, name string) string {
-	if s == "" {
-		return name
-	}
-	return s
 }
 
 // keptRuns is how many earlier runs' records stay.
@@ -289,14 +285,14 @@ func runFolder(base string, out io.Writer) (string, error) {
 	return dir, os.WriteFile(filepath.Join(dir, pidFile), fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
 }
 
-// url is how a browser reaches a listen address.
+// url is how a browser on this machine reaches a listen address. Passkeys work on localhost only.
 func url(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return address
 	}
-	if host == "" || host == "0.0.0.0" || host == "::" {
-		host = "127.0.0.1"
+	if host == "" || host == "0.0.0.0" || host == "::" || host == "127.0.0.1" {
+		host = "localhost"
 	}
 	return "http://" + net.JoinHostPort(host, port) + "/"
 }

@@ -25,10 +25,12 @@ const (
 	// waitingMost bounds the events that wait for their turn.
 	waitingMost = 200_000
 	// lagMost is how far the scorer may be behind before the history waits for it.
-	lagMost = 4000
+	lagMost = 1200
 	// gateFirst is how long an app waits for a flag after a login, before it knows better.
 	gateFirst = 120 * time.Millisecond
-	gateMost  = 800 * time.Millisecond
+	gateMost  = 5 * time.Second
+	// closeWait is how long the apps still answer flags after the world has ended.
+	closeWait = 3 * time.Second
 )
 
 // driver sends the world's events. Each person has a line: after a login or another event that can
@@ -112,7 +114,7 @@ func (d *driver) run(ctx context.Context, book *book, view *view, riskd *process
 	for {
 		select {
 		case <-ctx.Done():
-			return nil // stopped by the person; the record is checked as usual
+			return d.close(context.WithoutCancel(ctx), view) // stopped by the person; the record is checked as usual
 		case e := <-d.changes:
 			d.flagged(e, time.Now())
 			continue
@@ -120,18 +122,20 @@ func (d *driver) run(ctx context.Context, book *book, view *view, riskd *process
 		}
 		now := time.Now()
 		if d.cfg.Seconds > 0 && now.Sub(begin) >= time.Duration(d.cfg.Seconds)*time.Second {
-			return nil
+			return d.close(ctx, view)
 		}
 		if err := riskd.alive(); err != nil {
 			return err
 		}
-		if d.history.Load() {
+		// Flags are worth seeing only while riskd keeps up; a slow machine gets a slower world.
+		behind := d.sent.Load()-book.decided.Load() > lagMost
+		switch {
+		case behind:
+			budget = 0
+		case d.history.Load():
 			budget = min(budget+now.Sub(last).Seconds()*float64(d.cfg.Rate), float64(d.cfg.Rate)/5)
-			if d.sent.Load()-book.decided.Load() > lagMost {
-				budget = 0
-			}
 			budget = d.pullHistory(budget, now)
-		} else {
+		default:
 			d.pullUntil(d.clock.sim(now))
 		}
 		last = now
@@ -143,6 +147,26 @@ func (d *driver) run(ctx context.Context, book *book, view *view, riskd *process
 		}
 		view.refresh(now)
 	}
+}
+
+// close sends what people still have to say about open challenges, as far as it lies in the past.
+func (d *driver) close(ctx context.Context, view *view) error {
+	d.history.Store(false)
+	begin := time.Now()
+	for now := begin; now.Sub(begin) < closeWait; now = time.Now() {
+		d.simNow.Store(now.UnixMilli() - 1000)
+		select {
+		case e := <-d.changes:
+			d.flagged(e, now)
+			continue
+		case <-time.After(tick):
+		}
+		if err := d.flush(ctx, now); err != nil {
+			return err
+		}
+		view.refresh(now)
+	}
+	return nil
 }
 
 // pullHistory takes events while there is budget, and turns to the present at its beginning, or
@@ -300,7 +324,7 @@ func (d *driver) measured(took time.Duration) {
 	}
 	mean := was + (took-was)/16
 	d.latency.Store(int64(mean))
-	d.gate = min(max(gateFirst, 3*mean), gateMost)
+	d.gate = min(max(gateFirst, 2*mean), gateMost)
 	if len(d.sentAt) > 50_000 {
 		clear(d.sentAt)
 	}
