@@ -40,7 +40,7 @@ type Config struct {
 	// RecordCache is how many geo records are remembered decoded, for each file. Default 32768.
 	RecordCache int
 	// CrowdKeys bounds how many addresses and, apart from them, how many devices are counted at a
-	// time; the longest unseen leave first. Default 65536, each at most 800 bytes.
+	// time; the longest unseen leave first. Default 65536, each at most 1 KiB.
 	CrowdKeys int
 	// Log receives what happens to the files. Default: nothing is logged.
 	Log *slog.Logger

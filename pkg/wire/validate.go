@@ -3,6 +3,7 @@ package wire
 import (
 	"net/netip"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
@@ -361,22 +362,31 @@ func bounded(field, s string, limit int, required bool) error {
 	return nil
 }
 
-// cut shortens s to at most limit bytes at a character's end and replaces bytes that are not UTF-8.
+// cut shortens s to at most limit bytes at a character's end, replaces bytes that are not UTF-8, and
+// makes control characters blanks: what a stranger wrote must not steer an analyst's terminal.
 func cut(s string, limit int) string {
 	if len(s) > limit {
-		// Far more than the bound can need is not even looked at.
 		n := limit
 		for n > limit-utf8.UTFMax && n > 0 && !utf8.RuneStart(s[n]) {
 			n--
 		}
 		s = s[:n]
 	}
-	if utf8.ValidString(s) {
+	if plainASCII(s) == len(s) && strings.IndexByte(s, 0x7f) < 0 {
 		return s
 	}
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) > limit {
-		return cut(s, limit)
+	if !utf8.ValidString(s) {
+		if s = strings.ToValidUTF8(s, "\uFFFD"); len(s) > limit {
+			return cut(s, limit)
+		}
 	}
-	return s
+	if strings.IndexFunc(s, unicode.IsControl) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
 }

@@ -356,6 +356,11 @@ func TestInputIsReadLenientlyWhereTheContractIsLenient(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	})
+	t.Run("control characters of a stranger become blanks", func(t *testing.T) {
+		if got := decode(t, `Mozilla/5.0 ...`, `a\u001b[2J\u009b\u007f\"é\n`).Http.UserAgent; got != `a [2J  "é ` {
+			t.Errorf("got %q", got)
+		}
+	})
 	t.Run("a receipt's fields may stand beside challenge_id", func(t *testing.T) {
 		in := `{"id":"r1","source":"s","type":"dev.riskd.enforcement.v1","time":"2026-11-23T12:00:00Z","tenant_id":"acme","user":{"id":"u1"},"action":"enforcement","outcome":"challenged","challenge_id":"ch_1","route":"GET /payroll","result":"shown","sdk":"riskd-go/1"}`
 		ev, err := wire.DecodeJSON([]byte(in))
