@@ -72,7 +72,11 @@ func serveChild(ctx context.Context, reports *os.File, log *slog.Logger) error {
 	if err := inherited.Close(); err != nil {
 		return fmt.Errorf("taking over the listener: %w", err)
 	}
-	input := bufio.NewReaderSize(os.Stdin, maxLine)
+	stdin, err := takeStdin()
+	if err != nil {
+		return err
+	}
+	input := bufio.NewReaderSize(stdin, maxLine)
 	told, err := readOrder(input)
 	if err != nil {
 		return err
@@ -120,6 +124,25 @@ func serveChild(ctx context.Context, reports *os.File, log *slog.Logger) error {
 		_ = server.Close() // connections that linger have nothing to wait for
 	}
 	return err
+}
+
+// takeStdin moves standard input out of the engine's sight, which reads data from there in
+// some statements.
+func takeStdin() (*os.File, error) {
+	moved, err := syscall.Dup(0)
+	if err != nil {
+		return nil, fmt.Errorf("moving standard input: %w", err)
+	}
+	syscall.CloseOnExec(moved)
+	nothing, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, fmt.Errorf("moving standard input: %w", err)
+	}
+	defer nothing.Close()
+	if err := dup2(int(nothing.Fd()), 0); err != nil {
+		return nil, fmt.Errorf("moving standard input: %w", err)
+	}
+	return os.NewFile(uintptr(moved), "stdin"), nil
 }
 
 // boot loads the engine and opens the data. The keeper keeps the engine running when no

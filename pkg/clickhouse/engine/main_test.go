@@ -114,7 +114,7 @@ func waitReady(e *engine.Engine, done <-chan error) error {
 }
 
 // client is clickhouse-go over HTTP.
-func client(t *testing.T, e *engine.Engine, change ...func(*clickhouse.Options)) driver.Conn {
+func client(t testing.TB, e *engine.Engine, change ...func(*clickhouse.Options)) driver.Conn {
 	t.Helper()
 	options, err := clickhouse.ParseDSN(e.DSN())
 	if err != nil {
@@ -135,14 +135,14 @@ func client(t *testing.T, e *engine.Engine, change ...func(*clickhouse.Options))
 	return conn
 }
 
-func exec(t *testing.T, conn driver.Conn, sql string, arguments ...any) {
+func exec(t testing.TB, conn driver.Conn, sql string, arguments ...any) {
 	t.Helper()
 	if err := conn.Exec(t.Context(), sql, arguments...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }
 
-func count(t *testing.T, conn driver.Conn, table string) (n uint64) {
+func count(t testing.TB, conn driver.Conn, table string) (n uint64) {
 	t.Helper()
 	if err := conn.QueryRow(context.Background(), "SELECT count() FROM "+table).Scan(&n); err != nil {
 		t.Fatal(err)
@@ -151,12 +151,12 @@ func count(t *testing.T, conn driver.Conn, table string) (n uint64) {
 }
 
 // raw sends a request as curl would. The parameters come as name, value, name, value.
-func raw(t *testing.T, e *engine.Engine, method, body string, parameters ...string) (int, string, http.Header) {
+func raw(t testing.TB, e *engine.Engine, method, body string, parameters ...string) (int, string, http.Header) {
 	t.Helper()
 	return rawWith(t, e, method, strings.NewReader(body), nil, parameters...)
 }
 
-func rawWith(t *testing.T, e *engine.Engine, method string, body io.Reader, header http.Header, parameters ...string) (int, string, http.Header) {
+func rawWith(t testing.TB, e *engine.Engine, method string, body io.Reader, header http.Header, parameters ...string) (int, string, http.Header) {
 	t.Helper()
 	request := newRequest(t, e, method, body, parameters...)
 	for name, values := range header {
@@ -177,7 +177,7 @@ func rawWith(t *testing.T, e *engine.Engine, method string, body io.Reader, head
 	return response.StatusCode, string(data), response.Header
 }
 
-func newRequest(t *testing.T, e *engine.Engine, method string, body io.Reader, parameters ...string) *http.Request {
+func newRequest(t testing.TB, e *engine.Engine, method string, body io.Reader, parameters ...string) *http.Request {
 	t.Helper()
 	address, err := url.Parse(e.DSN())
 	if err != nil {

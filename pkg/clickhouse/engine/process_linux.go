@@ -37,6 +37,8 @@ func parentOf(pid int) (int, bool) {
 	return parent, err == nil
 }
 
+func dup2(from, to int) error { return unix.Dup3(from, to, 0) }
+
 // errNoSandbox means that the kernel has no Landlock.
 var errNoSandbox = errors.New("this kernel has no Landlock")
 

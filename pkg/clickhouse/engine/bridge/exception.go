@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"strconv"
 
 	"github.com/riskd-io/riskd/pkg/clickhouse/engine/chdb"
 )
@@ -90,28 +88,4 @@ func status(code int) int {
 		return http.StatusUnsupportedMediaType
 	}
 	return http.StatusInternalServerError
-}
-
-var failedPosition = regexp.MustCompile(`(failed at position )(\d+)`)
-var failedColumn = regexp.MustCompile(`(\(line 1, col )(\d+)`)
-
-// unshift takes the length of the tag in front of the text out of the positions in a syntax
-// error, so that they count in what the client sent.
-func unshift(e *chdb.Exception, tag int) *chdb.Exception {
-	if e.Code != codeSyntax {
-		return e
-	}
-	shifted := *e
-	for _, pattern := range []*regexp.Regexp{failedPosition, failedColumn} {
-		at := pattern.FindStringSubmatchIndex(shifted.Message)
-		if at == nil {
-			continue
-		}
-		position, err := strconv.Atoi(shifted.Message[at[4]:at[5]])
-		if err != nil || position <= tag {
-			continue
-		}
-		shifted.Message = shifted.Message[:at[4]] + strconv.Itoa(position-tag) + shifted.Message[at[5]:]
-	}
-	return &shifted
 }

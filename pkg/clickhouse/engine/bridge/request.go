@@ -48,7 +48,7 @@ var notSettings = map[string]bool{
 	"user": true, "password": true, "quota_key": true, "role": true, "stacktrace": true,
 	"compress": true, "decompress": true, "buffer_size": true, "wait_end_of_query": true,
 	"session_id": true, "session_timeout": true, "session_check": true, "close_session": true,
-	"client_protocol_version": true, "readonly": true, // readonly is applied last
+	"client_protocol_version": true, "readonly": true, tagSetting: true, // these two are applied by the bridge
 }
 
 const (

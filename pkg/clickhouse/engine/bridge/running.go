@@ -11,9 +11,13 @@ import (
 	"github.com/riskd-io/riskd/pkg/clickhouse/engine/chdb"
 )
 
-// tagPrefix starts every statement's text. The engine gives queries ids of its own that
-// nobody outside learns; a tag in the text is how a query is found again to be killed.
-const tagPrefix = "/* riskd:"
+// The engine gives queries ids of its own that nobody outside learns, and rewrites the text of
+// those with parameters. A tag in a setting is how a query is found again to be killed; this
+// one means nothing where there is no query cache.
+const (
+	tagSetting = "query_cache_tag"
+	tagPrefix  = "riskd:"
+)
 
 // killInterval is how often a kill is repeated until the query has ended: a query that is
 // still being parsed cannot be killed yet.
@@ -36,7 +40,7 @@ type running struct {
 
 // start refuses an id that is running already.
 func (r *running) start(id string) (*query, *chdb.Exception) {
-	q := &query{id: id, tag: tagPrefix + uuid.NewString() + " */ "}
+	q := &query{id: id, tag: tagPrefix + uuid.NewString()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, taken := r.list[id]; taken {
@@ -64,14 +68,14 @@ type control struct {
 	conn *chdb.Conn
 }
 
-// kill stops the queries whose text starts with a tag. It does not wait for them.
+// kill stops the queries whose tag starts so. It does not wait for them.
 func (c *control) kill(tag string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn == nil {
 		return errClosed
 	}
-	return c.conn.Exec("KILL QUERY WHERE startsWith(query, {tag:String}) ASYNC", chdb.Param{Name: "tag", Value: tag})
+	return c.conn.Exec("KILL QUERY WHERE startsWith(Settings['"+tagSetting+"'], {tag:String}) ASYNC", chdb.Param{Name: "tag", Value: tag})
 }
 
 func (c *control) close() {

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -72,22 +71,22 @@ func (b *Bridge) run(ctx context.Context, q *request, a *answer) error {
 	defer b.queries.end(one)
 	b.stats.queries.Add(1)
 
-	conn, leave, err := b.enterSession(q)
+	conn, leave, err := b.enterSession(q, one.tag)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	task := task{bridge: b, conn: conn, q: q, answer: a, query: one}
-	if insert != nil && (insert.format != "Values" || !whole || len(q.params) == 0) {
-		err = task.insert(*insert, text)
+	if insert != nil && insert.format == "Values" && whole && len(q.params) > 0 {
+		insert = nil // parameters among the values are for the parser of statements
+	}
+	if insert != nil {
+		err = task.insert(*insert, text, whole)
 	} else {
 		err = task.statement(ctx, text)
 	}
 	b.stats.written.Add(a.progress.WrittenRows)
 	b.stats.read.Add(a.progress.ReadRows)
-	if e, ok := errors.AsType[*chdb.Exception](err); ok {
-		return unshift(e, len(one.tag))
-	}
 	return err
 }
 
@@ -114,13 +113,13 @@ func (b *Bridge) takeSlot(ctx context.Context) error {
 
 // enterSession gives a request a connection with its settings: a fresh one, or that of its
 // session. The returned function gives it back as it was.
-func (b *Bridge) enterSession(q *request) (*chdb.Conn, func(), error) {
+func (b *Bridge) enterSession(q *request, tag string) (*chdb.Conn, func(), error) {
 	if q.session == "" {
 		conn, err := b.connect()
 		if err != nil {
 			return nil, nil, fmt.Errorf("opening an engine connection: %w", err)
 		}
-		if err := prepare(conn, q, nil); err != nil {
+		if err := prepare(conn, q, tag, nil); err != nil {
 			conn.Close()
 			return nil, nil, err
 		}
@@ -144,7 +143,7 @@ func (b *Bridge) enterSession(q *request) (*chdb.Conn, func(), error) {
 		}
 		b.releaseSession(q.session, s, timeout, q.end || broken)
 	}
-	if err := prepare(s.conn, q, &undo); err != nil {
+	if err := prepare(s.conn, q, tag, &undo); err != nil {
 		leave()
 		return nil, nil, err
 	}
@@ -153,7 +152,7 @@ func (b *Bridge) enterSession(q *request) (*chdb.Conn, func(), error) {
 
 // prepare applies database, settings and external tables to a connection. With undo it also
 // notes how to take the settings back.
-func prepare(conn *chdb.Conn, q *request, undo *[]string) error {
+func prepare(conn *chdb.Conn, q *request, tag string, undo *[]string) error {
 	if q.database != "" {
 		if err := conn.Exec("USE " + quoteName(q.database)); err != nil {
 			return err
@@ -171,13 +170,10 @@ func prepare(conn *chdb.Conn, q *request, undo *[]string) error {
 			*undo = append(*undo, back)
 		}
 	}
-	if len(q.settings) == 0 {
-		return nil
-	}
 	var set strings.Builder
-	for i, one := range q.settings {
-		set.WriteString([]string{"SET ", ", "}[min(i, 1)])
-		set.WriteString(one.name + " = " + quote(one.value))
+	set.WriteString("SET " + tagSetting + " = " + quote(tag))
+	for _, one := range q.settings {
+		set.WriteString(", " + one.name + " = " + quote(one.value))
 	}
 	return conn.Exec(set.String())
 }

@@ -53,6 +53,9 @@ func refusal(before, last, t token) *chdb.Exception {
 	switch {
 	case last.is("INTO") && t.is("OUTFILE"), last.is("FROM") && t.is("INFILE"):
 		return exception(codeSupportDisabled, "%s %s is not allowed over HTTP", last.text, t.text)
+	case t.kind == tokenPunct && t.text == "(" && last.is("input"):
+		// It would run, and drop the data that came along.
+		return exception(codeNotImplemented, "table function input is not supported by the embedded engine: insert the data first")
 	case t.kind == tokenPunct && t.text == "(" && last.names("file"):
 		return exception(codeAccessDenied, "function file is not allowed: it reads files of the machine")
 	}

@@ -25,8 +25,14 @@ var chunks = sync.Pool{New: func() any { chunk := make([]byte, 256<<10); return 
 
 // insert hands an upload to the engine as it comes. If it does not come to its proper end,
 // nothing of it is kept (but see [chdb.Insert] on uploads beyond one insert block).
-func (t *task) insert(found insertion, text string) error {
-	upload, err := t.conn.Insert(t.query.tag+found.head, found.format, t.q.params...)
+func (t *task) insert(found insertion, text string, whole bool) error {
+	if whole && found.format == "Values" {
+		// The engine reads values up to a semicolon and says nothing of what comes after it.
+		if _, err := t.alone(text); err != nil {
+			return err
+		}
+	}
+	upload, err := t.conn.Insert(found.head, found.format, t.q.params...)
 	if err != nil {
 		return err
 	}
@@ -58,12 +64,9 @@ func (t *task) insert(found insertion, text string) error {
 
 // statement runs anything else.
 func (t *task) statement(ctx context.Context, text string) error {
-	analysis, err := t.conn.Analyze(text)
+	class, err := t.alone(text)
 	if err != nil {
 		return err
-	}
-	if analysis.Statements > 1 {
-		return exception(codeSyntax, "Syntax error: Multi-statements are not allowed")
 	}
 	seen := examine(text)
 	if seen.refused != nil {
@@ -75,18 +78,18 @@ func (t *task) statement(ctx context.Context, text string) error {
 		revise = newReviser(t.q.revision, t.bridge.version, t.bridge.zone)
 	}
 	// A server, too, lets writes go on when their client has gone.
-	if analysis.Class == chdb.ReadOnly {
+	if class == chdb.ReadOnly {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
 		defer t.bridge.killWhenGone(ctx, t.query)()
 		if t.streams(seen, text) {
-			if err := t.stream(cancel, t.query.tag+text, revise); !notStreamed(err) {
+			if err := t.stream(cancel, text, revise); !notStreamed(err) {
 				return err
 			}
 		}
 	}
-	result, err := t.conn.Query(t.query.tag+text, t.q.format, t.q.params...)
+	result, err := t.conn.Query(text, t.q.format, t.q.params...)
 	if err != nil {
 		return err
 	}
@@ -96,6 +99,15 @@ func (t *task) statement(ctx context.Context, text string) error {
 		return err
 	}
 	return t.answer.finish()
+}
+
+// alone refuses a text of several statements.
+func (t *task) alone(text string) (chdb.Class, error) {
+	analysis, err := t.conn.Analyze(text)
+	if err == nil && analysis.Statements > 1 {
+		err = exception(codeSyntax, "Syntax error: Multi-statements are not allowed")
+	}
+	return analysis.Class, err
 }
 
 // streams tells whether the output may come in pieces.

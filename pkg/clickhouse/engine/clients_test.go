@@ -1,0 +1,484 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"net"
+	"net/http"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/ext"
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+)
+
+func TestClickHouseGoInsertsAndReadsWithEveryCompression(t *testing.T) {
+	const rows = 50_000
+	for name, compression := range map[string]*clickhouse.Compression{
+		"none":    nil,
+		"lz4":     {Method: clickhouse.CompressionLZ4},
+		"lz4hc":   {Method: clickhouse.CompressionLZ4HC, Level: 3},
+		"zstd":    {Method: clickhouse.CompressionZSTD},
+		"gzip":    {Method: clickhouse.CompressionGZIP, Level: 3},
+		"deflate": {Method: clickhouse.CompressionDeflate, Level: 3},
+		"br":      {Method: clickhouse.CompressionBrotli, Level: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := client(t, shared, func(o *clickhouse.Options) { o.Compression = compression })
+			table := "compression_" + name
+			exec(t, conn, "CREATE TABLE "+table+" (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
+			batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO "+table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range uint64(rows) {
+				if err := batch.Append(i, fmt.Sprint("row ", i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := batch.Send(); err != nil {
+				t.Fatal(err)
+			}
+			found, err := conn.Query(t.Context(), "SELECT n, s FROM "+table+" ORDER BY n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := uint64(0)
+			for ; found.Next(); next++ {
+				var n uint64
+				var s string
+				if err := found.Scan(&n, &s); err != nil {
+					t.Fatal(err)
+				}
+				if n != next || s != fmt.Sprint("row ", n) {
+					t.Fatalf("got row %d %q at place %d", n, s, next)
+				}
+			}
+			if err := found.Err(); err != nil || next != rows {
+				t.Errorf("got %d rows and error %v, want %d", next, err, rows)
+			}
+			// Errors come through compressed connections with their code, too.
+			if got, want := code(t, conn.Exec(t.Context(), "SELECT * FROM missing_table")), int32(60); got != want {
+				t.Errorf("got code %d, want %d", got, want)
+			}
+		})
+	}
+}
+
+// code is the ClickHouse code in an error of clickhouse-go.
+func code(t testing.TB, err error) int32 {
+	t.Helper()
+	typed, ok := errors.AsType[*clickhouse.Exception](err)
+	if !ok {
+		t.Errorf("got %v (%T), want a clickhouse.Exception", err, err)
+		return 0
+	}
+	return typed.Code
+}
+
+func TestEveryTypeComesBackAsItWent(t *testing.T) {
+	conn := client(t, shared)
+	when := time.Date(2026, 11, 23, 12, 34, 56, 123_456_789, time.UTC)
+	id := uuid.MustParse("0190a6c0-7b1e-7c3a-9d5e-0123456789ab")
+	text := "text"
+	columns := []struct {
+		kind  string
+		value any
+	}{
+		{"Bool", true}, {"Int8", int8(-8)}, {"Int64", int64(-1 << 62)}, {"UInt64", uint64(1<<64 - 1)},
+		{"UInt256", new(big.Int).Lsh(big.NewInt(1), 255)}, {"Float32", float32(1.5)}, {"Float64", -2.25},
+		{"String", "with \x00, \\ and 'quotes'"}, {"FixedString(3)", "abc"}, {"LowCardinality(String)", "low"},
+		{"LowCardinality(Nullable(String))", &text}, {"Nullable(String)", (*string)(nil)}, {"Nullable(Float64)", new(3.5)},
+		{"UUID", id}, {"IPv4", net.IPv4(203, 0, 113, 9).To4()}, {"IPv6", net.ParseIP("2001:db8::9")},
+		{"Date", time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, {"Date32", time.Date(1950, 1, 2, 0, 0, 0, 0, time.UTC)},
+		{"DateTime('UTC')", when.Truncate(time.Second)}, {"DateTime64(3, 'UTC')", when.Truncate(time.Millisecond)}, {"DateTime64(9, 'UTC')", when},
+		{"Enum8('required' = 1, 'satisfied' = 2)", "satisfied"}, {"Decimal(18, 4)", decimal.RequireFromString("12.3456")},
+		{"Array(String)", []string{"a", "", "c"}}, {"Array(LowCardinality(String))", []string{"x", "x"}}, {"Array(Array(UInt8))", [][]uint8{{1}, {}, {2, 3}}},
+		{"Map(String, Float32)", map[string]float32{"a": 1, "b": 2}}, {"Map(LowCardinality(String), String)", map[string]string{"k": "v"}},
+		{"Tuple(a String, b UInt32)", map[string]any{"a": "x", "b": uint32(7)}},
+	}
+	definition, names := "", ""
+	values := []any{}
+	for i, column := range columns {
+		if i > 0 {
+			definition, names = definition+", ", names+", "
+		}
+		definition += fmt.Sprintf("c%d %s", i, column.kind)
+		names += fmt.Sprintf("c%d", i)
+		values = append(values, column.value)
+	}
+	exec(t, conn, "CREATE TABLE types ("+definition+") ENGINE = MergeTree ORDER BY tuple()")
+	batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO types ("+names+")")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := batch.Append(values...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := batch.Send(); err != nil {
+		t.Fatal(err)
+	}
+	found, err := conn.Query(t.Context(), "SELECT * FROM types")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for ; found.Next(); rows++ {
+		targets := make([]any, len(columns))
+		for i, kind := range found.ColumnTypes() {
+			targets[i] = reflect.New(kind.ScanType()).Interface()
+		}
+		if err := found.Scan(targets...); err != nil {
+			t.Fatal(err)
+		}
+		for i, column := range columns {
+			got := reflect.ValueOf(targets[i]).Elem().Interface()
+			if !same(got, column.value) {
+				t.Errorf("%s: got %v (%T), want %v (%T)", column.kind, got, got, column.value, column.value)
+			}
+		}
+	}
+	if err := found.Err(); err != nil || rows != 3 {
+		t.Errorf("got %d rows and error %v, want 3", rows, err)
+	}
+}
+
+// same compares values that clickhouse-go may hand out in another shape.
+func same(got, want any) bool {
+	switch w := want.(type) {
+	case time.Time:
+		return w.Equal(got.(time.Time))
+	case net.IP:
+		return w.Equal(got.(net.IP))
+	case decimal.Decimal:
+		return w.Equal(got.(decimal.Decimal))
+	case *big.Int:
+		return w.Cmp(got.(*big.Int)) == 0
+	case map[string]float32:
+		return maps.Equal(w, got.(map[string]float32))
+	}
+	return reflect.DeepEqual(got, want)
+}
+
+func TestSemiStructuredTypesComeBack(t *testing.T) {
+	conn := client(t, shared)
+	exec(t, conn, `CREATE TABLE semi (j JSON, d Dynamic, v Variant(String, UInt64), n Nested(a String, b UInt8)) ENGINE = MergeTree ORDER BY tuple()`)
+	batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO semi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		object := clickhouse.NewJSON()
+		object.SetValueAtPath("user.name", "u1")
+		object.SetValueAtPath("n", int64(i))
+		if err := batch.Append(object, clickhouse.NewDynamicWithType("dyn", "String"), clickhouse.NewVariantWithType(uint64(i), "UInt64"), []string{"x", "y"}, []uint8{1, 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := batch.Send(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	found, err := conn.Query(t.Context(), "SELECT j, d, v, n.a, toString(j) FROM semi ORDER BY j.n::Int64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for found.Next() {
+		var object clickhouse.JSON
+		var dynamic clickhouse.Dynamic
+		var variant clickhouse.Variant
+		var nested []string
+		var text string
+		if err := found.Scan(&object, &dynamic, &variant, &nested, &text); err != nil {
+			t.Fatal(err)
+		}
+		name, _ := object.ValueAtPath("user.name")
+		got = append(got, fmt.Sprint(name, dynamic.Any(), variant.Any(), nested, text))
+	}
+	if err := found.Err(); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i := range 3 {
+		want = append(want, fmt.Sprint("{u1 String}", "dyn", uint64(i), []string{"x", "y"}, fmt.Sprintf(`{"n":%d,"user":{"name":"u1"}}`, i)))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestParametersAreBoundAndNeverInterpolated(t *testing.T) {
+	conn := client(t, shared)
+	for _, value := range []string{"plain", "'; DROP TABLE x; --", "tab\tnew\nline", `back\slash`, "{x:String}", "é\u2028"} {
+		var got string
+		if err := conn.QueryRow(t.Context(), "SELECT {v:String}", clickhouse.Named("v", value)).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != value {
+			t.Errorf("named: got %q, want %q", got, value)
+		}
+		if err := conn.QueryRow(t.Context(), "SELECT ?", value).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != value {
+			t.Errorf("by position: got %q, want %q", got, value)
+		}
+	}
+	var list []string
+	var when time.Time
+	moment := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+	err := conn.QueryRow(clickhouse.Context(t.Context(), clickhouse.WithParameters(clickhouse.Parameters{"list": "['a','b\\'c']"})), "SELECT {list:Array(String)}").Scan(&list)
+	if err != nil || !slices.Equal(list, []string{"a", "b'c"}) {
+		t.Errorf("array: got %q and error %v", list, err)
+	}
+	err = conn.QueryRow(t.Context(), "SELECT {when:DateTime64(3, 'UTC')}", clickhouse.DateNamed("when", moment, clickhouse.MilliSeconds)).Scan(&when)
+	if err != nil || !when.Equal(moment) {
+		t.Errorf("time: got %v and error %v, want %v", when, err, moment)
+	}
+}
+
+func TestSettingsApplyToTheirQueryAndNoOther(t *testing.T) {
+	conn := client(t, shared, func(o *clickhouse.Options) { o.MaxOpenConns = 1 })
+	read := func(ctx context.Context) (value string, changed uint8) {
+		t.Helper()
+		err := conn.QueryRow(ctx, "SELECT value, changed FROM system.settings WHERE name = 'max_block_size'").Scan(&value, &changed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value, changed
+	}
+	before, _ := read(t.Context())
+	with := clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{"max_block_size": 777, "log_comment": "it's"}))
+	if got, _ := read(with); got != "777" {
+		t.Errorf("with the setting: got %s, want 777", got)
+	}
+	if got, changed := read(t.Context()); got != before || changed != 0 {
+		t.Errorf("afterwards: got %s (changed %d), want %s (changed 0)", got, changed, before)
+	}
+	// What a statement itself sets is gone as well, as on a server without a session.
+	exec(t, conn, "SET max_block_size = 888")
+	if got, _ := read(t.Context()); got != before {
+		t.Errorf("after SET: got %s, want %s", got, before)
+	}
+	bad := clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{"no_such_setting": 1}))
+	if got, want := code(t, conn.Exec(bad, "SELECT 1")), int32(115); got != want {
+		t.Errorf("unknown setting: got code %d, want %d", got, want)
+	}
+}
+
+func TestErrorsCarryTheServersCodeAndStatus(t *testing.T) {
+	conn := client(t, shared)
+	for sql, want := range map[string]struct {
+		code   int32
+		status int
+	}{
+		"SELECT * FROM no_such_table":    {60, http.StatusNotFound},
+		"SELECT no_such_function(1)":     {46, http.StatusNotFound},
+		"SELECT nothing FROM system.one": {47, http.StatusNotFound},
+		"SELEC 1":                        {62, http.StatusBadRequest},
+		"SELECT * FROM no_such_db.t":     {81, http.StatusNotFound},
+		"SELECT throwIf(1)":              {395, http.StatusInternalServerError},
+		"SELECT CAST('x', 'UInt8')":      {6, http.StatusBadRequest},
+		"SELECT 1; SELECT 2":             {62, http.StatusBadRequest},
+		"CREATE USER intruder":           {497, http.StatusForbidden},
+		"SELECT sleep(3) SETTINGS max_execution_time = 1, function_sleep_max_microseconds_per_block = 0": {159, http.StatusRequestTimeout},
+	} {
+		err := conn.Exec(t.Context(), sql)
+		if got := code(t, err); got != want.code {
+			t.Errorf("%s: got code %d, want %d (%v)", sql, got, want.code, err)
+		}
+		if typed, ok := errors.AsType[*clickhouse.HTTPError](err); !ok || typed.StatusCode != want.status {
+			t.Errorf("%s: got %v, want status %d", sql, err, want.status)
+		}
+	}
+}
+
+func TestSmallInsertsOfAllKindsAreKept(t *testing.T) {
+	conn := client(t, shared)
+	exec(t, conn, "CREATE TABLE small (n UInt64, s String DEFAULT 'x') ENGINE = MergeTree ORDER BY n")
+	exec(t, conn, "INSERT INTO small VALUES (1, 'a'), (2, upper('b'))")
+	exec(t, conn, "INSERT INTO small VALUES (3, DEFAULT)")
+	exec(t, conn, "INSERT INTO small (n) VALUES (?), (?)", 4, 5)
+	exec(t, conn, "INSERT INTO small (n, s) VALUES ({n:UInt64}, {s:String})", clickhouse.Named("n", 6), clickhouse.Named("s", "p'q"))
+	exec(t, conn, "INSERT INTO small SELECT number + 7, 'sel' FROM numbers(3)")
+	exec(t, conn, "WITH 10 AS ten SELECT ten")
+	for _, wait := range []bool{true, false} {
+		if err := conn.AsyncInsert(t.Context(), "INSERT INTO small (n) VALUES (11)", wait); err != nil {
+			t.Fatal(err)
+		}
+	}
+	with := clickhouse.Context(t.Context(), clickhouse.WithAsync(true))
+	if err := conn.Exec(with, "INSERT INTO small (n) VALUES (12)"); err != nil {
+		t.Fatal(err)
+	}
+	var n uint64
+	var text string
+	for deadline := time.Now().Add(5 * time.Second); n != 12 && time.Now().Before(deadline); {
+		if err := conn.QueryRow(t.Context(), "SELECT count(), arrayStringConcat(groupArray(s), ',') FROM (SELECT s FROM small WHERE n < 10 ORDER BY n)").Scan(&n, &text); err != nil {
+			t.Fatal(err)
+		}
+		n = count(t, conn, "small")
+	}
+	if want := "a,B,x,x,x,p'q,sel,sel,sel"; text != want {
+		t.Errorf("got %s, want %s", text, want)
+	}
+	if n != 12 {
+		t.Errorf("got %d rows, want 12", n)
+	}
+}
+
+func TestABatchWithATokenThatWasSeenAddsNothing(t *testing.T) {
+	conn := client(t, shared)
+	exec(t, conn, "CREATE TABLE tokens (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100")
+	exec(t, conn, "CREATE MATERIALIZED VIEW tokens_sum (n SimpleAggregateFunction(sum, UInt64)) ENGINE = AggregatingMergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 100 AS SELECT count() AS n FROM tokens")
+	for _, token := range []string{"journal:1-100", "journal:1-100", "journal:101-200"} {
+		with := clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{
+			"insert_deduplication_token": token, "deduplicate_blocks_in_dependent_materialized_views": 1,
+		}))
+		batch, err := conn.PrepareBatch(with, "INSERT INTO tokens")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range uint64(100) {
+			if err := batch.Append(i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := batch.Send(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var inView uint64
+	if err := conn.QueryRow(t.Context(), "SELECT sum(n) FROM tokens_sum").Scan(&inView); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(t, conn, "tokens"); got != 200 || inView != 200 {
+		t.Errorf("got %d rows and %d in the view, want 200 and 200", got, inView)
+	}
+}
+
+func TestExternalTablesComeWithTheirQuery(t *testing.T) {
+	conn := client(t, shared)
+	table, err := ext.NewTable("wanted", ext.Column("id", "UInt64"), ext.Column("name", "String"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(10) {
+		if err := table.Append(i, fmt.Sprint("n", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	with := clickhouse.Context(t.Context(), clickhouse.WithExternalTable(table))
+	if err := conn.QueryRow(with, "SELECT groupArray(name) FROM (SELECT name FROM wanted WHERE id % 4 = 0 ORDER BY id)").Scan(&names); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"n0", "n4", "n8"}; !slices.Equal(names, want) {
+		t.Errorf("got %v, want %v", names, want)
+	}
+	if got, want := code(t, conn.Exec(t.Context(), "SELECT * FROM wanted")), int32(60); got != want {
+		t.Errorf("without it: got code %d, want %d", got, want)
+	}
+}
+
+func TestManyClientsAtOnceGetTheirOwnAnswers(t *testing.T) {
+	conn := client(t, shared, func(o *clickhouse.Options) { o.MaxOpenConns, o.MaxIdleConns = 24, 24 })
+	var group sync.WaitGroup
+	for worker := range 24 {
+		group.Go(func() {
+			for i := range 20 {
+				want := fmt.Sprint(worker, ":", i)
+				with := clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{"log_comment": want}))
+				var got, setting string
+				if err := conn.QueryRow(with, "SELECT {v:String}, getSetting('log_comment')", clickhouse.Named("v", want)).Scan(&got, &setting); err != nil {
+					t.Error(err)
+					return
+				}
+				if got != want || setting != want {
+					t.Errorf("got %q and %q, want %q", got, setting, want)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestAnAnswerOfManyBlocksIsWholeAndInOrder(t *testing.T) {
+	conn := client(t, shared)
+	found, err := conn.Query(t.Context(), "SELECT number FROM system.numbers LIMIT 500000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := uint64(0)
+	for ; found.Next(); want++ {
+		var got uint64
+		if err := found.Scan(&got); err != nil || got != want {
+			t.Fatalf("got %d and error %v, want %d", got, err, want)
+		}
+	}
+	if err := found.Err(); err != nil || want != 500_000 {
+		t.Errorf("got %d rows and error %v", want, err)
+	}
+}
+
+func TestAnErrorAfterTheFirstRowsIsTyped(t *testing.T) {
+	for name, compression := range map[string]*clickhouse.Compression{
+		"none": nil, "lz4": {Method: clickhouse.CompressionLZ4}, "gzip": {Method: clickhouse.CompressionGZIP, Level: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := client(t, shared, func(o *clickhouse.Options) { o.Compression = compression })
+			found, err := conn.Query(t.Context(), "SELECT number, throwIf(number = 2000000) FROM numbers(3000000) SETTINGS max_block_size = 10000, max_threads = 1")
+			rows := 0
+			for ; err == nil && found.Next(); rows++ {
+			}
+			if err == nil {
+				err = found.Err()
+			}
+			if rows == 0 {
+				t.Error("got no rows before the error: the test must be made longer")
+			}
+			if got, want := code(t, err), int32(395); got != want {
+				t.Errorf("got code %d, want %d (%v)", got, want, err)
+			}
+		})
+	}
+}
+
+func TestQueriesOfGrafanaRun(t *testing.T) {
+	conn := client(t, shared, func(o *clickhouse.Options) {
+		o.ClientInfo.Products = append(o.ClientInfo.Products, struct{ Name, Version string }{"clickhouse-datasource", "4"})
+	})
+	exec(t, conn, "CREATE TABLE grafana (ts DateTime64(3, 'UTC'), action LowCardinality(String), score Float32) ENGINE = MergeTree ORDER BY ts")
+	exec(t, conn, "INSERT INTO grafana SELECT now64(3) - number, ['allow', 'step_up'][number % 2 + 1], number FROM numbers(1000)")
+	for _, sql := range []string{
+		"SELECT version()",
+		"SELECT name FROM system.databases",
+		"SHOW DATABASES", "SHOW TABLES FROM risk",
+		"SELECT name, type FROM system.columns WHERE database = 'risk' AND table = 'grafana'",
+		"DESC TABLE risk.grafana",
+		"SELECT alias_table, source FROM (SELECT '' AS alias_table, '' AS source) WHERE 0",
+		"SELECT toStartOfInterval(toDateTime(ts), INTERVAL 60 second) AS time, action, count() AS n FROM risk.grafana WHERE ts >= fromUnixTimestamp64Milli(1) GROUP BY time, action ORDER BY time LIMIT 1000",
+		"EXPLAIN SELECT 1", "SELECT DISTINCT action FROM risk.grafana ORDER BY 1", "SELECT * FROM risk.grafana LIMIT 0",
+	} {
+		found, err := conn.Query(t.Context(), sql)
+		if err != nil {
+			t.Errorf("%s: %v", sql, err)
+			continue
+		}
+		for found.Next() {
+		}
+		if err := found.Err(); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
