@@ -300,8 +300,8 @@ func attributes(m map[string]string) error {
 		if len(v) > MaxAttributeValue {
 			return invalid(ReasonTooLarge, "attributes: a value is longer than 256 bytes")
 		}
-		if !utf8.ValidString(v) {
-			return invalid(ReasonBadValue, "attributes: a value is not UTF-8")
+		if clean := cut(v, MaxAttributeValue); clean != v {
+			m[k] = clean
 		}
 	}
 	return nil

@@ -33,7 +33,7 @@ type Config struct {
 	// MaxBody bounds a request's body, bytes. Default 1 MiB.
 	MaxBody int64
 	// MaxRequests is how many POSTs may be under way at once; more are told to come again.
-	// Default 256.
+	// Default 128.
 	MaxRequests int
 	// MaxStreams is how many signal streams may be open at once. Default 256.
 	MaxStreams int
@@ -57,7 +57,7 @@ type Config struct {
 // DefaultConfig listens on loopback.
 func DefaultConfig() Config {
 	return Config{
-		Listen: "127.0.0.1:8480", MaxBody: 1 << 20, MaxRequests: 256, MaxStreams: 256,
+		Listen: "127.0.0.1:8480", MaxBody: 1 << 20, MaxRequests: 128, MaxStreams: 256,
 		EventsPerSecond: 20_000, Burst: 40_000, MaxFuture: 5 * time.Minute,
 		RequestTimeout: 15 * time.Second, Heartbeat: 15 * time.Second, StreamWrite: 10 * time.Second,
 		ReloadKeys: 10 * time.Second,
