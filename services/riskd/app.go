@@ -33,6 +33,8 @@ type app struct {
 	engine   *engine.Engine // nil with a database of yours
 	schema   *schemaKeeper
 	enricher *enrich.Enricher
+	gateway  string // host:port, once bound
+	console  string
 }
 
 func newApp(cfg *Config, log *slog.Logger, out io.Writer) *app {

@@ -17,6 +17,7 @@ import (
 	"github.com/riskd-io/riskd/services/console"
 	"github.com/riskd-io/riskd/services/gateway"
 	"github.com/riskd-io/riskd/services/scorer"
+	"github.com/riskd-io/riskd/services/signaler"
 	"github.com/riskd-io/riskd/services/sink"
 )
 
@@ -45,6 +46,7 @@ type Config struct {
 	Scorer      scorer.Config
 	// Policy and Baseline are JSON files for the scorer. Empty: those built in.
 	Policy, Baseline string
+	Signaler         signaler.Config
 	Sink             sink.Config
 	Console          console.Config
 
@@ -83,6 +85,7 @@ func DefaultConfig() Config {
 		Geo:        enrich.DefaultConfig(),
 		Gateway:    gateway.DefaultConfig(),
 		Scorer:     scorer.DefaultConfig(),
+		Signaler:   signaler.DefaultConfig(),
 		Sink:       sink.DefaultConfig(),
 		Console:    console.DefaultConfig(),
 	}
@@ -295,7 +298,7 @@ func (c *Config) Validate() error {
 		_, err := parseDSN(c.ClickHouse.DSN)
 		faults = append(faults, err)
 	}
-	for role, validate := range map[string]func() error{Gateway: c.Gateway.Validate, Scorer: c.Scorer.Validate, Console: c.Console.Validate} {
+	for role, validate := range map[string]func() error{Gateway: c.Gateway.Validate, Scorer: c.Scorer.Validate, Signaler: c.Signaler.Validate, Console: c.Console.Validate} {
 		if c.runs(role) {
 			faults = append(faults, validate())
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/riskd-io/riskd/services/console"
 	"github.com/riskd-io/riskd/services/gateway"
 	"github.com/riskd-io/riskd/services/scorer"
+	"github.com/riskd-io/riskd/services/signaler"
 	"github.com/riskd-io/riskd/services/sink"
 )
 
@@ -116,7 +117,12 @@ func (a *app) openGateway(ctx context.Context) (service.Runner, error) {
 		if err != nil {
 			return nil, err
 		}
-		return gateway.New(a.cfg.Gateway, deps)
+		served, err := gateway.New(a.cfg.Gateway, deps)
+		if err != nil {
+			return nil, err
+		}
+		a.gateway = served.Addr()
+		return served, nil
 	})
 }
 
@@ -125,8 +131,19 @@ func (a *app) openConsole(context.Context) (service.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return console.New(a.cfg.Console, console.Deps{
+	served, err := console.New(a.cfg.Console, console.Deps{
 		Stories: stories, Log: a.roleLog(Console), Metrics: a.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.console = served.Addr()
+	return served, nil
+}
+
+func (a *app) openSignaler(context.Context) (service.Runner, error) {
+	return a.openRole(Signaler, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+		return signaler.New(a.cfg.Signaler, signaler.Deps{JS: js, Log: a.roleLog(Signaler), Registry: a.metrics})
 	})
 }
 

@@ -96,10 +96,10 @@ func (a *app) addresses() []address {
 		if file := a.cfg.path("gateway.key"); exists(file) {
 			hint += "   key in " + near(file)
 		}
-		add("Gateway", "http://"+a.cfg.Gateway.Listen, hint)
+		add("Gateway", "http://"+a.gateway, hint)
 	}
 	if a.cfg.runs(Console) {
-		add("Console", "http://"+a.cfg.Console.Listen, "live decisions, and the story of a session or a user")
+		add("Console", "http://"+a.console, "live decisions, and the story of a session or a user")
 	}
 	add("Health", "http://"+a.admin.Addr(), "/readyz?verbose, /metrics")
 	if a.server != nil {
