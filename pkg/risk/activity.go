@@ -79,7 +79,9 @@ func (e *Engine) remember(p *profile.Profile, s *profile.Session, ev *event.Even
 	s.Held = ev2.Held
 	if t >= s.Last {
 		s.Last = t
-		s.LastAction = f.Action
+		if f.Action != 0 {
+			s.LastAction = f.Action
+		}
 		if !wasOpen {
 			s.Context = f.Context
 			if f.Sighting.Known() {

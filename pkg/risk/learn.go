@@ -20,8 +20,12 @@ type lesson struct {
 	fresh, known bool
 }
 
-// unusualSum is the activity evidence (thousandths of a nat) from which actions teach little.
-const unusualSum = 2000
+const (
+	// unusualShare is what an unusual action counts when too many wait to be learned.
+	unusualShare = 0.15
+	// pause is how long a session must be quiet for its unusual actions to be learned.
+	pause = event.Millis(30 * 60 * 1000)
+)
 
 // learn takes over what an unquestioned event shows.
 func (e *Engine) learn(l *lesson) {
@@ -92,9 +96,15 @@ func (e *Engine) learnMoves(p *profile.Profile, to int, seen *profile.Sighting, 
 }
 
 func (e *Engine) learnActivity(l *lesson) {
+	if l.f.Action == 0 {
+		return
+	}
 	share := 1.0
-	if l.e.Held.Activity >= unusualSum {
-		share = 0.2 // a series of unusual actions must not teach itself
+	if a := &l.f.Activity; a.Nats > 0 && a.Seen < 1 {
+		if l.s.AddNovel(l.f.Action) {
+			return
+		}
+		share = unusualShare
 	}
 	prev := uint32(0)
 	if l.known && l.ev.Time >= l.s.Last {
@@ -104,6 +114,17 @@ func (e *Engine) learnActivity(l *lesson) {
 	if l.ev.Bytes > 0 {
 		l.p.Volume.Add(feature.LogBytes(l.ev))
 	}
+}
+
+// settle learns the unusual actions of a session that paused, unless they are under question.
+func (e *Engine) settle(p *profile.Profile, s *profile.Session) {
+	if s.Open() {
+		return
+	}
+	for _, key := range s.Novel {
+		p.LearnAction(0, key, s.Last, 1)
+	}
+	s.Novel = s.Novel[:0]
 }
 
 // forgive forgets failed logins of a source from which a quiet login succeeded: the owner mistyped.
@@ -129,6 +150,7 @@ func (e *Engine) passed(p *profile.Profile, s *profile.Session, ev *event.Event,
 			e.learnMoves(p, to, &s.Seen, ev.Time, share)
 		}
 	}
+	e.settle(p, s)
 	s.Learned = true
 	s.Held = profile.Held{}
 	s.Peak = 0

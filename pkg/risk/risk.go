@@ -138,6 +138,9 @@ func (e *Engine) tidy(p *profile.Profile) {
 	now := p.Watermark
 	for i := 0; i < len(p.Sessions); {
 		s := &p.Sessions[i]
+		if len(s.Novel) > 0 && now-s.Last >= pause {
+			e.settle(p, s)
+		}
 		if !s.Learned && now-s.Start >= millis(e.policy.Learning.Ageing) {
 			e.age(p, s)
 		}

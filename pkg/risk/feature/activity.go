@@ -13,6 +13,8 @@ type Activity struct {
 	Nats float64
 	// Seen is how often the action was done, After how often right after the one before, Total all actions.
 	Seen, After, Total float64
+	// Repeated tells that the session did this unusual action before.
+	Repeated bool
 	// Typical is the share of the user's actions that are as rare as this one or rarer.
 	Typical float64
 	// Count in the present window of ten minutes, Usual the mean of active windows, Burst the evidence in nats.
@@ -31,6 +33,8 @@ const (
 	// maxAction bounds what one action can say, pairWeight what the order of usual actions says.
 	maxAction  = 2.5
 	pairWeight = 0.25
+	// again is what doing the same unusual thing once more says.
+	again = 0.4
 	// pairHistory is how often the action before must have been done for its successors to be known.
 	pairHistory = 10
 	// smallPayload is never unusual, bytes.
@@ -45,23 +49,24 @@ func (s *Set) activity(in *Input) {
 
 // action measures how typical the action is: the share of everything the user does that is as rare or rarer,
 // something new included. Its negative logarithm is about 1 on average for the user's own actions, whatever their
-// mix, and needs no knowledge of what others do. Repeating the last action says nothing new.
+// mix, and needs no knowledge of what others do.
 func (s *Set) action(in *Input) {
 	a := &s.Activity
 	unit := s.units.activity
 	one := uint32(math.Max(1, math.Round(unit)))
 	of := in.Profile.Actions.Lookup(s.Action, one)
 	a.Seen, a.Total = float64(of.Own)/unit, float64(of.All)/unit
-	if of.All == 0 {
+	if of.All == 0 || s.Action == 0 {
 		return
 	}
 	fresh := actionStrength + discount*float64(of.Kinds)/unit
 	a.Typical = math.Min(1, (float64(of.Rarer)/unit+fresh)/(a.Total+actionStrength))
 	prev := previous(in)
-	if prev == s.Action {
+	a.Nats = clip(-math.Log(a.Typical)-ordinary, -maxAction, maxAction) * a.Total / (a.Total + 5)
+	if a.Repeated = repeated(in, s.Action); a.Repeated || prev == s.Action {
+		a.Nats *= again
 		return
 	}
-	a.Nats = clip(-math.Log(a.Typical)-ordinary, -maxAction, maxAction) * a.Total / (a.Total + 5)
 	if prev == 0 || of.Own == 0 {
 		return
 	}
@@ -72,6 +77,19 @@ func (s *Set) action(in *Input) {
 	a.After = float64(in.Profile.Actions.Follow(prev, s.Action)) / unit
 	p := (a.After + pairStrength*a.Seen/a.Total) / (before + pairStrength)
 	a.Nats += pairWeight * clip(-math.Log(p)-2*ordinary, -1, 3)
+}
+
+// repeated tells whether the session's unusual actions include this one.
+func repeated(in *Input, key uint32) bool {
+	if in.Session == nil {
+		return false
+	}
+	for _, k := range in.Session.Novel {
+		if k == key {
+			return true
+		}
+	}
+	return false
 }
 
 func previous(in *Input) uint32 {

@@ -111,8 +111,12 @@ func (s *Set) context(ev *event.Event) {
 	s.Action = ActionKey(ev)
 }
 
-// ActionKey names an action together with the kind of thing it was done to.
+// ActionKey names an action together with the kind of thing it was done to. Getting in and out (auth.*) is not
+// activity and gives 0: somebody who was only seen logging in has no history of deeds to deviate from.
 func ActionKey(ev *event.Event) uint32 {
+	if strings.HasPrefix(ev.Action, "auth.") {
+		return 0
+	}
 	k := profile.Hash32(ev.Action)
 	if ev.Resource.Type != "" {
 		k = profile.Mix32(k, profile.Hash32(ev.Resource.Type))

@@ -131,6 +131,7 @@ func (s *Set) travel(in *Input) {
 	if machine { // a machine is where its servers are
 		position = func(event.NetworkKind) float64 { return 1 }
 	}
+	phone := in.Event.Agent.Class == "phone" || in.Event.Agent.Class == "tablet"
 	trust := position(here.Kind) * s.exitDiscount(in, near)
 	for i := range p.Places {
 		pl := &p.Places[i]
@@ -146,19 +147,19 @@ func (s *Set) travel(in *Input) {
 		if near >= 0 {
 			moves = float64(p.MoveWeight(i, near)) / s.units.network
 		}
-		f := trust * position(pl.Kind) * gateways(here, &pl.Sighting) / (1 + moves)
+		f := trust * position(pl.Kind) * gateways(here, &pl.Sighting, phone) / (1 + 3*moves)
 		if !machine && Position(pl.Kind) < 1 {
 			f /= 1 + 0.5*float64(pl.Weight)/s.units.network // a usual exit says little of where its user is
 		}
 		s.compare(in, &pl.Sighting, dt, later, f, moves, false, false)
 	}
-	s.candidates(in, trust)
+	s.candidates(in, trust, phone)
 }
 
 // candidates compares with places of sessions that nothing proved: fully with the session's own, half with
 // others', not at all with those under question or when the event comes from a proven place: then the
 // other session is the odd one, and its own next event will show it.
-func (s *Set) candidates(in *Input, trust float64) {
+func (s *Set) candidates(in *Input, trust float64, phone bool) {
 	here, at := &s.Sighting, in.Event.Time
 	for i := range in.Profile.Sessions {
 		o := &in.Profile.Sessions[i]
@@ -178,7 +179,10 @@ func (s *Set) candidates(in *Input, trust float64) {
 		if dt > in.Bounds.Memory {
 			continue
 		}
-		f := trust * Position(o.Seen.Kind) * gateways(here, &o.Seen)
+		f := trust * Position(o.Seen.Kind) * gateways(here, &o.Seen, phone)
+		if rt := s.Context.Runtime(); own && rt != 0 && rt == o.Context.Runtime() && here.Country != 0 && here.Country == o.Seen.Country {
+			f *= 0.4 // the same browser in mid-session, in the same country: another gateway
+		}
 		if !own {
 			f *= candidateTrust
 		}
@@ -222,11 +226,20 @@ func apart(at, since, last event.Millis) (dt event.Millis, later bool) {
 	return last - at, true
 }
 
-// gateways: those of mobile networks hop over whole countries, and those of one network need not even be in one.
-func gateways(a, b *profile.Sighting) float64 {
-	f := 1.0
-	if (a.Kind == event.Mobile || b.Kind == event.Mobile) && a.Country != 0 && a.Country == b.Country {
-		f = 0.4
+// gateways is how far a move between two addresses can be trusted to be one of positions. Those of mobile networks
+// hop over whole countries, and those of one network need not even be in one. Within one country databases are
+// often wrong by far, and a phone is taken for being on its carrier, since no data knows all carriers.
+func gateways(a, b *profile.Sighting, phone bool) float64 {
+	f := vague(a) * vague(b)
+	if a.Country != 0 && a.Country == b.Country {
+		switch {
+		case a.Kind == event.Mobile || b.Kind == event.Mobile:
+			f *= 0.4
+		case phone:
+			f *= 0.3
+		default:
+			f *= 0.75
+		}
 	}
 	if a.ASN != 0 && a.ASN == b.ASN && a.Kind == b.Kind && Position(a.Kind) < 1 {
 		f = math.Min(f, 0.3)
@@ -234,10 +247,27 @@ func gateways(a, b *profile.Sighting) float64 {
 	return f
 }
 
+// vague lowers the trust in positions that are a guess at a region or a whole country: their errors are wider than any
+// radius says.
+func vague(s *profile.Sighting) float64 {
+	switch {
+	case s.Radius >= 1000:
+		return 0.3
+	case s.Radius >= 500:
+		return 0.5
+	case s.Radius >= 200 && s.Kind != event.Mobile:
+		return 0.8
+	}
+	return 1
+}
+
 // exitDiscount lowers the trust in positions of addresses that are proven to be the user's: home VPN, office
 // exit, carrier gateway. Nobody else comes from there easily.
 func (s *Set) exitDiscount(in *Input, near int) float64 {
 	f := 1 / (1 + s.Network.AddressSeen)
+	if s.Sighting.Kind == event.Mobile || in.Event.Agent.Class == "phone" {
+		f = math.Min(f, 1/(1+0.25*s.Network.ASNSeen))
+	}
 	if near >= 0 && in.Profile.Places[near].ASN == s.Sighting.ASN && s.Sighting.ASN != 0 && Position(s.Sighting.Kind) < 1 {
 		f = math.Min(f, 1/(1+0.5*float64(in.Profile.Places[near].Weight)/s.units.network))
 	}

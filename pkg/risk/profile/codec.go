@@ -107,7 +107,12 @@ func Decode(data []byte, p *Profile) error {
 		p.Moves = append(p.Moves, m)
 	}
 	for range r.n(MaxSessions) {
-		p.Sessions = append(p.Sessions, r.session())
+		if n := len(p.Sessions); n < cap(p.Sessions) {
+			p.Sessions = p.Sessions[:n+1]
+		} else {
+			p.Sessions = append(p.Sessions, Session{})
+		}
+		r.session(&p.Sessions[len(p.Sessions)-1])
 	}
 	for range r.n(MaxFailures) {
 		p.Failures = append(p.Failures, Failure{Source: r.fixed32(), Count: r.u16(), At: r.seconds()})

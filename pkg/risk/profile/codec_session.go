@@ -14,6 +14,7 @@ const (
 	flagProof
 	flagChallenge
 	flagAllowOnExpiry
+	flagNovel
 )
 
 func (w *writer) session(s *Session) {
@@ -29,6 +30,7 @@ func (w *writer) session(s *Session) {
 	set(s.Proof != Proof{}, flagProof)
 	set(s.Challenge.ID != "", flagChallenge)
 	set(s.Challenge.AllowOnExpiry, flagAllowOnExpiry)
+	set(len(s.Novel) > 0, flagNovel)
 	w.byte(flags)
 	w.fixed64(s.Key)
 	w.byte(byte(s.State)<<4 | s.Level)
@@ -41,6 +43,12 @@ func (w *writer) session(s *Session) {
 	w.path(&s.Context.Agent)
 	w.optional64(s.Context.Device)
 	w.byte(byte(s.Context.Kind))
+	if flags&flagNovel != 0 {
+		w.n(len(s.Novel))
+		for _, k := range s.Novel {
+			w.fixed32(k)
+		}
+	}
 	if flags&flagSeen != 0 {
 		w.sighting(&s.Seen)
 	}
@@ -59,7 +67,9 @@ func (w *writer) session(s *Session) {
 	}
 }
 
-func (r *reader) session() (s Session) {
+// session reads into s, which may hold memory to reuse.
+func (r *reader) session(s *Session) {
+	*s = Session{Novel: s.Novel[:0]}
 	flags := r.byte()
 	s.Learned = flags&flagLearned != 0
 	s.Key = r.fixed64()
@@ -74,6 +84,11 @@ func (r *reader) session() (s Session) {
 	s.Context.Network, s.Context.Agent = r.path(), r.path()
 	s.Context.Device = r.optional64()
 	s.Context.Kind = event.NetworkKind(r.byte())
+	if flags&flagNovel != 0 {
+		for range r.n(MaxNovel) {
+			s.Novel = append(s.Novel, r.fixed32())
+		}
+	}
 	if flags&flagSeen != 0 {
 		s.Seen = r.sighting()
 	}
@@ -88,7 +103,6 @@ func (r *reader) session() (s Session) {
 		r.challenge(&s.Challenge)
 		s.Challenge.AllowOnExpiry = flags&flagAllowOnExpiry != 0
 	}
-	return s
 }
 
 func (w *writer) optional64(v uint64) {

@@ -33,6 +33,8 @@ const (
 	MaxRecent = 256
 	// MaxFailures is how many sources of failed logins are kept.
 	MaxFailures = 4
+	// MaxNovel is how many unusual actions of a session wait to be learned.
+	MaxNovel = 8
 	// MaxPrompts is how many passed challenges are remembered for the budget.
 	MaxPrompts = 8
 	// MaxText is the longest text kept (place names, session ids), bytes.
@@ -90,7 +92,7 @@ func (p *Profile) Reset() {
 		Actions:  Actions{Single: p.Actions.Single[:0], Pair: p.Actions.Pair[:0]},
 		Places:   p.Places[:0],
 		Moves:    p.Moves[:0],
-		Sessions: p.Sessions[:0],
+		Sessions: p.Sessions[:0], // their own slices are reused by OpenSession and Decode
 		Failures: p.Failures[:0],
 		Prompts:  p.Prompts[:0],
 		Recent:   Recent{ids: p.Recent.ids[:0], times: p.Recent.times[:0]},

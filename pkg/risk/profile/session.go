@@ -104,9 +104,12 @@ type Session struct {
 	Seen Sighting
 	// LastAction names the action before, for sequences.
 	LastAction uint32
-	Held       Held
-	Proof      Proof
-	Challenge  Challenge
+	// Novel are unusual actions of this session. They are learned when it pauses, not while it goes on: a series
+	// of unusual actions must not teach itself.
+	Novel     []uint32
+	Held      Held
+	Proof     Proof
+	Challenge Challenge
 }
 
 // Open tells whether the session owes something or is shut.
@@ -142,12 +145,34 @@ func (p *Profile) OpenSession(key uint64, t event.Millis) int {
 		p.DropSession(p.idlest())
 	}
 	t = Seconds(t)
-	p.Sessions = append(p.Sessions, Session{Key: key, Start: t, Last: t})
+	var novel []uint32
+	if n := len(p.Sessions); n < cap(p.Sessions) { // reuse what a dropped session left behind
+		novel = p.Sessions[:n+1][n].Novel[:0]
+	}
+	p.Sessions = append(p.Sessions, Session{Key: key, Start: t, Last: t, Novel: novel})
 	return len(p.Sessions) - 1
 }
 
 // DropSession forgets a session.
-func (p *Profile) DropSession(i int) { p.Sessions = append(p.Sessions[:i], p.Sessions[i+1:]...) }
+func (p *Profile) DropSession(i int) {
+	novel := p.Sessions[i].Novel[:0]
+	p.Sessions = append(p.Sessions[:i], p.Sessions[i+1:]...)
+	p.Sessions[:len(p.Sessions)+1][len(p.Sessions)].Novel = novel // its memory is nobody else's now
+}
+
+// AddNovel notes an unusual action; ok is false when there is no room for more.
+func (s *Session) AddNovel(key uint32) (ok bool) {
+	for _, have := range s.Novel {
+		if have == key {
+			return true
+		}
+	}
+	if len(s.Novel) >= MaxNovel {
+		return false
+	}
+	s.Novel = append(s.Novel, key)
+	return true
+}
 
 func (p *Profile) idlest() int {
 	best := 0

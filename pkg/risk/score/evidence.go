@@ -20,8 +20,13 @@ const (
 	capAgent    = 5
 	capToken    = 3.5
 	capActivity = 7.5
-	// capFamiliar bounds what familiar surroundings can say for the owner: they can be imitated.
-	capFamiliar = 2
+	// capFamiliar bounds what familiar surroundings can say for the owner, capImitable the part of it that is
+	// easily imitated (browser and hour).
+	capFamiliar = 3
+	capImitable = 1
+	// spare is what familiar surroundings may say beyond what is new about them: they explain novelty, not
+	// impossible moves or unusual deeds.
+	spare = 1
 	// within is what the lesser evidence of one family counts: it mostly says the same again.
 	within = 0.3
 	// tokenCancels is the share of network and agent novelty that a valid device token explains away: new places
@@ -137,7 +142,7 @@ func (e *Evidence) activity(f *feature.Set) {
 	e.Hour = Milli(math.Max(0, f.Hour.Nats))
 }
 
-// familiar bounds the sum of what speaks for the owner, keeping proportions.
+// familiar bounds what speaks for the owner, keeping proportions.
 func (e *Evidence) familiar(f *feature.Set) {
 	network := math.Min(0, f.Network.Nats)
 	agent := math.Min(0, f.Agent.Nats)
@@ -147,9 +152,17 @@ func (e *Evidence) familiar(f *feature.Set) {
 		e.Held.Travel == 0 && e.Held.Switch == 0 && e.Activity == 0 {
 		device = -0.5 * f.Device.Seen / (f.Device.Seen + 1)
 	}
+	if sum := agent + hour; sum < -capImitable {
+		agent, hour = agent*capImitable/-sum, hour*capImitable/-sum
+	}
+	room := Nats(e.NewNetwork+e.Hosting+e.RTT+e.NewAgent+e.Token+max(0, e.Hour)+e.Held.Failures) + spare
+	if e.KnownDevice < 0 {
+		room += Nats(e.KnownDevice)
+	}
+	room = math.Min(capFamiliar, room)
 	scale := 1.0
-	if sum := network + agent + hour + device; sum < -capFamiliar {
-		scale = capFamiliar / -sum
+	if sum := network + agent + hour + device; sum < -room {
+		scale = room / -sum
 	}
 	e.KnownNetwork, e.KnownAgent = Milli(network*scale), Milli(agent*scale)
 	if hour < 0 {
