@@ -62,6 +62,14 @@ func ParseAgent(ua string) *riskdv1.Agent {
 		out.BrowserMajor = out.OsMajor
 	case strings.Contains(ua, "YaBrowser/"):
 		out.Browser, out.BrowserMajor = "Yandex Browser", major(after(ua, "YaBrowser/"))
+	case strings.Contains(ua, "UCBrowser/"):
+		out.Browser, out.BrowserMajor = "UC Browser", major(after(ua, "UCBrowser/"))
+	case strings.Contains(ua, "Trident/") && strings.Contains(ua, "rv:"):
+		out.Browser, out.BrowserMajor = useragent.InternetExplorer, major(after(ua, "rv:"))
+	case strings.HasPrefix(ua, "Opera/") && strings.Contains(ua, "Version/"):
+		out.BrowserMajor = major(after(ua, "Version/"))
+	case p.Name == ua && strings.HasPrefix(ua, "Mozilla/"): // nothing but what all of them say
+		out.Browser = ""
 	case strings.Contains(ua, "Electron/") && strings.HasPrefix(ua, "Mozilla/"):
 		// The app's own name stands before Chrome's; without one it is just Electron.
 		if out.Browser == "Electron" || out.Browser == "Chrome" {
@@ -74,7 +82,7 @@ func ParseAgent(ua string) *riskdv1.Agent {
 	out.DeviceClass = class(ua, low, &p)
 	if out.DeviceClass == "other" && !strings.HasPrefix(ua, "Mozilla/") {
 		// curl/8.5.0, okhttp/4.12: the product comes first.
-		product, version, _ := strings.Cut(strings.SplitN(ua, " ", 2)[0], "/")
+		product, version, _ := strings.Cut(strings.Trim(strings.SplitN(ua, " ", 2)[0], "[]()"), "/")
 		out.Browser, out.BrowserMajor = name(product), major(version)
 	}
 	return out
@@ -82,7 +90,7 @@ func ParseAgent(ua string) *riskdv1.Agent {
 
 func class(ua, low string, p *useragent.UserAgent) string {
 	switch {
-	case crawler(low) || p.Bot && !strings.Contains(low, "fbav"):
+	case crawler(low) || p.Bot && strings.HasPrefix(ua, "Mozilla/") && !strings.Contains(low, "fbav"):
 		return "bot"
 	case strings.Contains(low, "smart-tv") || strings.Contains(low, "smarttv") || strings.Contains(low, "appletv") ||
 		strings.Contains(low, "android tv") || strings.Contains(low, "googletv") || strings.Contains(low, "aft") && strings.Contains(low, "silk") ||
@@ -112,7 +120,7 @@ func class(ua, low string, p *useragent.UserAgent) string {
 
 // crawler tells machines that say so, and browsers without a screen.
 func crawler(low string) bool {
-	for _, w := range []string{"bot/", "bot;", "bot)", "bot ", "-bot", "crawler", "spider", "headless", "phantomjs", "lighthouse", "slurp", "facebookexternalhit"} {
+	for _, w := range []string{"bot/", "bot;", "bot)", "bot ", "-bot", "crawler", "spider", "headless", "phantomjs", "lighthouse", "slurp", "facebookexternalhit", "+http"} {
 		if strings.Contains(low, w) {
 			return true
 		}

@@ -36,6 +36,11 @@ func TestUserAgentsOfTodayAreRead(t *testing.T) {
 		"Mozilla/5.0 (X11; Linux x86_64) " + blink + " HeadlessChrome/142.0.0.0 Safari/537.36":                                                               "Headless Chrome 142 Linux 0 bot",
 		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)":                                                                           "Googlebot 2  0 bot",
 		"Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm) Chrome/116.0.1938.76 Safari/537.36":   "Bingbot 2  0 bot",
+		"Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko":                                                                               "Internet Explorer 11 Windows 6 desktop",
+		"Opera/9.80 (Windows NT 6.1) Presto/2.12.388 Version/12.16":                                                                                          "Opera 12 Windows 6 desktop",
+		"Mozilla/5.0 (Linux; U; Android 11; en-US; RMX2103) " + blink + " Version/4.0 Chrome/78.0.3904.108 UCBrowser/13.4.0.1306 Mobile Safari/537.36":       "UC Browser 13 Android 11 phone",
+		"Mozilla/5.0 (Web0S; Linux/SmartTV) " + blink + " Chrome/79.0.3945.79 Safari/537.36 WebAppManager":                                                   "Chrome 79 Linux 0 other",
+		"Mozilla/5.0": " 0  0 other", "[S3Console/0.4]": "S3Console 0  0 other", "Boto3/1.26 md/Botocore#1.29": "Boto3 1  0 other",
 		"curl/8.5.0": "curl 8  0 other", "python-requests/2.32.3": "python-requests 2  0 other", "okhttp/4.12.0": "okhttp 4  0 other",
 		"Go-http-client/2.0": "Go-http-client 2  0 other", "PostmanRuntime/7.43.0": "PostmanRuntime 7  0 other",
 	} {
