@@ -183,7 +183,8 @@ func printUser(w io.Writer, st *story.UserStory) error {
 
 func printExplanation(w io.Writer, d *story.Decision) error {
 	p := printer{w: w}
-	p.line("%s %s by %s at %s UTC: risk %.1f, %s, %s", clean(d.EventAction), d.Outcome, clean(d.User), d.Time.UTC().Format(stamp), d.Risk, d.Level, words(d.Action))
+	p.line("%s %s at %s UTC (%s, %s)", clean(d.User), clean(d.Did()), d.Time.UTC().Format(stamp), clean(d.EventAction), d.Outcome)
+	p.line("risk %.1f of 100, %s: %s. %s", d.Risk, d.Level, words(d.Action), clean(d.Headline()))
 	p.line("from %s", origin(&d.Origin))
 	if d.Rule != "" {
 		p.line("decided by the rule %q", d.Rule)
@@ -193,9 +194,9 @@ func printExplanation(w io.Writer, d *story.Decision) error {
 	}
 	p.line("scores: impossible travel %.1f, new device %.1f, deviation %.1f\n", d.Scores.ImpossibleTravel, d.Scores.NewDevice, d.Scores.Deviation)
 	sum := 0.0
-	for _, part := range d.Parts {
+	for _, part := range story.Explain(d.Parts) {
 		sum += part.Nats
-		p.line("  %+8.3f  %s", part.Nats, explain(part))
+		p.line("  %+8.3f  %s: %s", part.Nats, part.Title, clean(part.Words))
 	}
 	p.line("  %+8.3f  sum, which is a risk of %.1f in 100", sum, d.Risk)
 	if len(d.Unknown) > 0 {
@@ -233,7 +234,7 @@ func (p *printer) entry(e *story.Entry) {
 }
 
 func (p *printer) decision(d *story.Decision) {
-	p.line("  %s  %-22s %-10s risk %5.1f  %-8s %s  %s", d.Time.UTC().Format(stamp), cell(d.EventAction, 22), d.Outcome, d.Risk, words(d.Action), origin(&d.Origin), strongest(d))
+	p.line("  %s  %-22s %-10s risk %5.1f  %-8s %s  %s", d.Time.UTC().Format(stamp), cell(d.EventAction, 22), d.Outcome, d.Risk, words(d.Action), origin(&d.Origin), headline(d))
 }
 
 func (p *printer) challenges(cs []story.Challenge) {
@@ -246,18 +247,12 @@ func (p *printer) challenges(cs []story.Challenge) {
 	}
 }
 
-// strongest names the largest part that speaks against the owner.
-func strongest(d *story.Decision) string {
-	best := -1
-	for i, part := range d.Parts {
-		if part.Nats > 0 && part.Code != "prior" && (best < 0 || part.Nats > d.Parts[best].Nats) {
-			best = i
-		}
-	}
-	if best < 0 || d.Risk < 30 {
+// headline is why, for decisions that are worth a reason.
+func headline(d *story.Decision) string {
+	if d.Risk < 30 && d.Action == "allow" {
 		return ""
 	}
-	return explain(d.Parts[best])
+	return clean(d.Headline())
 }
 
 func origin(o *story.Origin) string {

@@ -36,7 +36,7 @@ func newClock(cfg *Config, now time.Time) clock {
 	budget := 25 * float64(cfg.Rate) // events of history when there is no end
 	live := 14 * 24 * time.Hour
 	if cfg.Seconds > 0 {
-		budget = historyShare * float64(cfg.Seconds) * float64(cfg.Rate) * 0.6
+		budget = historyShare * float64(cfg.Seconds) * float64(cfg.Rate) * 0.8
 		live = liveDays * 24 * time.Hour
 	} else {
 		c.worldEnd = now.AddDate(0, 0, endlessDays)

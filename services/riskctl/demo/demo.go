@@ -43,7 +43,7 @@ type Config struct {
 	Users int
 	// Seed of the world.
 	Seed uint64
-	// Rate is how many events per second the history is sent with, at most. Default 6,000.
+	// Rate is how many events per second the history is sent with, at most. Default 8,000.
 	Rate int
 	// Listen addresses by flag name, handed on to the processes.
 	Listen map[string]string
@@ -63,7 +63,7 @@ var Ports = []struct{ Flag, Address, What string }{
 
 // DefaultConfig runs until stopped.
 func DefaultConfig() Config {
-	c := Config{Data: ".riskd", Users: 2000, Seed: 1, Rate: 6000, Listen: map[string]string{}}
+	c := Config{Data: ".riskd", Users: 2000, Seed: 1, Rate: 8000, Listen: map[string]string{}}
 	for _, p := range Ports {
 		c.Listen[p.Flag] = p.Address
 	}

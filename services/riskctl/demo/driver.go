@@ -17,6 +17,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/sdk"
 	"github.com/riskd-io/riskd/pkg/simulate"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 const (
@@ -29,6 +30,10 @@ const (
 	// gateFirst is how long an app waits for a flag after a login, before it knows better.
 	gateFirst = 120 * time.Millisecond
 	gateMost  = 5 * time.Second
+	// pauseMS is what counts as a pause in a person's day, milliseconds.
+	pauseMS = 10 * 60_000
+	// sentMost bounds the memory of what was sent when.
+	sentMost = 20_000
 	// closeWait is how long the apps still answer flags after the world has ended.
 	closeWait = 3 * time.Second
 )
@@ -55,8 +60,10 @@ type driver struct {
 	waiting int
 	spoil   spoiler
 
-	sentAt map[string]time.Time // session -> when its last gating event was sent
-	gate   time.Duration
+	// sentAt tells when the event was sent that would raise the challenge of this id: the id is known before.
+	// Two generations, so that it stays bounded.
+	sentAt, sentBefore map[string]time.Time
+	gate               time.Duration
 
 	simNow   atomic.Int64 // event time reached, Unix milliseconds
 	sent     atomic.Int64 // events the broker has acknowledged
@@ -75,6 +82,10 @@ type line struct {
 	items  []queuedItem
 	open   time.Time // not before
 	active bool
+	// sent is when the last event was sent, and lastMS its event time: a pause in a person's day is long
+	// enough for flags to arrive, also when days are short.
+	sent   time.Time
+	lastMS int64
 }
 
 type queuedItem struct {
@@ -86,7 +97,7 @@ type queuedItem struct {
 func newDriver(cfg *Config, atlas *simulate.Atlas, js jetstream.JetStream, pub *natsjs.Publisher, guard *sdk.Guard, changes <-chan sdk.GuardEvent) (*driver, error) {
 	d := &driver{
 		cfg: cfg, js: js, pub: pub, guard: guard, changes: changes, reactor: simulate.NewReactor(), lines: map[lineKey]*line{},
-		sentAt: map[string]time.Time{}, gate: gateFirst, clock: newClock(cfg, time.Now()),
+		sentAt: map[string]time.Time{}, sentBefore: map[string]time.Time{}, gate: gateFirst, clock: newClock(cfg, time.Now()),
 	}
 	w := simulate.DefaultConfig(d.clock.worldEnd)
 	w.Users, w.Seed, w.Start, w.Activity = cfg.Users, cfg.Seed, d.clock.start, activity
@@ -232,7 +243,7 @@ func (d *driver) flush(ctx context.Context, now time.Time) error {
 		if len(l.items) > 0 {
 			kept = append(kept, l)
 		} else {
-			l.active, l.items = false, nil
+			l.active, l.items = false, l.items[:0:0]
 		}
 	}
 	clear(d.active[len(kept):])
@@ -260,6 +271,9 @@ func (d *driver) flush(ctx context.Context, now time.Time) error {
 func (d *driver) due(l *line, sim int64, now time.Time) {
 	for len(l.items) > 0 && !now.Before(l.open) && l.items[0].Event.TimeMs <= sim {
 		it := l.items[0]
+		if it.Event.TimeMs-l.lastMS > pauseMS && now.Before(l.sent.Add(d.gate)) {
+			return
+		}
 		l.items[0] = queuedItem{}
 		l.items = l.items[1:]
 		d.waiting--
@@ -275,12 +289,13 @@ func (d *driver) due(l *line, sim int64, now time.Time) {
 			d.reacted.Add(1)
 		}
 		d.batch = append(d.batch, it.Event)
+		l.sent, l.lastMS = now, max(l.lastMS, it.Event.TimeMs)
 		d.truths.note(it.Event, it.Truth)
 		d.spoil.saw(it.Event)
 		if raises(it.Event) {
 			l.open = now.Add(d.gate)
-			d.sentAt[it.Event.TenantId+"/"+it.Event.Session.GetId()] = now
 		}
+		d.remember(it.Event, now)
 	}
 }
 
@@ -300,10 +315,14 @@ func (d *driver) flagged(e sdk.GuardEvent, now time.Time) {
 	if !v.Issued().IsZero() {
 		flag.Issued = v.Issued().UnixMilli()
 	}
-	key := e.Tenant + "/" + e.Session
-	if at, ok := d.sentAt[key]; ok && v.State == sdk.Required {
-		delete(d.sentAt, key)
-		d.measured(now.Sub(at))
+	if v.State == sdk.Required && v.Revision() == 1 {
+		at, ok := d.sentAt[flag.ChallengeID]
+		if !ok {
+			at, ok = d.sentBefore[flag.ChallengeID]
+		}
+		if ok {
+			d.measured(now.Sub(at))
+		}
 	}
 	follow := d.reactor.React(flag)
 	if len(follow) == 0 {
@@ -325,9 +344,18 @@ func (d *driver) measured(took time.Duration) {
 	mean := was + (took-was)/16
 	d.latency.Store(int64(mean))
 	d.gate = min(max(gateFirst, 2*mean), gateMost)
-	if len(d.sentAt) > 50_000 {
+}
+
+// remember notes when an event was sent, under the challenge that it may raise.
+func (d *driver) remember(ev *riskdv1.Event, now time.Time) {
+	if ev.Session.GetId() == "" {
+		return
+	}
+	if len(d.sentAt) >= sentMost {
+		d.sentAt, d.sentBefore = d.sentBefore, d.sentAt
 		clear(d.sentAt)
 	}
+	d.sentAt[subject.ChallengeID(ev.TenantId, ev.Session.Id, ev.Source, ev.Id)] = now
 }
 
 // again is the same event as a producer without message ids would repeat it.
