@@ -65,11 +65,11 @@ func WithNATSOptions(opts ...nats.Option) Option {
 func WithGateway(baseURL, apiKey string) Option {
 	return func(o *options) {
 		u, err := url.Parse(strings.TrimRight(baseURL, "/"))
-		if err == nil && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-			err = fmt.Errorf("gateway address %q is not an http URL", baseURL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			o.errs = append(o.errs, fmt.Errorf("gateway address %q is not an http URL", baseURL))
+			u = &url.URL{}
 		}
 		o.gateway, o.apiKey = u, apiKey
-		o.errs = append(o.errs, err)
 	}
 }
 
