@@ -25,6 +25,20 @@ func withEngine(t *testing.T) string {
 	return data
 }
 
+// alone takes the settings of whoever runs the tests out of the environment.
+func alone(t *testing.T) {
+	t.Helper()
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, service.EnvPrefix+"_") {
+			t.Setenv(name, "") // puts it back at the end
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestEveryPartOfTheMapIsOpened(t *testing.T) {
 	a := newApp(new(Config), nil, io.Discard)
 	if got, want := service.Graph(needs).Names(), slices.Sorted(func(yield func(string) bool) {
@@ -50,6 +64,7 @@ func TestEveryPartOfTheMapIsOpened(t *testing.T) {
 }
 
 func TestRolesWithoutServersOfYoursAreRefused(t *testing.T) {
+	alone(t)
 	for _, c := range []struct {
 		name string
 		args []string
@@ -83,6 +98,7 @@ func TestRolesWithoutServersOfYoursAreRefused(t *testing.T) {
 }
 
 func TestAMissingEngineSaysWhatToDo(t *testing.T) {
+	alone(t)
 	_, _, err := parse([]string{"-data", t.TempDir()}, io.Discard)
 	for _, want := range []string{"libchdb.so", "make setup", "-clickhouse-dsn"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -92,6 +108,7 @@ func TestAMissingEngineSaysWhatToDo(t *testing.T) {
 }
 
 func TestGeoFilesOfTheDataFolderAreTaken(t *testing.T) {
+	alone(t)
 	data := withEngine(t)
 	if err := os.Mkdir(filepath.Join(data, "geo"), 0o700); err != nil {
 		t.Fatal(err)
@@ -107,6 +124,7 @@ func TestGeoFilesOfTheDataFolderAreTaken(t *testing.T) {
 }
 
 func TestModes(t *testing.T) {
+	alone(t)
 	data := withEngine(t)
 	for _, c := range []struct {
 		name   string

@@ -132,7 +132,8 @@ func parse(rel, text string) (*source, error) {
 	}
 	return &source{
 		path: rel, dir: path.Dir(rel), file: file, fset: fset,
-		lines: strings.Count(text, "\n"), test: strings.HasSuffix(rel, "_test.go"), generated: ast.IsGenerated(file),
+		lines: strings.Count(text, "\n"), generated: ast.IsGenerated(file),
+		test: strings.HasSuffix(rel, "_test.go") || strings.HasSuffix(path.Dir(rel), "test"), // natstest, enginetest: code for tests only
 	}, nil
 }
 
