@@ -7,7 +7,22 @@ import (
 	"time"
 
 	"github.com/riskd-io/riskd/pkg/sdk"
+	"github.com/riskd-io/riskd/pkg/wire"
 )
+
+func TestTheSDKsBoundsAreThoseOfTheWire(t *testing.T) {
+	for name, b := range map[string][2]int{
+		"id": {sdk.MaxID, wire.MaxID}, "event id": {sdk.MaxEventID, wire.MaxEventID}, "source": {sdk.MaxSource, wire.MaxSource},
+		"action": {sdk.MaxAction, wire.MaxAction}, "acr": {sdk.MaxACR, wire.MaxACR}, "attributes": {sdk.MaxAttributes, wire.MaxAttributes},
+		"attribute key": {sdk.MaxAttributeKey, wire.MaxAttributeKey}, "attribute value": {sdk.MaxAttributeValue, wire.MaxAttributeValue},
+		"device": {sdk.MaxDevice, wire.MaxDevice}, "resource": {sdk.MaxResource, wire.MaxResource},
+		"reason": {sdk.MaxReason, wire.MaxReason}, "user agent": {sdk.MaxUserAgent, wire.MaxUserAgent},
+	} {
+		if b[0] != b[1] {
+			t.Errorf("%s: the SDK allows %d, the wire %d", name, b[0], b[1])
+		}
+	}
+}
 
 func TestTheSDKReportsThroughTheGateway(t *testing.T) {
 	h := start(t, nil)
