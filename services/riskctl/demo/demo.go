@@ -127,7 +127,7 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, app.stop(stopWait)) }()
 
-	l := <-atlas
+	l := <-atlas // ends by itself, in seconds
 	if l.err != nil {
 		return l.err
 	}
@@ -197,8 +197,10 @@ func (c *Config) play(ctx context.Context, atlas *simulate.Atlas, dir string, ri
 	if err := d.run(ctx, book, view, riskd); err != nil {
 		return err
 	}
-	// From here on the context may have ended: the check is done all the same.
-	return c.settle(context.WithoutCancel(ctx), js, partitions, dir, d, view, out)
+	// From here on the context may have ended: the check is done all the same, unless somebody will not wait.
+	patient, release := untilSecondSignal(ctx)
+	defer release()
+	return c.settle(patient, js, partitions, dir, d, view, out)
 }
 
 // riskdArgs are the settings of riskd for this run.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -132,4 +133,25 @@ func (p *process) stop(limit time.Duration) error {
 	_ = p.cmd.Process.Kill()
 	<-p.gone
 	return fmt.Errorf("%s did not stop within %s and was killed; its log is %s", p.name, limit, p.log)
+}
+
+// untilSecondSignal outlives ctx, which ends with the first signal, and ends with the next one.
+func untilSecondSignal(ctx context.Context) (patient context.Context, release func()) {
+	patient, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-signals:
+			cancel(errors.New("stopped before the record was checked"))
+		case <-patient.Done():
+		}
+	}()
+	return patient, func() {
+		signal.Stop(signals)
+		cancel(nil)
+		<-done
+	}
 }

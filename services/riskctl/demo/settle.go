@@ -85,7 +85,10 @@ func (c *Config) settle(ctx context.Context, js jetstream.JetStream, partitions 
 		}
 		select {
 		case <-ctx.Done():
-			return unsettled(last, errors.Join(err, ctx.Err()), uint64(d.sent.Load()), out)
+			if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
+				return cause
+			}
+			return unsettled(last, errors.Join(err, context.Cause(ctx)), uint64(d.sent.Load()), out)
 		case <-time.After(300 * time.Millisecond):
 		}
 	}

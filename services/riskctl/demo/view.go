@@ -149,12 +149,14 @@ func (v *view) screen(now time.Time, in, out float64, totals *riskdv1.Counts, f 
 	lines = append(lines, "")
 	lines = append(lines, v.addresses()...)
 	var b strings.Builder
+	b.WriteString("\x1b[?7l") // a line too long for the window is cut by the terminal, not wrapped
 	if v.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", v.drawn)
 	}
 	for _, l := range lines {
-		b.WriteString("\r" + cut(l, 158) + "\x1b[K\n")
+		b.WriteString("\r" + l + "\x1b[K\n")
 	}
+	b.WriteString("\x1b[?7h")
 	v.drawn = len(lines)
 	_, _ = io.WriteString(v.out, b.String())
 }
