@@ -24,6 +24,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	if i := p.Session(key); i >= 0 {
 		s, known = &p.Sessions[i], true
 	} else if !failedLogin { // a failed login begins no session
+		e.makeRoom(p, ev.Time)
 		s = &p.Sessions[p.OpenSession(key, ev.Time)]
 	} else {
 		scratch = profile.Session{Key: key, Start: profile.Seconds(ev.Time), Last: profile.Seconds(ev.Time)}

@@ -48,11 +48,12 @@ func (e *Engine) learn(l *lesson) {
 		return // nothing new since the session's last event
 	}
 	share := e.policy.Learning.Quiet
-	if l.e.Novel() > 500 {
-		share = e.policy.Learning.Novel
-	}
-	if l.fresh {
-		share = max(share, session.Strength(s.Proof.Level, ev.Session.AMR))
+	if l.e.Novel() > score.Milli(e.policy.Learning.Novelty) {
+		if !l.fresh {
+			s.Learned = false
+			return
+		}
+		share = session.Strength(s.Proof.Level, ev.Session.AMR)
 	}
 	p.Learn(&l.f.Context, ev.Time, share)
 	if ev.Network.RTT > 0 {
@@ -156,8 +157,23 @@ func (e *Engine) passed(p *profile.Profile, s *profile.Session, ev *event.Event,
 	s.Peak = 0
 }
 
-// age learns a session that went a day unquestioned, unless the user was proven elsewhere meanwhile.
-func (e *Engine) age(p *profile.Profile, s *profile.Session) {
+// makeRoom ends the session idle longest when there is no room for another; it counts for as much of a day as it has
+// lasted unquestioned.
+func (e *Engine) makeRoom(p *profile.Profile, now event.Millis) {
+	if len(p.Sessions) < profile.MaxSessions {
+		return
+	}
+	i := p.Idlest()
+	if s := &p.Sessions[i]; !s.Learned {
+		lasted := float64(now-s.Start) / float64(millis(e.policy.Learning.Ageing))
+		e.age(p, s, e.policy.Learning.Aged*min(1, max(0.02, lasted)))
+	}
+	e.settle(p, &p.Sessions[i])
+	p.DropSession(i)
+}
+
+// age learns a session that went unquestioned, unless the user was proven elsewhere meanwhile.
+func (e *Engine) age(p *profile.Profile, s *profile.Session, share float64) {
 	s.Learned = true
 	if s.Open() || s.State == profile.Satisfied || float64(s.Peak)/100 >= e.policy.Thresholds.StepUp {
 		return
@@ -166,7 +182,7 @@ func (e *Engine) age(p *profile.Profile, s *profile.Session) {
 		if feature.Conflicts(p, &s.Seen, &e.bounds) {
 			return
 		}
-		p.LearnSighting(s.Seen, e.policy.Learning.Aged)
+		p.LearnSighting(s.Seen, share)
 	}
-	p.Learn(&s.Context, s.Last, e.policy.Learning.Aged)
+	p.Learn(&s.Context, s.Last, share)
 }

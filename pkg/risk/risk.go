@@ -142,7 +142,7 @@ func (e *Engine) tidy(p *profile.Profile) {
 			e.settle(p, s)
 		}
 		if !s.Learned && now-s.Start >= millis(e.policy.Learning.Ageing) {
-			e.age(p, s)
+			e.age(p, s, e.policy.Learning.Aged)
 		}
 		idle := millis(e.policy.Time.SessionIdle)
 		if s.Open() {

@@ -64,7 +64,7 @@ func (s *Set) hour(in *Input) {
 	// Attackers come at any hour; the comparison moves from the population's hours to the user's as history grows.
 	p := sum/s.units.network + hourPrior*q
 	any := h.History*in.Baseline.AnyHour() + hourPrior*q
-	h.Nats = clip(math.Log(any/p), -0.7, 2)
+	h.Nats = clip(math.Log(any/p), -0.7, 1.5)
 }
 
 // localHour estimates the hour by the sun, from the longitude in thousandths of a degree.

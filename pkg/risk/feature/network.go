@@ -70,7 +70,7 @@ func (s *Set) hosting(r descent) float64 {
 	case event.Hosting:
 		weight = 1.5
 	case event.VPN:
-		weight = 0.8
+		weight = 0.5
 	case event.Relay:
 		weight = 0.4
 	default:

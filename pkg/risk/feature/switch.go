@@ -11,6 +11,8 @@ type Switch struct {
 	// Agent: another system or browser. Token: another device token, or none any more.
 	// Network: another ASN that is new to the user. Country likewise.
 	Agent, Token, Network, Country bool
+	// Branch: the app reported another browser in the session, without any of the above.
+	Branch bool
 	// Nats of the strongest, and a little for the others.
 	Nats float64
 }
@@ -53,6 +55,10 @@ func (s *Set) switched(in *Input) {
 		default:
 			count(3.5)
 		}
+	}
+	if in.Parent != nil && best == 0 {
+		w.Branch = true
+		count(2.5) // the app saw another browser, though nothing here shows it
 	}
 	if s.Device.Token != TokenValid || s.Device.Moved { // a known device may change its network
 		s.switchedNetwork(before, count)

@@ -68,7 +68,9 @@ const (
 // Position is how sure it is that an address of this kind is where the user is.
 func Position(kind event.NetworkKind) float64 {
 	switch kind {
-	case event.VPN, event.Relay, event.Satellite:
+	case event.VPN, event.Relay:
+		return 0.05
+	case event.Satellite:
 		return 0.1
 	case event.Hosting:
 		return 0.3
@@ -196,6 +198,7 @@ func (s *Set) compare(in *Input, there *profile.Sighting, dt event.Millis, later
 	t.Verdict = max(t.Verdict, Possible)
 	l := between(there, &s.Sighting, dt, &in.Bounds)
 	raw := l.raw()
+	discount *= vague(there, l.km) * vague(&s.Sighting, l.km)
 	nats := raw * discount
 	if raw > 1 && nats < 1 {
 		t.Excused++
@@ -230,7 +233,7 @@ func apart(at, since, last event.Millis) (dt event.Millis, later bool) {
 // hop over whole countries, and those of one network need not even be in one. Within one country databases are
 // often wrong by far, and a phone is taken for being on its carrier, since no data knows all carriers.
 func gateways(a, b *profile.Sighting, phone bool) float64 {
-	f := vague(a) * vague(b)
+	f := 1.0
 	if a.Country != 0 && a.Country == b.Country {
 		switch {
 		case a.Kind == event.Mobile || b.Kind == event.Mobile:
@@ -247,16 +250,11 @@ func gateways(a, b *profile.Sighting, phone bool) float64 {
 	return f
 }
 
-// vague lowers the trust in positions that are a guess at a region or a whole country: their errors are wider than any
-// radius says.
-func vague(s *profile.Sighting) float64 {
-	switch {
-	case s.Radius >= 1000:
-		return 0.3
-	case s.Radius >= 500:
-		return 0.5
-	case s.Radius >= 200 && s.Kind != event.Mobile:
-		return 0.8
+// vague lowers the trust in a position that is a guess at a region or a whole country, for moves of that size: its
+// errors are wider than any radius says.
+func vague(s *profile.Sighting, km float64) float64 {
+	if r := float64(s.Radius); r >= 200 && km < 4*r {
+		return math.Max(0.3, km/(4*r))
 	}
 	return 1
 }

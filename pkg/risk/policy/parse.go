@@ -23,7 +23,7 @@ func Default() *Policy {
 func defaults() *Policy {
 	return &Policy{
 		ID:         "default",
-		PriorNats:  -4,
+		PriorNats:  -2.7,
 		Thresholds: Thresholds{Medium: 20, StepUp: 50, Severe: 90, OnSevere: "step_up"},
 		StepUp: StepUp{ACR: "aal2", AMR: []string{}, ExpiresAfter: 900, OnExpiry: "deny", MaxFailures: 3,
 			ReasonUser: "Please confirm it is you."},
@@ -31,7 +31,7 @@ func defaults() *Policy {
 		Sensitive: Sensitive{ACR: "aal2", Restricted: 12 * 3600, Critical: 300,
 			CriticalActions: []string{"apikey.create", "role.grant", "account.mfa_change"}},
 		Time:     Time{Lateness: 86400, Skew: 300, SessionIdle: 2 * 86400},
-		Learning: Learning{Below: 20, Ageing: 86400, Quiet: 1, Novel: 0.5, Aged: 0.3},
+		Learning: Learning{Below: 20, Ageing: 86400, Novelty: 0.5, Quiet: 1, Aged: 0.5},
 		Travel:   Travel{Speed: 900, Slack: 300, Floor: 100, Memory: 3 * 86400},
 		Machines: Machines{OnSevere: "deny"},
 		ACR: map[string]int{
@@ -102,9 +102,10 @@ func (p *Policy) Validate() error {
 	want(p.Time.SessionIdle >= 3600, "time.session_idle", "want at least 1 hour")
 	want(p.Learning.Below > 0 && p.Learning.Below <= t.StepUp, "learning.below", "want 0 < below <= thresholds.step_up")
 	l := p.Learning
-	for _, v := range []float64{l.Quiet, l.Novel, l.Aged} {
+	for _, v := range []float64{l.Quiet, l.Aged} {
 		want(v > 0 && v <= 1, "learning", "want shares above 0 and at most 1")
 	}
+	want(l.Novelty >= 0 && l.Novelty <= 10, "learning.novelty_nats", "want 0 to 10")
 	want(p.Travel.Speed >= 100 && p.Travel.Speed <= 10000, "travel.speed_kmh", "want 100 to 10000")
 	want(p.Travel.Floor >= 10, "travel.floor_km", "want at least 10")
 	want(oneOf(p.Machines.OnSevere, "deny", "allow"), "machines.on_severe", "want deny or allow")

@@ -16,7 +16,8 @@ import (
 type Policy struct {
 	// ID names the policy, without its version. Default "default".
 	ID string `json:"id"`
-	// PriorNats is the log-odds of attack before any evidence. Default -4, which is 1.8 %.
+	// PriorNats is the log-odds of attack before any evidence. Default -2.7, which is 6.3 %: high enough that two
+	// independent novelties cross the threshold, low enough that one does not.
 	PriorNats float64 `json:"prior_nats"`
 	// Thresholds on risk.
 	Thresholds Thresholds `json:"thresholds"`
@@ -107,10 +108,12 @@ type Learning struct {
 	// Ageing is how long an unproven session must stay without a challenge to be learned after all.
 	// Default 86400.
 	Ageing uint32 `json:"ageing"`
-	// Quiet, Novel and Aged are the shares of an observation that unproven events count: those in known
-	// surroundings, those with something new, those that aged. Defaults 1, 0.5 and 0.3.
+	// Novelty up to which surroundings are learned at once, nats after what a known device explains. What is newer
+	// waits for proof or ageing: an intruder's first quiet step must not make the second familiar. Default 0.5.
+	Novelty float64 `json:"novelty_nats"`
+	// Quiet and Aged are the shares of an observation that unproven events count: those in known surroundings, and
+	// those that aged. Defaults 1 and 0.5.
 	Quiet float64 `json:"quiet"`
-	Novel float64 `json:"novel"`
 	Aged  float64 `json:"aged"`
 }
 

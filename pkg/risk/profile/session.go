@@ -142,7 +142,7 @@ func (p *Profile) SessionOf(challenge string) int {
 // one that owes something only when all do.
 func (p *Profile) OpenSession(key uint64, t event.Millis) int {
 	if len(p.Sessions) >= MaxSessions {
-		p.DropSession(p.idlest())
+		p.DropSession(p.Idlest())
 	}
 	t = Seconds(t)
 	var novel []uint32
@@ -174,7 +174,8 @@ func (s *Session) AddNovel(key uint32) (ok bool) {
 	return true
 }
 
-func (p *Profile) idlest() int {
+// Idlest is the session to end first: the one idle longest, and of those that owe something only when all do.
+func (p *Profile) Idlest() int {
 	best := 0
 	for i := range p.Sessions {
 		s, b := &p.Sessions[i], &p.Sessions[best]

@@ -34,6 +34,11 @@ const (
 	tokenCancels = 0.85
 	// tokenMoved is the evidence of a token that came from another browser than its own.
 	tokenMoved = 3
+	// activitySlack is how much a session may deviate in all before it counts.
+	activitySlack = 1.5
+	// knee is where the evidence of one novelty grows more slowly: being new in one respect, however new, is not
+	// enough to be asked; being new in two is.
+	knee, pastKnee = 2, 0.6
 	// drift is what each action may be unusual without consequence.
 	drift = 0.3
 )
@@ -79,7 +84,7 @@ func Weigh(f *feature.Set, held profile.Held, t event.Millis) Evidence {
 // Holding is the evidence for an event that is not measured: what the session holds, and nothing new.
 func Holding(held profile.Held, t event.Millis) Evidence {
 	e := Evidence{Held: Fade(held, t)}
-	e.Activity = e.Held.Activity
+	e.Activity = max(0, e.Held.Activity-Milli(activitySlack))
 	return e
 }
 
@@ -95,6 +100,14 @@ type Evidence struct {
 	Activity, Burst, Volume               profile.Milli
 }
 
+// soft bends what lies past the knee; what is not positive is 0.
+func soft(nats float64) float64 {
+	if nats <= knee {
+		return math.Max(0, nats)
+	}
+	return knee + pastKnee*(nats-knee)
+}
+
 // lesser scales the smaller of two down.
 func lesser(a, b float64) (float64, float64) {
 	if a >= b {
@@ -104,13 +117,13 @@ func lesser(a, b float64) (float64, float64) {
 }
 
 func (e *Evidence) network(f *feature.Set) {
-	e.NewNetwork = Milli(math.Min(capNetwork, math.Max(0, f.Network.Nats)))
+	e.NewNetwork = Milli(math.Min(capNetwork, soft(f.Network.Nats)))
 	e.Hosting = Milli(f.Network.Hosting * 0.5)
 	e.RTT = Milli(f.RTT.Nats * within)
 }
 
 func (e *Evidence) device(f *feature.Set) {
-	agent := math.Min(capAgent, math.Max(0, f.Agent.Nats))
+	agent := math.Min(capAgent, soft(f.Agent.Nats))
 	token := math.Min(capToken, f.Device.Nats)
 	moved := 0.0
 	if f.Device.Moved && f.Agent.New != "" && f.Agent.New != "major" {
@@ -128,7 +141,7 @@ func (e *Evidence) device(f *feature.Set) {
 
 func (e *Evidence) activity(f *feature.Set) {
 	// The session's sum, and the lesser of the others scaled.
-	a := Nats(e.Held.Activity)
+	a := math.Max(0, Nats(e.Held.Activity)-activitySlack)
 	burst, volume := f.Activity.Burst, f.Activity.Volume
 	switch best := math.Max(a, math.Max(burst, volume)); best {
 	case a:
@@ -139,7 +152,11 @@ func (e *Evidence) activity(f *feature.Set) {
 		a, burst = a*within, burst*within
 	}
 	e.Activity, e.Burst, e.Volume = Milli(a), Milli(burst), Milli(volume)
-	e.Hour = Milli(math.Max(0, f.Hour.Nats))
+	hour := math.Max(0, f.Hour.Nats)
+	if f.Network.New == "country" {
+		hour *= within // another country has other hours
+	}
+	e.Hour = Milli(hour)
 }
 
 // familiar bounds what speaks for the owner, keeping proportions.
@@ -173,7 +190,7 @@ func (e *Evidence) familiar(f *feature.Set) {
 	}
 }
 
-// Novel is how much is new about the surroundings, before a token explains it.
+// Novel is how much is new about the surroundings, after what a known device explains.
 func (e *Evidence) Novel() profile.Milli {
-	return e.NewNetwork + e.Hosting + e.NewAgent + e.Token + e.Moved + e.Held.Switch + e.Held.Travel
+	return e.NewNetwork + e.Hosting + e.NewAgent + e.Token + e.Moved + e.Held.Switch + e.Held.Travel + e.KnownDevice
 }

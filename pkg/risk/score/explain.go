@@ -45,6 +45,7 @@ func Write(d *decision.Decision, sc *Scene) {
 		if f != nil {
 			s.flag("agent_changed", f.Switch.Agent)
 			s.flag("token_changed", f.Switch.Token)
+			s.flag("branch", f.Switch.Branch)
 			s.flag("network_changed", f.Switch.Network)
 			s.flag("country_changed", f.Switch.Country)
 		}
