@@ -37,7 +37,7 @@ func BenchmarkInsert(b *testing.B) {
 			conn := client(b, shared)
 			table := fmt.Sprintf("bench_%d_%d", rows, time.Now().UnixNano())
 			for _, sql := range featuresTable {
-				exec(b, conn, fmt.Sprintf(sql, table))
+				execute(b, conn, fmt.Sprintf(sql, table))
 			}
 			random := rand.New(rand.NewPCG(1, 2))
 			start := time.Now()

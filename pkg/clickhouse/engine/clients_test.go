@@ -34,7 +34,7 @@ func TestClickHouseGoInsertsAndReadsWithEveryCompression(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conn := client(t, shared, func(o *clickhouse.Options) { o.Compression = compression })
 			table := "compression_" + name
-			exec(t, conn, "CREATE TABLE "+table+" (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
+			execute(t, conn, "CREATE TABLE "+table+" (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
 			batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO "+table)
 			if err != nil {
 				t.Fatal(err)
@@ -115,7 +115,7 @@ func TestEveryTypeComesBackAsItWent(t *testing.T) {
 		names += fmt.Sprintf("c%d", i)
 		values = append(values, column.value)
 	}
-	exec(t, conn, "CREATE TABLE types ("+definition+") ENGINE = MergeTree ORDER BY tuple()")
+	execute(t, conn, "CREATE TABLE types ("+definition+") ENGINE = MergeTree ORDER BY tuple()")
 	batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO types ("+names+")")
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +172,7 @@ func same(got, want any) bool {
 
 func TestSemiStructuredTypesComeBack(t *testing.T) {
 	conn := client(t, shared)
-	exec(t, conn, `CREATE TABLE semi (j JSON, d Dynamic, v Variant(String, UInt64), n Nested(a String, b UInt8)) ENGINE = MergeTree ORDER BY tuple()`)
+	execute(t, conn, `CREATE TABLE semi (j JSON, d Dynamic, v Variant(String, UInt64), n Nested(a String, b UInt8)) ENGINE = MergeTree ORDER BY tuple()`)
 	batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO semi")
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ func TestSettingsApplyToTheirQueryAndNoOther(t *testing.T) {
 		t.Errorf("afterwards: got %s (changed %d), want %s (changed 0)", got, changed, before)
 	}
 	// What a statement itself sets is gone as well, as on a server without a session.
-	exec(t, conn, "SET max_block_size = 888")
+	execute(t, conn, "SET max_block_size = 888")
 	if got, _ := read(t.Context()); got != before {
 		t.Errorf("after SET: got %s, want %s", got, before)
 	}
@@ -305,13 +305,13 @@ func TestErrorsCarryTheServersCodeAndStatus(t *testing.T) {
 
 func TestSmallInsertsOfAllKindsAreKept(t *testing.T) {
 	conn := client(t, shared)
-	exec(t, conn, "CREATE TABLE small (n UInt64, s String DEFAULT 'x') ENGINE = MergeTree ORDER BY n")
-	exec(t, conn, "INSERT INTO small VALUES (1, 'a'), (2, upper('b'))")
-	exec(t, conn, "INSERT INTO small VALUES (3, DEFAULT)")
-	exec(t, conn, "INSERT INTO small (n) VALUES (?), (?)", 4, 5)
-	exec(t, conn, "INSERT INTO small (n, s) VALUES ({n:UInt64}, {s:String})", clickhouse.Named("n", 6), clickhouse.Named("s", "p'q"))
-	exec(t, conn, "INSERT INTO small SELECT number + 7, 'sel' FROM numbers(3)")
-	exec(t, conn, "WITH 10 AS ten SELECT ten")
+	execute(t, conn, "CREATE TABLE small (n UInt64, s String DEFAULT 'x') ENGINE = MergeTree ORDER BY n")
+	execute(t, conn, "INSERT INTO small VALUES (1, 'a'), (2, upper('b'))")
+	execute(t, conn, "INSERT INTO small VALUES (3, DEFAULT)")
+	execute(t, conn, "INSERT INTO small (n) VALUES (?), (?)", 4, 5)
+	execute(t, conn, "INSERT INTO small (n, s) VALUES ({n:UInt64}, {s:String})", clickhouse.Named("n", 6), clickhouse.Named("s", "p'q"))
+	execute(t, conn, "INSERT INTO small SELECT number + 7, 'sel' FROM numbers(3)")
+	execute(t, conn, "WITH 10 AS ten SELECT ten")
 	for _, wait := range []bool{true, false} {
 		if err := conn.AsyncInsert(t.Context(), "INSERT INTO small (n) VALUES (11)", wait); err != nil {
 			t.Fatal(err)
@@ -339,8 +339,8 @@ func TestSmallInsertsOfAllKindsAreKept(t *testing.T) {
 
 func TestABatchWithATokenThatWasSeenAddsNothing(t *testing.T) {
 	conn := client(t, shared)
-	exec(t, conn, "CREATE TABLE tokens (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100")
-	exec(t, conn, "CREATE MATERIALIZED VIEW tokens_sum (n SimpleAggregateFunction(sum, UInt64)) ENGINE = AggregatingMergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 100 AS SELECT count() AS n FROM tokens")
+	execute(t, conn, "CREATE TABLE tokens (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100")
+	execute(t, conn, "CREATE MATERIALIZED VIEW tokens_sum (n SimpleAggregateFunction(sum, UInt64)) ENGINE = AggregatingMergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 100 AS SELECT count() AS n FROM tokens")
 	for _, token := range []string{"journal:1-100", "journal:1-100", "journal:101-200"} {
 		with := clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{
 			"insert_deduplication_token": token, "deduplicate_blocks_in_dependent_materialized_views": 1,
@@ -458,8 +458,8 @@ func TestQueriesOfGrafanaRun(t *testing.T) {
 	conn := client(t, shared, func(o *clickhouse.Options) {
 		o.ClientInfo.Products = append(o.ClientInfo.Products, struct{ Name, Version string }{"clickhouse-datasource", "4"})
 	})
-	exec(t, conn, "CREATE TABLE grafana (ts DateTime64(3, 'UTC'), action LowCardinality(String), score Float32) ENGINE = MergeTree ORDER BY ts")
-	exec(t, conn, "INSERT INTO grafana SELECT now64(3) - number, ['allow', 'step_up'][number % 2 + 1], number FROM numbers(1000)")
+	execute(t, conn, "CREATE TABLE grafana (ts DateTime64(3, 'UTC'), action LowCardinality(String), score Float32) ENGINE = MergeTree ORDER BY ts")
+	execute(t, conn, "INSERT INTO grafana SELECT now64(3) - number, ['allow', 'step_up'][number % 2 + 1], number FROM numbers(1000)")
 	for _, sql := range []string{
 		"SELECT version()",
 		"SELECT name FROM system.databases",

@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,7 +34,46 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if len(os.Args) > 2 && os.Args[1] == "parent" {
+		os.Exit(parent(os.Args[2]))
+	}
+	if len(os.Args) > 2 && os.Args[1] == "hold" {
+		hold(os.Args[2])
+	}
 	os.Exit(run(m))
+}
+
+// parent is a riskd of its own, to be killed. It says when its engine is ready.
+func parent(directory string) int {
+	e, err := engine.New(config(directory), engine.Deps{Log: quiet()})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	done := make(chan error, 1)
+	go func() { done <- e.Run(context.Background()) }()
+	if err := waitReady(e, done); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(e.PID(), e.DSN())
+	fmt.Println(<-done)
+	return 1
+}
+
+// hold is an engine that has lost its parent and hangs: it has the lock and heeds no signal.
+func hold(path string) {
+	signal.Ignore(syscall.SIGTERM)
+	file, err := os.OpenFile(filepath.Join(path, "riskd.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		_, err = file.WriteString("999999999\n")
+	}
+	if err == nil {
+		err = syscall.FcntlFlock(file.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK})
+	}
+	fmt.Println("held", err)
+	time.Sleep(time.Minute)
+	os.Exit(0)
 }
 
 func run(m *testing.M) int {
@@ -135,7 +176,7 @@ func client(t testing.TB, e *engine.Engine, change ...func(*clickhouse.Options))
 	return conn
 }
 
-func exec(t testing.TB, conn driver.Conn, sql string, arguments ...any) {
+func execute(t testing.TB, conn driver.Conn, sql string, arguments ...any) {
 	t.Helper()
 	if err := conn.Exec(t.Context(), sql, arguments...); err != nil {
 		t.Fatalf("%s: %v", sql, err)

@@ -77,7 +77,7 @@ func TestNothingIsKeptOfAnUploadThatBreaksOff(t *testing.T) {
 		"frames, damaged":               {damaged, "", "1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			exec(t, conn, "CREATE OR REPLACE TABLE broken (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
+			execute(t, conn, "CREATE OR REPLACE TABLE broken (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
 			request := newRequest(t, shared, http.MethodPost, nil, "query", "INSERT INTO risk.broken FORMAT TSV", "decompress", c.frames)
 			if c.encoding != "" {
 				request.Header.Set("Content-Encoding", c.encoding)
@@ -98,7 +98,7 @@ func TestNothingIsKeptOfAnUploadThatBreaksOff(t *testing.T) {
 		})
 	}
 	// The same, whole, is kept: the cases above fail for the right reason.
-	exec(t, conn, "CREATE OR REPLACE TABLE broken (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
+	execute(t, conn, "CREATE OR REPLACE TABLE broken (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
 	request := newRequest(t, shared, http.MethodPost, bytes.NewReader(framed), "query", "INSERT INTO risk.broken FORMAT TSV", "decompress", "1")
 	if status, body := do(t, request); status != http.StatusOK {
 		t.Errorf("whole: got %d %q", status, body)

@@ -1,6 +1,9 @@
 package bridge
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 type tokenKind int
 
@@ -88,8 +91,8 @@ func (l *lexer) skip() {
 		switch {
 		case strings.IndexByte(" \t\n\r\f\v\x00", rest[0]) >= 0:
 			l.pos++
-		case strings.HasPrefix(rest, "\u00a0"), strings.HasPrefix(rest, "\ufeff"), strings.HasPrefix(rest, "\u3000"):
-			l.pos += len(string([]rune(rest[:3])[0]))
+		case rest[0] >= utf8.RuneSelf && wideBlank(rest) > 0:
+			l.pos += wideBlank(rest)
 		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "# "), strings.HasPrefix(rest, "#!"):
 			l.pos += lineEnd(rest)
 		case strings.HasPrefix(rest, "/*"):
@@ -102,6 +105,16 @@ func (l *lexer) skip() {
 			return
 		}
 	}
+}
+
+// wideBlank is the length of a blank beyond ASCII, 0 when there is none.
+func wideBlank(text string) int {
+	c, size := utf8.DecodeRuneInString(text)
+	switch {
+	case c == 0x85, c == 0xa0, c == 0x1680, c == 0x180e, 0x2000 <= c && c <= 0x200d, c == 0x2028, c == 0x2029, c == 0x202f, c == 0x205f, c == 0x2060, c == 0x3000, c == 0xfeff:
+		return size
+	}
+	return 0
 }
 
 func lineEnd(text string) int {
