@@ -401,9 +401,7 @@ func (a *Atlas) fillGaps() {
 			continue
 		}
 		for _, i := range c.cities {
-			for _, o := range a.cities[i].isps[:min(2, len(a.cities[i].isps))] {
-				c.carriers = append(c.carriers, o)
-			}
+			c.carriers = append(c.carriers, a.cities[i].isps[:min(2, len(a.cities[i].isps))]...)
 		}
 		c.carriers = c.carriers[:min(len(c.carriers), 4)]
 	}

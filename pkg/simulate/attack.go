@@ -26,7 +26,6 @@ type attack struct {
 	tries  int
 	left   int // poisoner: quiet logins left; sprayer: accounts left
 	home   network
-	rtt    int64
 	dev    *device // insider: his own
 	idle   int
 }

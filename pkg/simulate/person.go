@@ -105,15 +105,14 @@ type person struct {
 	relay   bool
 	vpn     []network // favourite exits
 
-	joined    int64 // first day, Unix milliseconds of its local 04:00
-	startMin  int64 // usual start of work, minutes after local midnight
-	workMin   int64
-	homeDays  uint8 // weekdays worked at home, bit 0 = Monday
-	workDays  uint8
-	away      trip
-	segs      []segment
-	logins    int
-	lastReset int64
+	joined   int64 // first day, Unix milliseconds of its local 04:00
+	startMin int64 // usual start of work, minutes after local midnight
+	workMin  int64
+	homeDays uint8 // weekdays worked at home, bit 0 = Monday
+	workDays uint8
+	away     trip
+	segs     []segment
+	logins   int
 }
 
 // line is an internet connection: one IPv4 address and perhaps an IPv6 prefix.

@@ -49,22 +49,6 @@ type ledger struct {
 	totals     riskdv1.Counts
 }
 
-// journalTotals reads the totals out of each partition's last record.
-func journalTotals(ctx context.Context, js jetstream.JetStream, partitions int) (*ledger, error) {
-	sum := &ledger{partitions: partitions}
-	for p := range partitions {
-		last, ok, err := natsjs.LastRecord(ctx, js, p)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			sum.records += last.Seq
-			sum.add(last.Record.GetTotals())
-		}
-	}
-	return sum, nil
-}
-
 func (l *ledger) add(c *riskdv1.Counts) {
 	l.totals.Accepted += c.GetAccepted()
 	l.totals.Scored += c.GetScored()

@@ -28,8 +28,7 @@ type book struct {
 	js         jetstream.JetStream
 	partitions int
 
-	decided  atomic.Int64 // of all events, with those not scored
-	lastSeen atomic.Int64 // decided at the last reading, to tell progress
+	decided atomic.Int64 // of all events, with those not scored
 
 	mu     sync.Mutex
 	totals riskdv1.Counts

@@ -23,7 +23,7 @@ const settleWait = 3 * time.Minute
 type Result struct {
 	Events, Decisions, Late, Duplicate, DeadLetter uint64
 	StepUps, Enforced, Satisfied, Features         uint64
-	lateRows, deadRows                             uint64
+	deadRows                                       uint64
 }
 
 // Faults lists what does not add up.
