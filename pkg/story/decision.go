@@ -58,6 +58,7 @@ type Decision struct {
 	Challenge, SessionState, Rule string
 	Policy, Baseline, Geo, Engine string
 	Origin                        Origin
+	ResourceType, ResourceID      string
 	Sensitivity                   string
 	Position                      Position
 }
@@ -71,7 +72,7 @@ func scanDecision(rows driver.Rows) (Decision, error) {
 	err := rows.Scan(&d.Tenant, &d.EventID, &d.Source, &d.Type, &d.EventAction, &d.Outcome, &d.Time, &d.DecidedAt, &latency, &d.User, &d.Session,
 		&d.Risk, &d.Level, &d.Action, &d.Scores.ImpossibleTravel, &d.Scores.NewDevice, &d.Scores.Deviation, &codes, &nats, &details, &d.Unknown,
 		&d.Challenge, &d.SessionState, &d.Rule, &d.Policy, &d.Baseline, &d.Geo, &d.Engine,
-		&o.IP, &o.Country, &o.City, &o.ASN, &o.ASOrg, &o.Network, &o.Device, &o.Browser, &o.OS, &o.DeviceClass, &d.Sensitivity,
+		&o.IP, &o.Country, &o.City, &o.ASN, &o.ASOrg, &o.Network, &o.Device, &o.Browser, &o.OS, &o.DeviceClass, &d.ResourceType, &d.ResourceID, &d.Sensitivity,
 		&d.Position.Partition, &d.Position.Seq, &d.Position.Idx)
 	if err != nil {
 		return d, err

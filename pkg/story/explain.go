@@ -45,18 +45,20 @@ func Parts(d *riskdv1.Decision) []decision.Part {
 	return out
 }
 
-// Headline is a decision's reason in one line: the rule that asked, or the strongest evidence in words
-// and what else spoke against the session.
-func (d *Decision) Headline() string { return Headline(d.Action, d.Rule, d.Parts) }
+// Headline is a decision's reason in one line: the strongest evidence in words, what else spoke against the
+// session, and the policy rule that decided.
+func (d *Decision) Headline() string { return Headline(d.Rule, d.Parts) }
 
-// also is from how many nats further evidence is named in a headline, and moreThan how many of it.
 const (
+	// also is from how many nats further evidence is named in a headline, and alsoMost how much of it.
 	also     = 1.0
 	alsoMost = 2
+	// telling is the risk below which evidence is not what decided where a rule did.
+	telling = 20
 )
 
-// Headline is the one-line reason of a decision with this action (allow, step_up, deny), rule and parts.
-func Headline(action, rule string, parts []decision.Part) string {
+// Headline is the one-line reason of a decision with this rule ("" for none) and these parts.
+func Headline(rule string, parts []decision.Part) string {
 	var against []Line
 	for _, l := range Explain(parts) {
 		if l.Nats > 0 && l.Code != score.Prior {
@@ -64,8 +66,8 @@ func Headline(action, rule string, parts []decision.Part) string {
 		}
 	}
 	slices.SortStableFunc(against, func(a, b Line) int { return cmp.Compare(b.Nats, a.Nats) })
-	if action != string(decision.Allow) && rule != "" {
-		return ruleWords(rule)
+	if rule != "" && (len(against) == 0 || score.RiskFromParts(parts) < telling) {
+		return Rule(rule)
 	}
 	if len(against) == 0 {
 		return "nothing speaks against the user"
@@ -80,17 +82,10 @@ func Headline(action, rule string, parts []decision.Part) string {
 	if len(more) > 0 {
 		line += "; also " + strings.Join(more, ", ")
 	}
-	return line
-}
-
-func ruleWords(rule string) string {
-	switch rule {
-	case "restricted_resource":
-		return "restricted resource: a second factor is needed, whoever asks"
-	case "critical_action":
-		return "critical action: a fresh second factor is needed, whoever asks"
+	if rule != "" {
+		line += "; " + Rule(rule)
 	}
-	return "policy rule: " + plain(rule)
+	return line
 }
 
 // Step is one bar of a waterfall: the risk before and after a part.

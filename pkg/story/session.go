@@ -81,6 +81,7 @@ type Summary struct {
 	First, Last   time.Time
 	Decisions     uint64
 	Worst         float64
+	WorstLevel    string
 	// State is clear, required, satisfied, denied or expired.
 	State             string
 	StepUps, Denies   uint64
@@ -110,7 +111,7 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 		found = true
 		s := &st.Summary
 		s.Session = session
-		return rows.Scan(&s.User, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses)
+		return rows.Scan(&s.User, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.WorstLevel, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses)
 	})
 	if err != nil {
 		return st, err

@@ -12,35 +12,43 @@ type Sentence struct {
 	// Tone is "bad", "good", "warn" or "" for colouring.
 	Tone string
 	Text string
+
+	plain string // Text without its count
+	times int
 }
 
 // InShort tells a session in a few sentences: how it began, what was asked of it and why, and how that ended.
 func (s *SessionStory) InShort() []Sentence {
 	var out []Sentence
+	add := func(at time.Time, tone, text string) {
+		if text == "" {
+			return
+		}
+		if n := len(out); n > 0 && out[n-1].plain == text {
+			out[n-1].times++
+			out[n-1].Text = strings.TrimSuffix(text, ".") + fmt.Sprintf(" (%d times).", out[n-1].times)
+			return
+		}
+		out = append(out, Sentence{Time: at, Tone: tone, Text: text, plain: text, times: 1})
+	}
 	if len(s.Entries) > 0 && s.Left == 0 {
 		if d := s.Entries[0].Decision; d != nil {
-			out = append(out, Sentence{Time: d.Time, Text: capital(did(d.EventAction, d.Outcome)) + prefix(" from ", Where(d.Origin)) + prefix(" with ", With(d.Origin)) + "."})
+			add(d.Time, "", "It began: "+d.Did()+prefix(", from ", Where(d.Origin))+prefix(", with ", With(d.Origin))+".")
 		}
 	}
-	shown := map[string]bool{}
 	for i := range s.Entries {
 		e := &s.Entries[i]
-		for k := range e.Signals {
-			if text, tone := signalSentence(&e.Signals[k], e.Decision); text != "" {
-				out = append(out, Sentence{Time: e.Signals[k].Time, Tone: tone, Text: text})
-			}
-		}
 		if x := e.Enforcement; x != nil {
 			text, tone := receiptSentence(x)
-			key := x.Challenge + "|" + text
-			if text != "" && !shown[key] { // an app repeats its receipts; once is enough here
-				shown[key] = true
-				out = append(out, Sentence{Time: x.Time, Tone: tone, Text: text})
-			}
+			add(x.Time, tone, text)
+		}
+		for k := range e.Signals {
+			text, tone := signalSentence(&e.Signals[k], e.Decision)
+			add(e.Signals[k].Time, tone, text)
 		}
 	}
-	if len(out) <= 1 && s.Summary.StepUps == 0 && s.Summary.Denies == 0 {
-		out = append(out, Sentence{Time: s.Summary.Last, Tone: "good", Text: fmt.Sprintf("Nothing was asked of it; its highest risk was %s.", number(s.Summary.Worst))})
+	if len(out) <= 1 && s.Summary.StepUps == 0 && s.Summary.Denies == 0 && s.Summary.Decisions > 0 {
+		add(s.Summary.Last, "good", fmt.Sprintf("Nothing was asked of it; its highest risk was %s of 100.", number(s.Summary.Worst)))
 	}
 	return out
 }
@@ -49,17 +57,12 @@ func signalSentence(s *Signal, d *Decision) (text, tone string) {
 	switch s.State {
 	case "required":
 		if s.Revision > 1 {
-			switch s.Cause {
-			case "weak_acr":
-				return "A proof was refused: weaker than asked.", "bad"
-			case "stale_auth_time":
-				return "A proof was refused: older than the challenge.", "bad"
-			case "stepup_failed":
-				return "An attempt at the challenge failed.", "warn"
+			if strings.HasPrefix(s.Cause, "stronger_") {
+				return capital(Cause(s.Cause)) + ".", "warn"
 			}
-			return "The challenge stays open (" + plain(s.Cause) + ").", "warn"
+			return "A proof was refused: " + Cause(s.Cause) + ".", "bad"
 		}
-		why := plain(s.Cause)
+		why := Cause(s.Cause)
 		if d != nil {
 			why = d.Headline()
 		}
@@ -67,23 +70,16 @@ func signalSentence(s *Signal, d *Decision) (text, tone string) {
 	case "satisfied":
 		return "The step-up was satisfied; the session goes on.", "good"
 	case "denied":
-		return "The session was denied" + prefix(" (", paren(plain(s.Cause))) + ".", "bad"
+		return "The session was denied: " + Cause(s.Cause) + ".", "bad"
 	case "expired":
 		if s.OnExpiry == "allow" {
 			return "The step-up was not answered in time; it no longer blocks.", "warn"
 		}
 		return "The step-up was not answered in time; the session stays blocked.", "bad"
 	case "cancelled":
-		return "The challenge was cancelled" + prefix(" (", paren(plain(s.Cause))) + ".", ""
+		return "The challenge was cancelled: " + Cause(s.Cause) + ".", ""
 	}
 	return "", ""
-}
-
-func paren(s string) string {
-	if s == "" {
-		return ""
-	}
-	return s + ")"
 }
 
 func receiptSentence(e *Enforcement) (text, tone string) {
@@ -98,15 +94,15 @@ func receiptSentence(e *Enforcement) (text, tone string) {
 	case e.Kind == "receipt" && e.Result == "stale":
 		return "The app acted on a stale flag" + at + ".", "warn"
 	case e.Kind == "failed":
-		return "A factor failed" + prefix(": ", e.Reason) + ".", "warn"
-	case e.Kind == "denied":
-		return "The user said: that was not me" + prefix(": ", e.Reason) + ".", "bad"
+		return "An attempt at the challenge failed" + prefix(": ", e.Reason) + ".", "warn"
 	}
 	return "", ""
 }
 
-// Did says what an event was, e.g. "logged in" or "tried to log in and failed".
-func (d *Decision) Did() string { return did(d.EventAction, d.Outcome) }
+// Did says what an event was, e.g. "logged in" or "tried to export report payroll and was challenged".
+func (d *Decision) Did() string {
+	return did(d.EventAction, d.Outcome, join(d.ResourceType, d.ResourceID))
+}
 
 var verbs = map[string][2]string{ // done, attempted
 	"auth.login":              {"logged in", "log in"},
@@ -119,30 +115,56 @@ var verbs = map[string][2]string{ // done, attempted
 	"role.grant":              {"granted a role", "grant a role"},
 	"resource.read":           {"read", "read"},
 	"resource.export":         {"exported", "export"},
-	"stepup.started":          {"began the challenge", "begin the challenge"},
-	"stepup.completed":        {"completed the challenge", "complete the challenge"},
-	"stepup.failed":           {"failed the challenge", "pass the challenge"},
-	"stepup.denied":           {"said: not me", "deny"},
-	"stepup.abandoned":        {"left the challenge unanswered", "answer the challenge"},
 }
 
-func did(action, outcome string) string {
-	v, ok := verbs[action]
-	if !ok {
+// reports are events in which an app or user reports, rather than acts.
+var reports = map[string]string{
+	"stepup.started":        "began the challenge",
+	"stepup.completed":      "completed the challenge",
+	"stepup.failed":         "failed the challenge",
+	"stepup.denied":         "said: that was not me",
+	"stepup.abandoned":      "left the challenge unanswered",
+	"enforcement.shown":     "app showed the challenge",
+	"enforcement.passed":    "app let it pass",
+	"enforcement.allowed":   "app let it in",
+	"enforcement.denied":    "app kept it out",
+	"enforcement.fail_open": "app let it in without an answer from riskd",
+	"enforcement.stale":     "app acted on a stale flag",
+}
+
+// on is whether what was acted on is said with an action.
+func on(action, what string) string {
+	if what == "" || strings.HasPrefix(action, "auth.") {
+		return ""
+	}
+	if action == "resource.read" || action == "resource.export" {
+		return " " + what
+	}
+	return " (" + what + ")"
+}
+
+func did(action, outcome, what string) string {
+	if w := reports[action]; w != "" {
+		return w
+	}
+	v, known := verbs[action]
+	if !known {
 		v = [2]string{plain(action), plain(action)}
 	}
-	if strings.HasPrefix(action, "stepup.") {
-		return v[0]
+	what = on(action, what)
+	tried := "tried to " + v[1] + what
+	if !known {
+		tried = v[0] + what + ","
 	}
 	switch outcome {
 	case "failure":
-		return "tried to " + v[1] + " and failed"
+		return tried + " and failed"
 	case "denied":
-		return "tried to " + v[1] + " and was denied"
+		return tried + " and was denied"
 	case "challenged":
-		return "tried to " + v[1] + " and was challenged"
+		return tried + " and was challenged"
 	}
-	return v[0]
+	return v[0] + what
 }
 
 // Where is an origin's place in words, "" when unknown.

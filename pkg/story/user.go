@@ -60,7 +60,7 @@ func (r *Reader) User(ctx context.Context, tenant, user string, since time.Time)
 	a["limit"] = limit(50)
 	err = r.ask(ctx, "user_sessions", a, func(rows driver.Rows) error {
 		var s Summary
-		err := rows.Scan(&s.Session, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses,
+		err := rows.Scan(&s.Session, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.WorstLevel, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses,
 			&s.Browser, &s.OS, &s.City)
 		s.User = user
 		st.Recent = append(st.Recent, s)

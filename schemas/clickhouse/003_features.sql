@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS features{{.Local}}{{.OnCluster}}
     browser           LowCardinality(String) COMMENT 'Browser family',
     os                LowCardinality(String) COMMENT 'Operating system family',
     device_class      LowCardinality(String) COMMENT 'desktop, phone, tablet, bot or other',
+    resource_type     LowCardinality(String) COMMENT 'Kind of resource',
+    resource_id       String                 COMMENT 'Resource' CODEC(ZSTD(1)),
     sensitivity       LowCardinality(String) COMMENT 'Of the resource: public, internal, restricted or critical; empty is unknown',
     partition         UInt16                 COMMENT 'Journal position: partition',
     seq               UInt64                 COMMENT 'Journal position: record' CODEC(Delta(8), ZSTD(1)),

@@ -193,15 +193,15 @@ func sessionOf(e *riskdv1.JournalEntry) string {
 type featureRows struct {
 	frame
 	placeCols
-	tenant, id, source, typ, action, outcome, user, session, level, decided *vec[string]
-	challenge, state, rule, policy, baseline, geo, engine                   *vec[string]
-	country, city, org, netKind, device, browser, os, class, sensitivity    *vec[string]
-	ts                                                                      *vec[int64]
-	latency, asn                                                            *vec[uint32]
-	risk, travel, newDevice, deviation                                      *vec[float64]
-	codes, details, unknown                                                 *vec[[]string]
-	nats                                                                    *vec[[]float64]
-	ip                                                                      *vec[netip.Addr]
+	tenant, id, source, typ, action, outcome, user, session, level, decided              *vec[string]
+	challenge, state, rule, policy, baseline, geo, engine                                *vec[string]
+	country, city, org, netKind, device, browser, os, class, resType, resID, sensitivity *vec[string]
+	ts                                                                                   *vec[int64]
+	latency, asn                                                                         *vec[uint32]
+	risk, travel, newDevice, deviation                                                   *vec[float64]
+	codes, details, unknown                                                              *vec[[]string]
+	nats                                                                                 *vec[[]float64]
+	ip                                                                                   *vec[netip.Addr]
 }
 
 func newFeatureRows() *featureRows {
@@ -217,7 +217,7 @@ func newFeatureRows() *featureRows {
 		{&r.challenge, "challenge_id"}, {&r.state, "session_state"}, {&r.rule, "rule"}, {&r.policy, "policy"},
 		{&r.baseline, "baseline"}, {&r.geo, "geo"}, {&r.engine, "engine"}, {&r.country, "country"}, {&r.city, "city"},
 		{&r.org, "as_org"}, {&r.netKind, "network_kind"}, {&r.device, "device_id"}, {&r.browser, "browser"}, {&r.os, "os"},
-		{&r.class, "device_class"}, {&r.sensitivity, "sensitivity"},
+		{&r.class, "device_class"}, {&r.resType, "resource_type"}, {&r.resID, "resource_id"}, {&r.sensitivity, "sensitivity"},
 	} {
 		*c.to = col[string](f, c.name)
 	}
@@ -257,6 +257,8 @@ func (r *featureRows) add(p place, e *riskdv1.JournalEntry) {
 	r.browser.add(n.agent.GetBrowser())
 	r.os.add(n.agent.GetOs())
 	r.class.add(n.agent.GetDeviceClass())
+	r.resType.add(ev.GetResource().GetType())
+	r.resID.add(ev.GetResource().GetId())
 	r.sensitivity.add(ev.GetResource().GetSensitivity())
 	r.ts.add(millis(d.GetTimeMs()))
 	latency := uint32(0)
