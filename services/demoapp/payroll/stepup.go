@@ -64,7 +64,7 @@ func (a *App) renderStepUp(w http.ResponseWriter, r *http.Request, status int, s
 	if reason == "" {
 		reason = "What you are about to open is protected. Please confirm it is you."
 	}
-	a.render(w, r, status, "stepup", "Confirm it is you", map[string]any{
+	a.render(w, r, status, "stepup", "A quick check", map[string]any{
 		"Code": code, "Passkey": passkeys > 0, "Reason": reason, "Error": fault, "Challenge": ch.ID, "Ticket": r.FormValue("t"),
 	})
 }

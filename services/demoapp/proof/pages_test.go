@@ -113,7 +113,7 @@ func TestTheAppInABrowserByDayAndByNight(t *testing.T) {
 	b.sees("Name or password is not right.")
 	b.submit(`form[action="/login"]`, "name", "ada", "password", "river-stone-42")
 	b.at("/step-up?")
-	b.sees("Confirm it is you")
+	b.sees("confirm it is you")
 	b.shot("app-step-up")
 	b.submit(`form[action^="/step-up?"]`, "code", "000000")
 	b.sees("not right")

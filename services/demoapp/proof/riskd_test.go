@@ -38,6 +38,7 @@ type house struct {
 	click   string
 	site    string
 	secrets map[string]string
+	ended   chan struct{} // one for each program that ends
 }
 
 func build(t *testing.T) *house {
@@ -47,7 +48,7 @@ func build(t *testing.T) *house {
 	if setup == "" {
 		setup = filepath.Join(root, ".riskd")
 	}
-	h := &house{t: t, data: t.TempDir()}
+	h := &house{t: t, data: t.TempDir(), ended: make(chan struct{}, 2)}
 	for _, part := range []string{"engine", "geo"} {
 		if _, err := os.Stat(filepath.Join(setup, part)); err != nil {
 			t.Fatalf("%s is not there: run make setup", filepath.Join(setup, part))
@@ -106,7 +107,7 @@ func (h *house) start(name string, stdout io.Writer, args ...string) {
 		h.t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	go func() { done <- cmd.Wait(); h.ended <- struct{}{} }()
 	h.t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
@@ -128,6 +129,11 @@ func (h *house) start(name string, stdout io.Writer, args ...string) {
 func (h *house) until(what string, most time.Duration, ok func() bool) {
 	h.t.Helper()
 	for end := time.Now().Add(most); !ok(); time.Sleep(100 * time.Millisecond) {
+		select {
+		case <-h.ended:
+			h.t.Fatalf("a program ended; waiting for: %s", what)
+		default:
+		}
 		if time.Now().After(end) {
 			h.t.Fatalf("not within %v: %s", most, what)
 		}
@@ -205,7 +211,7 @@ func (h *house) addressIn(city, country string) netip.Addr {
 	}
 	for r := range db.Networks() {
 		var name, code string
-		var radius float64
+		var radius uint16
 		if r.DecodePath(&name, "city", "names", "en") != nil || name != city ||
 			r.DecodePath(&code, "country", "iso_code") != nil || code != country ||
 			r.DecodePath(&radius, "location", "accuracy_radius") != nil || radius > 50 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/risk/policy"
 	"github.com/riskd-io/riskd/pkg/sdk"
 )
 
@@ -58,7 +59,7 @@ func TestAStolenSessionIsStoppedAndItsOwnerIsNot(t *testing.T) {
 		t.Fatalf("the thief wants the salaries and is at %s: %.200q", at, thief.text())
 	}
 	theft := challengeIn(t, at)
-	thief.sees("Confirm it is you")
+	thief.sees("confirm it is you")
 	thief.shot("proof-2-thief-challenged")
 
 	// Ada notices nothing.
@@ -204,7 +205,7 @@ func (h *house) recorded(theft, owner string, thief netip.Addr) {
 	if len(decisions) == 0 || !slices.Equal(states, []string{"required", "satisfied"}) {
 		t.Fatalf("owner: decisions %v, signals %v", decisions, states)
 	}
-	if rule := decisions[0]["rule"]; rule != "restricted" || strings.Contains(fmt.Sprint(decisions[0]["session_id"]), "~") {
+	if rule := decisions[0]["rule"]; rule != policy.RuleRestricted || strings.Contains(fmt.Sprint(decisions[0]["session_id"]), "~") {
 		t.Errorf("owner: rule %v, session %v", rule, decisions[0]["session_id"])
 	}
 	for _, want := range []string{"shown", "passed", "allowed"} {
