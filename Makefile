@@ -9,7 +9,7 @@ MAKEFLAGS     += --no-print-directory
 export RISKD_DATA := $(abspath $(if $(RISKD_DATA),$(RISKD_DATA),.riskd))
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+REVISION := $(shell git rev-parse --verify -q HEAD 2>/dev/null || echo unknown)
 SERVICE  := github.com/riskd-io/riskd/pkg/service
 LDFLAGS  := -s -w -X $(SERVICE).version=$(VERSION) -X $(SERVICE).revision=$(REVISION)
 
@@ -31,7 +31,7 @@ setup: ## fetch the ClickHouse engine and the geo data once (npm, by lock file)
 .PHONY: build
 build: ## build bin/riskd, bin/riskctl and bin/demoapp
 	@sh scripts/step.sh "building $(BINARIES)" \
-		go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./services/,$(BINARIES))
+		go build -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./services/,$(BINARIES))
 
 .PHONY: demo
 demo: setup build ## run everything with a simulated population and watch; ctrl-c ends it

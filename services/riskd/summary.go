@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/clickhouse/engine"
 	"github.com/riskd-io/riskd/pkg/service"
 )
 
@@ -110,12 +112,21 @@ func (a *app) addresses() []address {
 	switch {
 	case !a.cfg.runs(Database):
 	case a.engine != nil:
-		add("ClickHouse", service.RedactURL(a.engine.DSN()), "password in "+near(a.cfg.ClickHouse.Engine.PasswordFile))
+		add("ClickHouse", engineAddress(a.engine), fmt.Sprintf("user %s, password in %s", engine.User, near(a.cfg.ClickHouse.Engine.PasswordFile)))
 	default:
 		add("ClickHouse", service.RedactURL(a.cfg.ClickHouse.DSN.Reveal()), "yours")
 	}
 	add("Data", near(a.cfg.Data), "")
 	return lines
+}
+
+// engineAddress is where the engine listens, without user and password.
+func engineAddress(e *engine.Engine) string {
+	u, err := url.Parse(e.DSN())
+	if err != nil {
+		return ""
+	}
+	return "http://" + u.Host
 }
 
 // near is a path as seen from the working folder, when that is shorter.
