@@ -112,11 +112,13 @@ func serveChild(ctx context.Context, reports *os.File, log *slog.Logger) error {
 		err = report{Ready: true, Version: version}.write(reports)
 	}
 	if err == nil {
-		err = live(ctx, front, reports, served)
+		err = live(ctx, front, reports, served, log)
 	}
 	// New requests are refused at once; running ones get the grace.
 	graceful, over := context.WithTimeout(context.Background(), grace)
 	defer over()
+	// When that is over, a client in the middle of an upload is cut off.
+	defer context.AfterFunc(graceful, func() { _ = server.Close() })()
 	front.Close(graceful)
 	idle, idleOver := context.WithTimeout(context.Background(), drainIdle)
 	defer idleOver()
@@ -169,7 +171,7 @@ func boot(told order) (connect func() (*chdb.Conn, error), keeper *chdb.Conn, er
 }
 
 // live gives signs of life until it is time to stop.
-func live(ctx context.Context, front *bridge.Bridge, reports *os.File, served <-chan error) error {
+func live(ctx context.Context, front *bridge.Bridge, reports *os.File, served <-chan error, log *slog.Logger) error {
 	tick := time.NewTicker(statsInterval)
 	defer tick.Stop()
 	for {
@@ -180,7 +182,9 @@ func live(ctx context.Context, front *bridge.Bridge, reports *os.File, served <-
 			return fmt.Errorf("serving: %w", err)
 		case <-tick.C:
 			if err := front.Check(); err != nil {
-				return fmt.Errorf("the engine does not answer: %w", err)
+				// Short of memory, perhaps; the parent counts the missing signs of life.
+				log.Warn("the ClickHouse engine does not answer", "error", err)
+				continue
 			}
 			stats := front.Stats()
 			if err := (report{Stats: &stats}).write(reports); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -203,6 +204,28 @@ func TestStoppingIsQuickEvenWhenQueriesRun(t *testing.T) {
 	}
 	if err := e.Ready(); !errors.Is(err, engine.ErrNotReady) {
 		t.Errorf("got %v, want ErrNotReady", err)
+	}
+}
+
+func TestStoppingDoesNotWaitForAnUploadThatStalls(t *testing.T) {
+	cfg := config(t.TempDir())
+	e, stop := start(t, cfg, engine.Deps{})
+	conn := client(t, e)
+	execute(t, conn, "CREATE TABLE stalled (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
+	request := newRequest(t, e, http.MethodPost, nil, "query", "INSERT INTO risk.stalled FORMAT TSV")
+	connection := sendPart(t, request, rowsOf(1000))
+	defer connection.Close()
+	time.Sleep(100 * time.Millisecond)
+	began := time.Now()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 8*time.Second {
+		t.Errorf("stopping took %s, want a few seconds", took)
+	}
+	again, _ := start(t, cfg, engine.Deps{})
+	if got := count(t, client(t, again), "stalled"); got != 0 {
+		t.Errorf("got %d rows, want 0", got)
 	}
 }
 

@@ -111,11 +111,20 @@ func TestNothingIsKeptOfAnUploadThatBreaksOff(t *testing.T) {
 // breakOff sends a part of a chunked upload and closes the connection.
 func breakOff(t *testing.T, request *http.Request, part []byte) {
 	t.Helper()
+	connection := sendPart(t, request, part)
+	time.Sleep(50 * time.Millisecond) // the insert has begun
+	if err := connection.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sendPart sends a part of a chunked upload.
+func sendPart(t *testing.T, request *http.Request, part []byte) net.Conn {
+	t.Helper()
 	connection, err := net.Dial("tcp", request.URL.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer connection.Close()
 	var head strings.Builder
 	fmt.Fprintf(&head, "POST %s HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n", request.URL.RequestURI(), request.URL.Host)
 	for name, values := range request.Header {
@@ -128,7 +137,7 @@ func breakOff(t *testing.T, request *http.Request, part []byte) {
 	if _, err := connection.Write(append(part, "\r\n"...)); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(50 * time.Millisecond) // the insert has begun
+	return connection
 }
 
 // awaitQuiet waits until no query with a text in it runs any more.

@@ -106,6 +106,10 @@ func (a *answer) write(data []byte) error {
 			return err
 		}
 	}
+	deadline := time.Now().Add(transferTimeout)
+	if err := http.NewResponseController(a.w).SetWriteDeadline(deadline); err != nil {
+		return fmt.Errorf("setting a deadline: %w", err)
+	}
 	_, err := a.to.Write(data)
 	return err
 }

@@ -57,7 +57,7 @@ const (
 )
 
 // parseRequest reads everything but the body's content.
-func (b *Bridge) parseRequest(r *http.Request, parameters url.Values, external []externalTable) (*request, error) {
+func (b *Bridge) parseRequest(w http.ResponseWriter, r *http.Request, parameters url.Values, external []externalTable) (*request, error) {
 	q := &request{
 		query:    parameters.Get("query"),
 		id:       first(parameters.Get("query_id"), r.Header.Get("X-ClickHouse-Query-Id")),
@@ -96,7 +96,7 @@ func (b *Bridge) parseRequest(r *http.Request, parameters url.Values, external [
 	if err := q.parseSettings(parameters, b.cfg.MaxParameters); err != nil {
 		return nil, err
 	}
-	return q, q.openBody(r, parameters)
+	return q, q.openBody(w, r, parameters)
 }
 
 // parseSettings takes every parameter that is nothing else for a setting, as a server does.
@@ -128,12 +128,12 @@ func (q *request) parseSettings(parameters url.Values, most int) error {
 	return nil
 }
 
-func (q *request) openBody(r *http.Request, parameters url.Values) error {
+func (q *request) openBody(w http.ResponseWriter, r *http.Request, parameters url.Values) error {
 	if r.Body == nil || len(q.external) > 0 {
 		q.body = bytes.NewReader(nil)
 		return nil
 	}
-	body, free, err := decodeBody(r.Body, r.Header.Get("Content-Encoding"))
+	body, free, err := decodeBody(&patientReader{control: http.NewResponseController(w), body: r.Body}, r.Header.Get("Content-Encoding"))
 	if err != nil {
 		return err
 	}

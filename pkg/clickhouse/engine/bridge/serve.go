@@ -37,7 +37,7 @@ func (b *Bridge) serveQuery(w http.ResponseWriter, r *http.Request) {
 		fail(w, asException(err), status(asException(err).Code))
 		return
 	}
-	q, err := b.parseRequest(r, parameters, external)
+	q, err := b.parseRequest(w, r, parameters, external)
 	if err != nil {
 		b.stats.errors.Add(1)
 		fail(w, asException(err), status(asException(err).Code))

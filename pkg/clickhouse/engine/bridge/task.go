@@ -172,8 +172,8 @@ func (t *task) stream(cancel context.CancelFunc, sql string, revise *reviser) er
 			}
 		}
 	}()
-	err = t.sendAll(pieces, revise)
-	if err != nil {
+	err, live := t.sendAll(pieces, revise)
+	if live {
 		cancel() // the kill ends an engine call that is still blocked
 	}
 	close(stop)
@@ -187,7 +187,8 @@ func (t *task) stream(cancel context.CancelFunc, sql string, revise *reviser) er
 // their headers can tell all, and an error in the second still gets a status of its own.
 const firstWait = 2 * time.Millisecond
 
-func (t *task) sendAll(pieces <-chan piece, revise *reviser) error {
+// sendAll returns why it ended, and whether the engine was still at it.
+func (t *task) sendAll(pieces <-chan piece, revise *reviser) (err error, live bool) {
 	one := <-pieces
 	var second piece
 	waited := false
@@ -201,7 +202,7 @@ func (t *task) sendAll(pieces <-chan piece, revise *reviser) error {
 	}
 	if second.err != nil && !errors.Is(second.err, io.EOF) {
 		one.free()
-		return second.err
+		return second.err, false
 	}
 	for one.err == nil {
 		err := t.send(one.result.Bytes(), revise)
@@ -211,7 +212,7 @@ func (t *task) sendAll(pieces <-chan piece, revise *reviser) error {
 		}
 		if err != nil {
 			second.free()
-			return err
+			return err, true
 		}
 		if waited {
 			one, second, waited = second, piece{}, false
@@ -223,9 +224,9 @@ func (t *task) sendAll(pieces <-chan piece, revise *reviser) error {
 		}
 	}
 	if errors.Is(one.err, io.EOF) {
-		return t.answer.finish()
+		return t.answer.finish(), false
 	}
-	return one.err
+	return one.err, false
 }
 
 // send writes output, in the revision that the client understands.
