@@ -9,7 +9,8 @@ import (
 // Agent says how new the user agent is.
 type Agent struct {
 	Known bool
-	Nats  float64
+	// Nats of the hierarchy, the less the more the user's device tokens have to say.
+	Nats float64
 	// New is the first level never seen: "class", "os", "browser" or "major".
 	New            string
 	History, Kinds float64
@@ -40,11 +41,26 @@ func (s *Set) agent(in *Input) {
 		})
 		a.Upgrade = true
 	}
-	a.Nats = r.nats
+	a.Nats = r.nats * s.besideToken(in)
 	if r.unseen >= 0 {
 		a.New, a.History, a.Kinds = agentLevels[r.unseen], r.history, r.kinds
 	}
 }
+
+// besideToken is what a user agent still says beside device tokens: agents are few and easily copied, so that on an
+// account with tokens they say little more than how common they are.
+func (s *Set) besideToken(in *Input) float64 {
+	with, without, _ := in.Profile.Devices.Mass(1)
+	if with == 0 {
+		return 1
+	}
+	history := float64(with) / s.units.device
+	share := float64(with) / (float64(with) + float64(without))
+	return 1 - agentMuted*share*history/(history+3)
+}
+
+// agentMuted is how far tokens silence the user agent.
+const agentMuted = 0.7
 
 // upgrade tells whether the version is at least the newest known of the browser at node.
 func (s *Set) upgrade(t *profile.Tree, node int) bool {

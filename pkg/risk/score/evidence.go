@@ -22,7 +22,7 @@ const (
 	capActivity = 7.5
 	// capFamiliar bounds what familiar surroundings can say for the owner, capImitable the part of it that is
 	// easily imitated (browser and hour).
-	capFamiliar = 3
+	capFamiliar = 4
 	capImitable = 1
 	// spare is what familiar surroundings may say beyond what is new about them: they explain novelty, not
 	// impossible moves or unusual deeds.
@@ -172,14 +172,17 @@ func (e *Evidence) familiar(f *feature.Set) {
 	if sum := agent + hour; sum < -capImitable {
 		agent, hour = agent*capImitable/-sum, hour*capImitable/-sum
 	}
-	room := Nats(e.NewNetwork+e.Hosting+e.RTT+e.NewAgent+e.Token+max(0, e.Hour)+e.Held.Failures) + spare
-	if e.KnownDevice < 0 {
-		room += Nats(e.KnownDevice)
+	// What exceeds novelty and the spare gives way to evidence that familiar surroundings do not explain.
+	room := Nats(e.NewNetwork+e.Hosting+e.RTT+e.NewAgent+e.Token+max(0, e.Hour)+e.Held.Failures+e.KnownDevice) + spare
+	inexplicable := Nats(e.Held.Travel + e.Held.Switch + e.Activity + e.Burst + e.Volume)
+	sum := -(network + agent + hour + device)
+	say := math.Min(sum, capFamiliar)
+	if say > room {
+		say -= math.Min(say-room, inexplicable)
 	}
-	room = math.Min(capFamiliar, room)
 	scale := 1.0
-	if sum := network + agent + hour + device; sum < -room {
-		scale = room / -sum
+	if sum > say {
+		scale = say / sum
 	}
 	e.KnownNetwork, e.KnownAgent = Milli(network*scale), Milli(agent*scale)
 	if hour < 0 {
