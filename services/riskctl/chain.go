@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/journal"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -35,6 +37,9 @@ names partition and sequence.`,
 				return err
 			}
 			t := &sum.totals
+			if sum.trimmed > 0 {
+				fmt.Fprintf(std.out, "%d older records have been trimmed away and cannot be checked\n", sum.trimmed)
+			}
 			_, err = fmt.Fprintf(std.out, "sound: %d records in %d partitions; accepted=%d scored=%d duplicate=%d late=%d dead_letter=%d\n",
 				sum.records, sum.partitions, t.Accepted, t.Scored, t.Duplicate, t.Late, t.DeadLettered)
 			return err
@@ -46,7 +51,9 @@ names partition and sequence.`,
 type ledger struct {
 	partitions int
 	records    uint64
-	totals     riskdv1.Counts
+	// trimmed is how many records are no longer there.
+	trimmed uint64
+	totals  riskdv1.Counts
 }
 
 func (l *ledger) add(c *riskdv1.Counts) {
@@ -57,7 +64,7 @@ func (l *ledger) add(c *riskdv1.Counts) {
 	l.totals.DeadLettered += c.GetDeadLettered()
 }
 
-// verifyChain reads every record; the reader checks the chain, this the counts.
+// verifyChain reads every record of every partition.
 func verifyChain(ctx context.Context, js jetstream.JetStream) (*ledger, error) {
 	partitions, err := natsjs.Partitions(ctx, js)
 	if err != nil {
@@ -74,22 +81,33 @@ func verifyChain(ctx context.Context, js jetstream.JetStream) (*ledger, error) {
 		if !ok {
 			continue
 		}
-		var counted riskdv1.Counts
-		for at := uint64(0); at < last.Seq; {
+		at, err := firstRecord(ctx, reader, p)
+		if err != nil {
+			return nil, err
+		}
+		sum.trimmed += at
+		var chain journal.Chain // each record against the one before it, totals included
+		for at < last.Seq {
 			records, err := reader.Next(ctx, p, at, 256)
 			if err != nil {
 				return nil, err
 			}
-			for i := range records {
-				at = records[i].Seq
-				count(&counted, records[i].Record)
-				if t := records[i].Record.GetTotals(); t != nil && !sameCounts(t, &counted) {
-					return nil, fmt.Errorf("partition %d seq %d: the record's totals (%v) are not the sum of its entries (%v)", p, at, t, &counted)
+			if at == 0 {
+				if err := beginning(p, &records[0]); err != nil {
+					return nil, err
 				}
-				sum.records++
+			}
+			for _, r := range records {
+				if err := chain.Next(r); err != nil {
+					return nil, err
+				}
+			}
+			at = records[len(records)-1].Seq
+			sum.records += uint64(len(records))
+			if at >= last.Seq {
+				sum.add(records[len(records)-1].Record.GetTotals())
 			}
 		}
-		sum.add(&counted)
 	}
 	t := &sum.totals
 	if t.Accepted != t.Scored+t.Duplicate+t.Late+t.DeadLettered {
@@ -98,22 +116,26 @@ func verifyChain(ctx context.Context, js jetstream.JetStream) (*ledger, error) {
 	return sum, nil
 }
 
-func count(c *riskdv1.Counts, r *riskdv1.JournalRecord) {
-	for _, e := range r.Entries {
-		c.Accepted++
-		switch e.Status {
-		case riskdv1.JournalEntry_STATUS_SCORED:
-			c.Scored++
-		case riskdv1.JournalEntry_STATUS_DUPLICATE:
-			c.Duplicate++
-		case riskdv1.JournalEntry_STATUS_LATE:
-			c.Late++
-		case riskdv1.JournalEntry_STATUS_DEAD:
-			c.DeadLettered++
-		}
+// firstRecord is the position before the oldest record: 0, or more when the journal was trimmed.
+func firstRecord(ctx context.Context, reader *natsjs.JournalReader, partition int) (uint64, error) {
+	_, err := reader.Next(ctx, partition, 0, 1)
+	var trimmed *natsjs.TrimmedError
+	if errors.As(err, &trimmed) {
+		return trimmed.First - 1, nil
 	}
+	return 0, err
 }
 
-func sameCounts(a, b *riskdv1.Counts) bool {
-	return a.Accepted == b.Accepted && a.Scored == b.Scored && a.Duplicate == b.Duplicate && a.Late == b.Late && a.DeadLettered == b.DeadLettered
+// beginning checks what has no record before it: the totals of the first are those of its entries.
+func beginning(partition int, s *journal.Stored) error {
+	var sum riskdv1.Counts
+	for i, e := range s.Record.Entries {
+		if err := journal.Count(&sum, e.Status); err != nil {
+			return fmt.Errorf("partition %d seq %d: entry %d: %w", partition, s.Seq, i, err)
+		}
+	}
+	if t := s.Record.GetTotals(); t != nil && (t.Accepted != sum.Accepted || t.Scored != sum.Scored || t.Duplicate != sum.Duplicate || t.Late != sum.Late || t.DeadLettered != sum.DeadLettered) {
+		return fmt.Errorf("partition %d seq %d: the first record's totals are not those of its entries", partition, s.Seq)
+	}
+	return nil
 }

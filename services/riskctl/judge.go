@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"fmt"
@@ -27,7 +28,7 @@ func judgeWorld(ctx context.Context, std streams, w *worldFlags, policyFile stri
 	if err != nil {
 		return err
 	}
-	j := judge{engine: engine, reactor: simulate.NewReactor(), attacks: map[string]*caught{}, groups: map[string]*group{}, causes: map[string]int{}}
+	j := judge{engine: engine, reactor: simulate.NewReactor(), attacks: map[string]*caught{}, groups: map[string]*group{}, causes: map[string]map[string]int{}}
 	begin := time.Now()
 	if err := j.play(ctx, world); err != nil {
 		return err
@@ -53,7 +54,7 @@ type judge struct {
 	duplicate, late, dead      int
 	attacks                    map[string]*caught
 	groups                     map[string]*group
-	causes                     map[string]int // strongest part of each honest prompt
+	causes                     map[string]map[string]int // honest prompts by strongest part and by what was odd about the person
 	prompts, rulePrompts       int
 	satisfied, denied, expired int
 	policy, baseline, version  string
@@ -69,6 +70,28 @@ type caught struct {
 	deeds      int // done before any flag
 	worst      float64
 	worstLogin float64
+}
+
+func (j *judge) cause(code string, t *simulate.Truth) {
+	m := j.causes[code]
+	if m == nil {
+		m = map[string]int{}
+		j.causes[code] = m
+	}
+	m[""]++
+	odd := "nothing odd"
+	switch {
+	case t.Net != "":
+		odd = "by " + t.Net
+	case t.Note != "":
+		odd = "on " + t.Note
+	}
+	m[odd]++
+}
+
+// byCount orders a count's names, most first.
+func byCount(m map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
 }
 
 // strongestCode is the part that spoke loudest against the person.
@@ -197,7 +220,7 @@ func (j *judge) take(it *simulate.Item, d *decision.Decision) {
 	if it.Truth.Kind == simulate.Honest {
 		if raised && d.Rule == "" {
 			j.prompts++
-			j.causes[strongestCode(d)]++
+			j.cause(strongestCode(d), &it.Truth)
 		} else if raised {
 			j.rulePrompts++
 		}
@@ -282,9 +305,18 @@ func (j *judge) attack(it *simulate.Item, d *decision.Decision, raised, login bo
 func (j *judge) print(w io.Writer, userWeeks float64) {
 	fmt.Fprintf(w, "honest people: %d prompts for risk, %.3f per user and week; %d prompts by rule; challenges: %d satisfied, %d denied, %d expired; duplicate %d, late %d, dead %d\n\n",
 		j.prompts, float64(j.prompts)/userWeeks, j.rulePrompts, j.satisfied, j.denied, j.expired, j.duplicate, j.late, j.dead)
-	for _, code := range slices.SortedFunc(maps.Keys(j.causes), func(a, b string) int { return j.causes[b] - j.causes[a] }) {
-		fmt.Fprintf(w, "  %5d prompts mostly for %s\n", j.causes[code], words(code))
+	totals := map[string]int{}
+	for code, m := range j.causes {
+		totals[code] = m[""]
 	}
+	for _, code := range byCount(totals) {
+		fmt.Fprintf(w, "  %5d prompts mostly for %s:", totals[code], words(code))
+		for _, odd := range byCount(j.causes[code])[1:] {
+			fmt.Fprintf(w, " %s %d,", words(odd), j.causes[code][odd])
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 2, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "honest\tnumber\tchallenged\tshare\trisk p50\tp90\tp97\tp99\t")
 	for _, name := range slices.Sorted(maps.Keys(j.groups)) {
