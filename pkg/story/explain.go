@@ -72,7 +72,7 @@ func Headline(rule string, parts []decision.Part) string {
 	if len(against) == 0 {
 		return "nothing speaks against the user"
 	}
-	line := against[0].Words
+	line, _, _ := strings.Cut(against[0].Words, "; ") // what follows is for the whole story
 	var more []string
 	for _, l := range against[1:] {
 		if l.Nats >= also && len(more) < alsoMost {

@@ -40,7 +40,7 @@ type Bucket struct {
 }
 
 // PerMinute is the mean rate of decisions of the whole time.
-func (o *Overview) PerMinute() float64 {
+func (o Overview) PerMinute() float64 {
 	m := o.Until.Sub(o.Since).Minutes()
 	if m <= 0 {
 		return 0

@@ -283,3 +283,9 @@ func persisted(s running, p int) uint64 {
 	defer s.mu.Unlock()
 	return s.at[p].seq
 }
+
+func stored(p int, seq uint64, rec *riskdv1.JournalRecord) *journal.Stored {
+	return &journal.Stored{Partition: p, Seq: seq, Record: rec}
+}
+
+func named(name, value string) any { return clickhouse.Named(name, value) }

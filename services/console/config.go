@@ -1,0 +1,63 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// ListenFlag is the name of the flag that holds Config.Listen.
+const ListenFlag = "console-listen"
+
+// Config of the console.
+type Config struct {
+	// Listen is host:port. Default 127.0.0.1:8481: the console has no login of its own.
+	Listen string
+	// Hosts are names it may be called by besides the loopback ones, without port, e.g. behind a proxy that signs people in.
+	// They are required when Listen is not a loopback address. Default none.
+	Hosts []string
+	// Refresh is how often live parts ask again. Default 2s.
+	Refresh time.Duration
+	// Rows of the live feed. Default 60.
+	Rows int
+}
+
+// DefaultConfig is the console of one machine.
+func DefaultConfig() Config {
+	return Config{Listen: "127.0.0.1:8481", Refresh: 2 * time.Second, Rows: 60}
+}
+
+// Validate reports every fault, each with its key.
+func (c Config) Validate() error {
+	var errs []error
+	host, _, err := net.SplitHostPort(c.Listen)
+	switch {
+	case err != nil:
+		errs = append(errs, fmt.Errorf("console.listen: %q is not host:port", c.Listen))
+	case !loopback(host) && len(c.Hosts) == 0:
+		errs = append(errs, fmt.Errorf("console.hosts: %q can be reached by others and the console has no login; name the hosts of the proxy that signs people in, or listen on 127.0.0.1", c.Listen))
+	}
+	for _, h := range c.Hosts {
+		if h == "" || strings.ContainsAny(h, "/: ") {
+			errs = append(errs, fmt.Errorf("console.hosts: %q is not a host name", h))
+		}
+	}
+	if c.Refresh < 250*time.Millisecond {
+		errs = append(errs, fmt.Errorf("console.refresh: %v, must be at least 250ms", c.Refresh))
+	}
+	if c.Rows < 1 || c.Rows > 500 {
+		errs = append(errs, fmt.Errorf("console.rows: %d, must be 1 to 500", c.Rows))
+	}
+	return errors.Join(errs...)
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
