@@ -23,6 +23,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/sdk"
 	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/pkg/simulate"
@@ -131,6 +132,9 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (err error) {
 	if l.err != nil {
 		return l.err
 	}
+	if err := cfg.attribute(out); err != nil {
+		return err
+	}
 	return cfg.play(ctx, l.atlas, dir, riskd, out)
 }
 
@@ -201,6 +205,18 @@ func (c *Config) play(ctx context.Context, atlas *simulate.Atlas, dir string, ri
 	patient, release := untilSecondSignal(ctx)
 	defer release()
 	return c.settle(patient, js, partitions, dir, d, view, out)
+}
+
+// attribute names the geo data and their age, as their licences ask.
+func (c *Config) attribute(out io.Writer) error {
+	geo := enrich.DefaultConfig()
+	geo.City, geo.ASN = c.City, c.ASN
+	e, err := enrich.New(geo)
+	if err != nil {
+		return fmt.Errorf("reading the geo data: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "%s\nThe geo data are %d days old.\n", e.Attribution(), int(e.Age(time.Now()).Hours()/24))
+	return err
 }
 
 // riskdArgs are the settings of riskd for this run.
