@@ -18,13 +18,17 @@ func TestATicketComesBackAsItWasAndOnlyInTime(t *testing.T) {
 		t.Errorf("got %+v, %v", out, err)
 	}
 	for name, open := range map[string]func() (ticket, error){
-		"too late":         func() (ticket, error) { return openTicket(key, sealed, "s1", now.Add(time.Minute)) },
-		"another session":  func() (ticket, error) { return openTicket(key, sealed, "s2", now) },
-		"another key":      func() (ticket, error) { return openTicket([]byte(strings.Repeat("x", 32)), sealed, "s1", now) },
-		"cut":              func() (ticket, error) { return openTicket(key, sealed[:len(sealed)-2], "s1", now) },
-		"empty":            func() (ticket, error) { return openTicket(key, "", "s1", now) },
-		"signed but away":  func() (ticket, error) { return openTicket(key, ticket{Session: "s1", Return: "//evil", Expires: in.Expires}.seal(key), "s1", now) },
-		"without a return": func() (ticket, error) { return openTicket(key, ticket{Session: "s1", Expires: in.Expires}.seal(key), "s1", now) },
+		"too late":        func() (ticket, error) { return openTicket(key, sealed, "s1", now.Add(time.Minute)) },
+		"another session": func() (ticket, error) { return openTicket(key, sealed, "s2", now) },
+		"another key":     func() (ticket, error) { return openTicket([]byte(strings.Repeat("x", 32)), sealed, "s1", now) },
+		"cut":             func() (ticket, error) { return openTicket(key, sealed[:len(sealed)-2], "s1", now) },
+		"empty":           func() (ticket, error) { return openTicket(key, "", "s1", now) },
+		"signed but away": func() (ticket, error) {
+			return openTicket(key, ticket{Session: "s1", Return: "//evil", Expires: in.Expires}.seal(key), "s1", now)
+		},
+		"without a return": func() (ticket, error) {
+			return openTicket(key, ticket{Session: "s1", Expires: in.Expires}.seal(key), "s1", now)
+		},
 	} {
 		if _, err := open(); err == nil {
 			t.Errorf("%s: accepted", name)
