@@ -15,8 +15,8 @@ import (
 // reports the second under an id of its own.
 const branchAttribute = "session_of"
 
-// activity judges something a user did.
-func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decision) {
+// activity judges something a user did. since is the user's latest event before this one.
+func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decision, since event.Millis) {
 	failedLogin := ev.Outcome == event.Failure && isAuth(ev.Action)
 	key := sessionKey(ev)
 	var scratch profile.Session
@@ -46,6 +46,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	sc := score.Scene{Event: ev, Prior: e.policy.PriorNats, Features: &f, Evidence: &evidence}
 	e.scene(&sc, s, &f.Context, ev.Time)
 	score.Write(d, &sc)
+	e.rules(p, s, known, &f.Context, since, ev, d)
 
 	open := s.Open()
 	e.machine.Judge(&c)

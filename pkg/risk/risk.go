@@ -122,11 +122,12 @@ func (e *Engine) Step(p *profile.Profile, ev *event.Event, d *decision.Decision)
 		return
 	}
 	d.Status = decision.Scored
+	since := p.Watermark
 	p.Advance(ev.Time)
 	p.Recent.Add(id, ev.Time, p.Watermark-millis(e.policy.Time.Lateness))
 	e.tidy(p)
 	if ev.Type == event.Activity {
-		e.activity(p, ev, d)
+		e.activity(p, ev, d, since)
 	} else {
 		e.report(p, ev, d)
 	}

@@ -53,6 +53,8 @@ type Decision struct {
 	// SessionState is clear, required, satisfied, denied or expired.
 	SessionState string
 	Rule         string
+	// Hits are the policy's rules that applied, in its order, those that are only tried included.
+	Hits []Hit
 
 	Policy, Baseline, Geo, Engine string
 
@@ -73,6 +75,33 @@ type Part struct {
 	Detail []Detail
 }
 
+// Effect is what a rule wants.
+type Effect uint8
+
+// Effects of rules.
+const (
+	// NotifyEffect only records that the rule applied.
+	NotifyEffect Effect = iota + 1
+	// AllowEffect raises no challenge for risk alone, short of severe.
+	AllowEffect
+	// StepUpEffect wants proof.
+	StepUpEffect
+	// DenyEffect shuts the session.
+	DenyEffect
+)
+
+// Hit is one rule that applied.
+type Hit struct {
+	Rule   string
+	Effect Effect
+	// Shadow hits are recorded and change nothing.
+	Shadow bool
+	// Level and MaxAge (seconds) of the proof that a step-up wants, and the methods that give it (space separated; "": any).
+	Level  uint8
+	MaxAge uint32
+	AMR    string
+}
+
 // Detail is one input of a part. Text is used when Key names words, Number otherwise.
 type Detail struct {
 	Key    string
@@ -83,5 +112,5 @@ type Detail struct {
 
 // Reset clears d for the next event and keeps its slices' memory.
 func (d *Decision) Reset() {
-	*d = Decision{Parts: d.Parts[:0], Unknown: d.Unknown[:0], Signals: d.Signals[:0]}
+	*d = Decision{Parts: d.Parts[:0], Unknown: d.Unknown[:0], Hits: d.Hits[:0], Signals: d.Signals[:0]}
 }

@@ -68,6 +68,9 @@ func (p *Policy) seal() error {
 	if err != nil {
 		return fmt.Errorf("naming version: %w", err)
 	}
+	if p.judge != nil {
+		data = append(data, p.judge.Digest()...)
+	}
 	sum := sha256.Sum256(data)
 	p.version = p.ID + "@" + hex.EncodeToString(sum[:4])
 	return nil

@@ -2,8 +2,8 @@
 // people may be asked, and which resources want proof whoever asks.
 //
 // A policy is typed, validated data. It has a version made of its content, which every decision names. It does
-// not score, and it holds no state: package session keeps that. Conditions in a rule language belong
-// behind [Policy.Rule], the only place that looks at an event.
+// not score, and it holds no state: package session keeps that. Conditions in a rule language come from outside,
+// behind [Judge]; package rules has one.
 //
 // A validated Policy is immutable and safe for concurrent use.
 package policy
@@ -38,6 +38,7 @@ type Policy struct {
 	// ACR maps authentication context names to levels 1..3. aal1..aal3 are always known.
 	ACR map[string]int `json:"acr"`
 
+	judge   Judge
 	version string
 }
 
@@ -160,6 +161,8 @@ type Demand struct {
 	// Level of the proof, 1..3, and its greatest age, seconds.
 	Level  uint8
 	MaxAge uint32
+	// AMR lists accepted methods, space separated; "": those of the policy.
+	AMR string
 }
 
 // Names of the rules that demand proof.
@@ -172,15 +175,15 @@ const (
 func (p *Policy) Rule(ev *event.Event) Demand {
 	s := &p.Sensitive
 	if ev.Resource.Sensitivity == event.Critical {
-		return Demand{RuleCritical, p.LevelOf(s.ACR), s.Critical}
+		return Demand{Rule: RuleCritical, Level: p.LevelOf(s.ACR), MaxAge: s.Critical}
 	}
 	for _, a := range s.CriticalActions {
 		if a == ev.Action {
-			return Demand{RuleCritical, p.LevelOf(s.ACR), s.Critical}
+			return Demand{Rule: RuleCritical, Level: p.LevelOf(s.ACR), MaxAge: s.Critical}
 		}
 	}
 	if ev.Resource.Sensitivity == event.Restricted {
-		return Demand{RuleRestricted, p.LevelOf(s.ACR), s.Restricted}
+		return Demand{Rule: RuleRestricted, Level: p.LevelOf(s.ACR), MaxAge: s.Restricted}
 	}
 	return Demand{}
 }

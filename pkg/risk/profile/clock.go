@@ -17,14 +17,17 @@ const (
 
 // Counts refer to the clock's landmark: an observation at t weighs One * 2^((t-epoch)/half life), and the
 // present value of a sum is that sum over the same factor of now. Sums of integers do not depend on the
-// order of arrival, and an entry needs no time of its own. When the factors grow large, the landmark moves
-// by 180 days, which is a whole number of each half life, so that sums are shifted and nothing else.
+// order of arrival, and an entry needs no time of its own.
+//
+// The landmark depends on the watermark alone: it lies on a grid of 180 days, 90 to 270 days back. It moves by 180
+// days, which is a whole number of each half life, so that sums are shifted and nothing else; only then does the order of
+// arrival show, as a rounding.
 const (
 	// One is the weight of an observation at the landmark.
-	One = 64
+	One = 16
 
 	rebase         = 180 * day
-	rebaseAfter    = 270 * day
+	landmarkBehind = 90 * day
 	rebaseNetwork  = uint(rebase / NetworkHalfLife)
 	rebaseDevice   = uint(rebase / DeviceHalfLife)
 	rebaseActivity = uint(rebase / ActivityHalfLife)
@@ -36,17 +39,15 @@ const (
 // Clock is the landmark of a profile's faded counts.
 type Clock struct{ Epoch event.Millis }
 
-func (c Clock) stale(t event.Millis) bool { return t-c.Epoch > rebaseAfter }
+// landmark is where the epoch belongs for a watermark.
+func landmark(watermark event.Millis) event.Millis {
+	t := max(0, watermark-landmarkBehind)
+	return t - t%rebase
+}
 
 // Scale is the factor of an observation at t with the given half life.
 func (c Clock) Scale(t, halfLife event.Millis) float64 {
-	if c.Epoch == 0 {
-		return One
-	}
-	dt := t - c.Epoch
-	if dt > 2*rebaseAfter { // not yet advanced to t; reading far ahead is harmless
-		dt = 2 * rebaseAfter
-	}
+	dt := min(t-c.Epoch, 3*rebase) // never more than 270 days once the profile has advanced to t
 	return One * math.Exp2(float64(dt)/float64(halfLife))
 }
 

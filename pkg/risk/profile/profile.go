@@ -108,19 +108,22 @@ func (p *Profile) Advance(t event.Millis) {
 		p.Watermark = t
 	}
 	p.Events = saturate(p.Events, 1)
-	if p.Clock.Epoch == 0 {
-		p.Clock.Epoch = t - t%day
+	epoch := landmark(p.Watermark)
+	if p.Events == 1 {
+		p.Clock.Epoch = epoch
+	}
+	if p.Clock.Epoch >= epoch {
 		return
 	}
-	for p.Clock.stale(t) {
-		p.Clock.Epoch += rebase
-		p.Networks.fade(rebaseNetwork)
-		p.Agents.fade(rebaseDevice)
-		p.Devices.fade(rebaseDevice)
-		p.Hours.fade(rebaseNetwork)
-		p.Actions.fade(rebaseActivity)
-		p.fadePlaces(rebaseNetwork)
-	}
+	n := uint(min((epoch-p.Clock.Epoch)/rebase, 31)) // after 31 moves nothing is left of 32 bits
+	p.Clock.Epoch = epoch
+	p.Networks.fade(min(31, n*rebaseNetwork))
+	p.Agents.fade(min(31, n*rebaseDevice))
+	p.Devices.fade(min(31, n*rebaseDevice))
+	p.Hours.fade(min(31, n*rebaseNetwork))
+	p.Actions.fade(min(31, n*rebaseActivity))
+	p.fadePlaces(min(31, n*rebaseNetwork))
+	p.Rate.fade(min(31, n*rebaseActivity))
 }
 
 // Seconds cuts a time to whole seconds, the resolution most of a profile keeps.

@@ -65,6 +65,8 @@ func (r *Rate) Add(t event.Millis, n uint32, unit float64) uint32 {
 	return n
 }
 
+func (r *Rate) fade(n uint) { r.Actions, r.Windows = shift(r.Actions, n), shift(r.Windows, n) }
+
 func (r *Rate) close(unit float64) {
 	if r.Count == 0 {
 		return

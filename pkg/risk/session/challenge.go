@@ -15,14 +15,13 @@ const maxReasons = 5
 
 // raise opens a new challenge.
 func (m Machine) raise(c *Case, demand policy.Demand, previous uint8) {
-	p, s, t := m.Policy, c.Session, c.Event.Time
-	if demand.Rule == "" && c.Decision.Risk >= p.Thresholds.Severe && p.Thresholds.OnSevere == "deny" {
-		m.shut(c, "severe", previous)
-		return
-	}
+	s, t := c.Session, c.Event.Time
 	m.open(c)
 	ch := &s.Challenge
 	ch.Level, ch.MaxAge, ch.Rule = demand.Level, demand.MaxAge, profile.Text(demand.Rule)
+	if demand.AMR != "" {
+		ch.AMR = demand.AMR
+	}
 	s.State, s.Since = profile.Required, t
 	m.signal(c, signal.Required, cause(c, demand.Rule), previous)
 }
@@ -56,10 +55,14 @@ func (m Machine) open(c *Case) {
 // strengthen asks for more in an open challenge, when something wants more than it does.
 func (m Machine) strengthen(c *Case, demand policy.Demand) {
 	ch := &c.Session.Challenge
-	if demand.Level <= ch.Level {
+	methods := demand.AMR != "" && ch.AMR == ""
+	if demand.Level <= ch.Level && !methods {
 		return
 	}
-	ch.Level = demand.Level
+	ch.Level = max(ch.Level, demand.Level)
+	if methods {
+		ch.AMR = demand.AMR
+	}
 	m.signal(c, signal.Required, "stronger_"+demand.Rule, c.Session.Level)
 }
 
@@ -97,7 +100,7 @@ func (m Machine) signal(c *Case, state signal.State, why string, previous uint8)
 		},
 		Issued: ch.Issued, Expires: ch.Expires, At: ev.Time, OnExpiry: "deny",
 		PolicyID: p.ID, PolicyVersion: p.Version(), Rule: ch.Rule,
-		EventID: ev.ID, ReasonUser: p.StepUp.ReasonUser, Cause: why,
+		EventID: ev.ID, ReasonUser: p.ReasonUser(ch.Rule), Cause: why,
 	}
 	if ch.AllowOnExpiry {
 		sg.OnExpiry = "allow"

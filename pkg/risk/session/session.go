@@ -10,6 +10,8 @@
 package session
 
 import (
+	"cmp"
+
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/policy"
@@ -59,6 +61,10 @@ func (m Machine) Judge(c *Case) {
 	if s.State == profile.Satisfied && t-s.Since > 12*hour {
 		s.State, s.Since = profile.Clear, t
 	}
+	if m.refused(c, previous) {
+		m.finish(c)
+		return
+	}
 	if c.Event.User.Kind != event.Person {
 		m.machine(c, previous)
 		return
@@ -81,16 +87,20 @@ func (m Machine) Judge(c *Case) {
 func (m Machine) due(c *Case) (policy.Demand, string) {
 	p, s, ev, d := m.Policy, c.Session, c.Event, c.Decision
 	none := policy.Demand{}
-	if ev.Outcome == event.Failure && loginAction(ev.Action) {
-		return none, "" // nobody got in; the account's owner must not pay for guesses of others
+	if outside(ev) {
+		return none, ""
 	}
 	demand := p.Rule(ev)
 	if demand.Rule != "" && Proven(s, c.Context, demand.Level, demand.MaxAge, ev.Time) {
 		demand = none
 	}
+	demand = wanted(c, demand)
 	level := p.LevelOf(p.StepUp.ACR)
 	if s.State == profile.Expired { // an unanswered challenge is asked again, as long as the session goes on
-		return policy.Demand{Rule: s.Challenge.Rule, Level: max(level, s.Challenge.Level), MaxAge: s.Challenge.MaxAge}, s.Challenge.Rule
+		return policy.Demand{
+			Rule: s.Challenge.Rule, Level: max(level, s.Challenge.Level, demand.Level), MaxAge: s.Challenge.MaxAge,
+			AMR: cmp.Or(demand.AMR, s.Challenge.AMR),
+		}, s.Challenge.Rule
 	}
 	if demand.Rule == "" && ev.Outcome == event.Challenged {
 		demand = policy.Demand{Rule: RuleAppRequest, Level: level}
@@ -104,6 +114,9 @@ func (m Machine) due(c *Case) (policy.Demand, string) {
 	}
 	if s.State == profile.Required {
 		return policy.Demand{Level: level}, s.Challenge.Rule
+	}
+	if rule := vouched(d); rule != "" && d.Risk < p.Thresholds.Severe {
+		return none, rule
 	}
 	if held := m.restraint(c); held != "" {
 		if d.Risk < p.Thresholds.Severe {
@@ -168,6 +181,9 @@ func (m Machine) finish(c *Case) {
 const hour = event.Millis(3_600_000)
 
 func seconds(n uint32) event.Millis { return event.Millis(n) * 1000 }
+
+// outside tells that nobody got in: the account's owner must not pay for guesses of others.
+func outside(ev *event.Event) bool { return ev.Outcome == event.Failure && loginAction(ev.Action) }
 
 // loginAction tells the actions by which somebody tries to get in.
 func loginAction(a string) bool { return len(a) >= 5 && a[:5] == "auth." }
