@@ -39,7 +39,7 @@ func TestPartsInWords(t *testing.T) {
 			"London, GB to Tokyo, JP: 9,480 km at least in 24 minutes, 23,700 km/h needed"},
 		{part(score.ImpossibleTravel, 2.4, "km_lower", 9480, "hours", 0, "kmh", 113760, "discount", 0.3), "the last place to here: 9,480 km at least at the same moment, more than 100,000 km/h needed; counted at 30 %"},
 		{part(score.ImpossibleTravel, 0, "verdict", "possible", "km", 340.2, "km_lower", 0, "hours", 5, "kmh", 0, "from", "Paris, FR", "to", "London, GB"), "Paris, FR to London, GB: about 340 km in 5 hours: possible"},
-		{part(score.ImpossibleTravel, 4, "held", "from an earlier event of this session"), "from an earlier event of this session"},
+		{part(score.ImpossibleTravel, 4, "held", "from an earlier event of this session"), "impossible travel, from an earlier event of this session"},
 		{part(score.NewNetwork, 2, "new", "country", "country", "JP", "as_org", "NTT"), "first time from JP (NTT)"},
 		{part(score.NewNetwork, 2, "new", "asn", "country", "DE", "as_org", "Telekom"), "first time from this provider (Telekom) in DE"},
 		{part(score.NewAgent, 2, "new", "browser", "browser", "Chrome", "os", "Linux"), "first time with Chrome on Linux"},
@@ -52,6 +52,9 @@ func TestPartsInWords(t *testing.T) {
 		{part(score.Failures, 1, "failures_here", 3.2, "failures_elsewhere", 0, "address_failed_users", 12), "4 failed logins from here before and failed logins of 12 other users from this address"},
 		{part(score.Proven, -2, "aal", 2, "hours", 0.5), "proven at aal2 30 minutes ago"},
 		{part(score.KnownAgent, -0.4, "upgrade", "yes"), "the user's browser after an upgrade"},
+		{part(score.UnusualActivity, 3, "action", "resource.export", "resource", "report", "seen", 0), "the user has hardly ever exported a report; the session's actions so far are unlike the user"},
+		{part(score.UnusualActivity, 3, "action", "auth.login", "seen", 40), "the session's last actions are unlike the user (last: logged in)"},
+		{part(score.UnusualActivity, 3), "a run of actions that is unlike the user"},
 		// Codes of tomorrow, and parts without their inputs, are still told.
 		{part("something_new", 1, "km", 12.34, "from_where", "here"), "km 12, from where here"},
 		{part("something_new", 1), "something new"},

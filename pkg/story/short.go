@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
 )
 
 // Sentence is one line of a story told in short.
@@ -47,11 +49,48 @@ func (s *SessionStory) InShort() []Sentence {
 			add(e.Signals[k].Time, tone, text)
 		}
 	}
+	if text := wentOn(s.Entries); text != "" {
+		add(s.Summary.Last, "bad", text)
+	}
 	if len(out) <= 1 && s.Summary.StepUps == 0 && s.Summary.Denies == 0 && s.Summary.Decisions > 0 {
 		add(s.Summary.Last, "good", fmt.Sprintf("Nothing was asked of it; its highest risk was %s of 100.", number(s.Summary.Worst)))
 	}
 	return out
 }
+
+// wentOn says what succeeded in the session although it owed a proof or was denied: the app did not keep it out.
+func wentOn(entries []Entry) string {
+	rank := map[string]int{"restricted": 1, "critical": 2}
+	blocked, n := false, 0
+	var worst *Decision
+	for i := range entries {
+		d := entries[i].Decision
+		if d == nil {
+			continue
+		}
+		if blocked && d.Type == activity && d.Outcome == "success" && d.Action != string(decision.Allow) && d.EventAction != "auth.logout" {
+			n++
+			if worst == nil || rank[d.Sensitivity] >= rank[worst.Sensitivity] {
+				worst = d
+			}
+		}
+		blocked = d.SessionState == "required" || d.SessionState == "denied" || d.SessionState == "expired" && d.Action != string(decision.Allow)
+	}
+	if n == 0 {
+		return ""
+	}
+	what := worst.Did()
+	if worst.Sensitivity != "" {
+		what += " (" + worst.Sensitivity + ")"
+	}
+	if n == 1 {
+		return "It was let through while it was blocked: " + what + "."
+	}
+	return fmt.Sprintf("It was let through %d times while it was blocked, among them: %s.", n, what)
+}
+
+// activity is the type of events that users do.
+const activity = "dev.riskd.activity.v1"
 
 func signalSentence(s *Signal, d *Decision) (text, tone string) {
 	switch s.State {
@@ -101,7 +140,15 @@ func receiptSentence(e *Enforcement) (text, tone string) {
 
 // Did says what an event was, e.g. "logged in" or "tried to export report payroll and was challenged".
 func (d *Decision) Did() string {
-	return did(d.EventAction, d.Outcome, join(d.ResourceType, d.ResourceID))
+	return did(d.EventAction, d.Outcome, thing(d.ResourceType, d.ResourceID))
+}
+
+// thing names a resource; an id that begins with its kind says both.
+func thing(kind, id string) string {
+	if strings.HasPrefix(id, kind) {
+		return id
+	}
+	return join(kind, id)
 }
 
 var verbs = map[string][2]string{ // done, attempted
@@ -115,6 +162,13 @@ var verbs = map[string][2]string{ // done, attempted
 	"role.grant":              {"granted a role", "grant a role"},
 	"resource.read":           {"read", "read"},
 	"resource.export":         {"exported", "export"},
+	"resource.list":           {"listed", "list"},
+	"resource.search":         {"searched", "search"},
+	"resource.create":         {"created", "create"},
+	"resource.update":         {"changed", "change"},
+	"resource.delete":         {"deleted", "delete"},
+	"resource.share":          {"shared", "share"},
+	"resource.download":       {"downloaded", "download"},
 }
 
 // reports are events in which an app or user reports, rather than acts.
@@ -137,7 +191,7 @@ func on(action, what string) string {
 	if what == "" || strings.HasPrefix(action, "auth.") {
 		return ""
 	}
-	if action == "resource.read" || action == "resource.export" {
+	if strings.HasPrefix(action, "resource.") {
 		return " " + what
 	}
 	return " (" + what + ")"

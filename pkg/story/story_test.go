@@ -325,3 +325,32 @@ func TestEveryQuestionSaysWhatItAnswersAndHasOnlyNamedParameters(t *testing.T) {
 		t.Error("an unknown question has a text")
 	}
 }
+
+func TestWhatWentOnWhileBlockedIsTold(t *testing.T) {
+	act := func(state, action, outcome, did, sensitivity string) story.Entry {
+		return story.Entry{Decision: &story.Decision{Type: "dev.riskd.activity.v1", SessionState: state, Action: action, Outcome: outcome, EventAction: did, Sensitivity: sensitivity}}
+	}
+	asked := act("required", "step_up", "success", "auth.login", "")
+	for _, c := range []struct {
+		name    string
+		entries []story.Entry
+		want    string
+	}{
+		{"kept out", []story.Entry{asked, act("required", "step_up", "challenged", "resource.export", "restricted"), act("satisfied", "allow", "success", "resource.export", "restricted")}, ""},
+		{"let through", []story.Entry{asked, act("required", "step_up", "success", "resource.export", "restricted"), act("required", "step_up", "success", "resource.read", "")},
+			"It was let through 2 times while it was blocked, among them: exported (restricted)."},
+		{"after a denial", []story.Entry{act("denied", "deny", "success", "auth.login", ""), act("denied", "deny", "success", "apikey.create", "")}, "It was let through while it was blocked: made an API key."},
+		{"logging out", []story.Entry{asked, act("required", "step_up", "success", "auth.logout", "")}, ""},
+	} {
+		s := story.SessionStory{Entries: c.entries, Left: 1}
+		got := ""
+		for _, x := range s.InShort() {
+			if x.Tone == "bad" {
+				got = x.Text
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}

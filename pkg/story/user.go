@@ -38,7 +38,7 @@ type UserStory struct {
 	Places     []Place
 	Devices    []Device
 	Challenges []Challenge
-	// Riskiest decisions, highest first.
+	// Riskiest decision of each session, highest first.
 	Riskiest []Decision
 }
 

@@ -177,13 +177,17 @@ var phrases = map[string]func(inputs) string{
 		if action == "" {
 			return "a run of actions that is unlike the user"
 		}
-		seen, ok := in.number("seen")
-		switch {
-		case ok && seen < 0.5:
-			return "the user has hardly ever done " + plain(action) + "; the session's actions so far are unlike the user"
-		default:
-			return plain(action) + " and the actions before it are unlike the user"
+		done := plain(action)
+		if v, known := verbs[action]; known {
+			done = v[0]
 		}
+		if what := in.text("resource"); what != "" && strings.HasPrefix(action, "resource.") {
+			done += " a " + what
+		}
+		if seen, ok := in.number("seen"); ok && seen < 0.5 {
+			return "the user has hardly ever " + done + "; the session's actions so far are unlike the user"
+		}
+		return "the session's last actions are unlike the user (last: " + done + ")"
 	},
 	score.Burst: func(in inputs) string {
 		n, ok := in.number("actions_in_10min")
@@ -259,7 +263,7 @@ func listing(p *decision.Part) string {
 
 func travelWords(in inputs) string {
 	if held := in.text("held"); held != "" {
-		return held
+		return "impossible travel, " + held
 	}
 	lowerKM, okLower := in.number("km_lower")
 	km, okKM := in.number("km")
