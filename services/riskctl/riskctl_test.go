@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -214,17 +213,21 @@ func TestSimulateWithoutGeoDataSaysHowToGetIt(t *testing.T) {
 	}
 }
 
-func FuzzScoreSurvivesAnyInput(f *testing.F) {
-	f.Add([]byte(inputLine(1, "u", "") + "\r\n[]\n[1]\n{}\n\xef\xbb\xbf{}"))
+func FuzzInputLinesAreEventsOrErrors(f *testing.F) {
+	f.Add([]byte(inputLine(1, "u", "") + "\r\n[]\n[1]\n{}\n\xef\xbb\xbf{}\n\n[" + inputLine(2, "u", "") + "]"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		var out, stderr bytes.Buffer
-		code := run(context.Background(), []string{"score", "-no-geo", "-quiet"}, streams{bytes.NewReader(in), &out, &stderr})
-		if code != exitOK {
-			t.Fatalf("code %d: %s", code, &stderr)
-		}
-		for l := range bytes.Lines(out.Bytes()) {
-			if !json.Valid(l) {
-				t.Fatalf("output is no JSON: %q", l)
+		chunks := make(chan chunk, len(in)+1)
+		readChunks(t.Context(), bytes.NewReader(in), chunks)
+		last := 0
+		for c := range chunks {
+			for _, l := range c.lines {
+				if (l.ev == nil) == (l.err == nil) {
+					t.Fatalf("line %d is neither an event nor an error, or both: %v %v", l.number, l.ev, l.err)
+				}
+				if l.number < last || l.number > 1+bytes.Count(in, []byte("\n")) {
+					t.Fatalf("line number %d after %d in %q", l.number, last, in)
+				}
+				last = l.number
 			}
 		}
 	})
