@@ -48,7 +48,7 @@ func (p *partition) load(stop context.Context, before journal.Stored) error {
 	}
 	p.users.Store(int64(p.st.users))
 	p.bytes.Store(int64(p.st.bytes))
-	p.ck.began = time.Now()
+	p.ck.began, p.next = time.Now(), p.at.inputLast+1
 	p.tail, err = natsjs.OpenTail(p.s.deps.JS, subject.EventsStream(p.n), p.at.inputLast+1,
 		natsjs.TailConfig{Messages: 4 * p.s.batchEvents, Bytes: 2 * p.s.batchBytes})
 	return err

@@ -54,7 +54,8 @@ type partition struct {
 	tail     *natsjs.Tail
 	msgs     []natsjs.Message
 	carry    []natsjs.Message
-	clock    int64 // latest broker time of an input message, Unix milliseconds
+	next     uint64 // the input sequence that tail should bring next
+	clock    int64  // latest broker time of an input message, Unix milliseconds
 	versions versions
 	ckTold   time.Time
 
@@ -278,6 +279,12 @@ func (p *partition) take(stop context.Context, wait time.Duration) ([]natsjs.Mes
 	if err != nil {
 		return nil, err
 	}
+	if first := msgs[0].Seq; first != p.next {
+		// The input stream refuses deletion of single messages; a gap means that somebody purged it.
+		p.s.metrics.inputGaps.Inc()
+		p.s.deps.Log.Error("input is missing", "partition", p.n, "from", p.next, "to", first-1)
+	}
+	p.next = msgs[len(msgs)-1].Seq + 1
 	p.lag.Store(int64(msgs[len(msgs)-1].Pending))
 	return msgs, nil
 }

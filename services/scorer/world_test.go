@@ -408,7 +408,7 @@ func rebuild(t testing.TB, js jetstream.JetStream, n int) *store {
 	return p.st
 }
 
-func publishAll(t testing.TB, pub *natsjs.Publisher, evs []*riskdv1.Event) (brokerDups int) {
+func publishAll(t testing.TB, pub *natsjs.Publisher, evs []*riskdv1.Event) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
@@ -417,12 +417,8 @@ func publishAll(t testing.TB, pub *natsjs.Publisher, evs []*riskdv1.Event) (brok
 			if r.Err != nil {
 				t.Fatalf("event %d: %v", start+i, r.Err)
 			}
-			if r.Duplicate {
-				brokerDups++
-			}
 		}
 	}
-	return brokerDups
 }
 
 func newPublisher(t testing.TB, nc *nats.Conn, partitions int) *natsjs.Publisher {

@@ -1,0 +1,336 @@
+package scorer
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/proto"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+// benchEvents are events of a size and shape as apps send them: addresses, devices and browsers included.
+func benchEvents(n, users int) []*riskdv1.Event {
+	w := newWorld(99, users)
+	evs := w.take(n)
+	agents := []string{
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15",
+		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+	}
+	for i := range evs {
+		evs[i] = proto.CloneOf(evs[i]) // the world repeats events
+		ev := evs[i]
+		u, _ := strconv.Atoi(strings.TrimPrefix(ev.User.Id, "user-"))
+		ev.Network.Ip = fmt.Sprintf("203.%d.%d.%d", u>>16&127, u>>8&255, u&255)
+		ev.Device = &riskdv1.Device{Id: "device-of-" + ev.User.Id}
+		ev.Http = &riskdv1.Http{UserAgent: agents[u%len(agents)]}
+		if ev.Resource == nil {
+			ev.Resource = &riskdv1.Resource{Type: "document", Id: strconv.Itoa(i % 1000), Sensitivity: "internal"}
+		}
+	}
+	return evs
+}
+
+func cpuSeconds() float64 {
+	var r syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return float64(r.Utime.Nano()+r.Stime.Nano()) / 1e9
+}
+
+// BenchmarkDrain compares, over the same stored events, reading alone, a bare relay that decodes and appends one
+// record per batch, and the scorer. Server and worker share the machine; the producer does not run.
+// Use -benchtime=200000x.
+func BenchmarkDrain(b *testing.B) {
+	for _, partitions := range []int{8, 32} {
+		br := natstest.Start(b, partitions)
+		pub, err := natsjs.NewPublisher(br.Conn, partitions, natsjs.PublisherConfig{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var stored, size int
+		fill := func(b *testing.B) {
+			for stored < b.N {
+				evs := benchEvents(b.N-stored, 10000)
+				for i, ev := range evs {
+					ev.Id = strconv.Itoa(stored + i) // no duplicates: each is work
+				}
+				for start := 0; start < len(evs); start += 4096 {
+					for _, r := range pub.PublishBatch(context.Background(), evs[start:min(start+4096, len(evs))]) {
+						if r.Err != nil || r.Duplicate {
+							b.Fatalf("%+v", r)
+						}
+					}
+				}
+				for _, ev := range evs {
+					size += ev.SizeVT()
+				}
+				stored = b.N
+			}
+		}
+		report := func(b *testing.B, n int, took time.Duration, cpu float64) {
+			b.ReportMetric(float64(n)/took.Seconds(), "events/s")
+			b.ReportMetric(cpu/float64(n)*1e6, "cpu-s/Mevent")
+			b.ReportMetric(float64(size)/float64(stored), "B/event")
+		}
+		b.Run(fmt.Sprintf("partitions=%d/raw", partitions), func(b *testing.B) {
+			fill(b)
+			cpu, began := cpuSeconds(), time.Now()
+			eachPartition(partitions, func(p int) { relay(b, br.JS, p, false) })
+			report(b, stored, time.Since(began), cpuSeconds()-cpu)
+		})
+		b.Run(fmt.Sprintf("partitions=%d/relay", partitions), func(b *testing.B) {
+			fill(b)
+			cpu, began := cpuSeconds(), time.Now()
+			eachPartition(partitions, func(p int) { relay(b, br.JS, p, true) })
+			report(b, stored, time.Since(began), cpuSeconds()-cpu)
+			for p := range partitions { // the scorer starts from nothing
+				s, err := br.JS.Stream(context.Background(), subject.JournalStream(p))
+				if err != nil {
+					b.Fatal(err)
+				}
+				cfg := s.CachedInfo().Config
+				if err := br.JS.DeleteStream(context.Background(), cfg.Name); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := br.JS.CreateStream(context.Background(), cfg); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("partitions=%d/scorer", partitions), func(b *testing.B) {
+			if b.N == 1 {
+				return // the trial run; the events are judged once
+			}
+			fill(b)
+			cfg := DefaultConfig()
+			cpu, began := cpuSeconds(), time.Now()
+			w := startWorker(b, br.URL(), cfg)
+			for committed(w) < stored {
+				time.Sleep(5 * time.Millisecond)
+			}
+			report(b, stored, time.Since(began), cpuSeconds()-cpu)
+			var bytes uint64
+			for p := range partitions {
+				s, err := br.JS.Stream(context.Background(), subject.JournalStream(p))
+				if err == nil {
+					bytes += s.CachedInfo().State.Bytes
+				}
+			}
+			b.ReportMetric(float64(bytes)/float64(stored), "journal-B/event")
+			b.ReportMetric(float64(w.sum(func(p *partition) int64 { return p.bytes.Load() }))/float64(w.sum(func(p *partition) int64 { return p.users.Load() })), "B/user")
+			w.stop(b)
+		})
+	}
+}
+
+// committed is how many messages the worker has committed.
+func committed(w *worker) (n int) {
+	for _, c := range []prometheus.Counter{w.metrics.scored, w.metrics.duplicate, w.metrics.late, w.metrics.dead} {
+		var m dto.Metric
+		_ = c.Write(&m)
+		n += int(m.Counter.GetValue())
+	}
+	return n
+}
+
+func mean(h prometheus.Histogram) float64 {
+	var m dto.Metric
+	_ = h.Write(&m)
+	return m.Histogram.GetSampleSum() / float64(max(m.Histogram.GetSampleCount(), 1))
+}
+
+func eachPartition(n int, do func(int)) {
+	var wg sync.WaitGroup
+	for p := range n {
+		wg.Go(func() { do(p) })
+	}
+	wg.Wait()
+}
+
+// relay reads one partition's input to its end, and with write decodes it and appends a record per batch.
+func relay(b *testing.B, js jetstream.JetStream, p int, write bool) {
+	tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: 2048})
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	defer tail.Close()
+	var (
+		msgs []natsjs.Message
+		last uint64
+		out  []byte
+		evs  []*riskdv1.Event
+	)
+	for end := false; !end; {
+		if msgs, end, err = tail.Drain(context.Background(), msgs[:0], 512, 1<<20); err != nil {
+			b.Error(err)
+			return
+		}
+		if !write || len(msgs) == 0 {
+			continue
+		}
+		rec := riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH, InputLast: msgs[len(msgs)-1].Seq}
+		for i, m := range msgs {
+			if len(evs) <= i {
+				evs = append(evs, new(riskdv1.Event))
+			}
+			if err := wire.DecodeInto(envelope(m.Header), m.Data, evs[i]); err != nil {
+				b.Error(err)
+			}
+			rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Input: m.Seq, Status: 1, Event: evs[i]})
+		}
+		if out, err = journal.Append(out[:0], &rec); err == nil {
+			last, err = natsjs.AppendRecord(context.Background(), js, p, last, out)
+		}
+		if err != nil {
+			b.Error(err)
+			return
+		}
+	}
+}
+
+// BenchmarkEventToFlag publishes at a steady rate, producer in the same process, and measures from the publish call until
+// a watcher of the bucket sees the flag. Every hundredth event raises one.
+func BenchmarkEventToFlag(b *testing.B) {
+	const partitions = 32
+	for _, rate := range []int{200, 5000, 20000} {
+		b.Run(fmt.Sprintf("rate=%d", rate), func(b *testing.B) {
+			br := natstest.Start(b, partitions)
+			w := startWorker(b, br.URL(), DefaultConfig())
+			natstest.Eventually(b, "ready", func() bool { return w.Ready() == nil })
+			seconds := 3
+			lat := flagLatencies(b, br, partitions, rate, seconds)
+			slices.Sort(lat)
+			if len(lat) == 0 {
+				b.Fatal("no flag was seen")
+			}
+			q := func(f float64) float64 {
+				return float64(lat[min(int(f*float64(len(lat))), len(lat)-1)].Microseconds()) / 1000
+			}
+			b.ReportMetric(q(0.5), "p50-ms")
+			b.ReportMetric(q(0.99), "p99-ms")
+			b.ReportMetric(float64(len(lat)), "flags")
+			b.ReportMetric(mean(w.metrics.commit)*1000, "commit-ms")
+			b.ReportMetric(mean(w.metrics.eventToFlag)*1000, "in-worker-ms")
+			b.ReportMetric(mean(w.metrics.batchEvents), "events/record")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func flagLatencies(b *testing.B, br *natstest.Broker, partitions, rate, seconds int) []time.Duration {
+	_, js := br.Dial(b)
+	pub, err := natsjs.NewPublisher(js.Conn(), partitions, natsjs.PublisherConfig{MaxPending: 20000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := natsjs.OpenFlags(context.Background(), br.JS)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var sent sync.Map // session to publish time
+	var mu sync.Mutex
+	var lat []time.Duration
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	tail, err := f.Follow()
+	if err != nil {
+		b.Fatal(err)
+	}
+	wg.Go(func() {
+		defer tail.Close()
+		for {
+			flags, err := tail.Take(ctx, nil)
+			now := time.Now()
+			for _, fl := range flags {
+				if fl.Signal == nil {
+					continue
+				}
+				if at, ok := sent.LoadAndDelete(fl.Signal.SessionId); ok {
+					mu.Lock()
+					lat = append(lat, now.Sub(at.(time.Time)))
+					mu.Unlock()
+				}
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+	evs := benchEvents(rate*seconds, 20000)
+	for i, ev := range evs {
+		ev.Id = strconv.Itoa(i)
+		ev.Type, ev.Action, ev.Outcome, ev.ChallengeId = "dev.riskd.activity.v1", "resource.read", "success", ""
+		ev.Network.Geo = london
+		if i%100 == 0 {
+			ev.Session = &riskdv1.Session{Id: "flagged-" + strconv.Itoa(i)}
+			ev.Action, ev.Resource = "apikey.create", &riskdv1.Resource{Type: "apikey", Id: "k", Sensitivity: "critical"}
+		}
+	}
+	var flying atomic.Int64
+	begin := time.Now()
+	per := max(rate/500, 1) // two milliseconds' worth at a time
+	for start := 0; start < len(evs); start += per {
+		due := begin.Add(time.Duration(start) * time.Second / time.Duration(rate))
+		time.Sleep(time.Until(due))
+		chunk := evs[start:min(start+per, len(evs))]
+		now := time.Now()
+		for _, ev := range chunk {
+			if strings.HasPrefix(ev.Session.Id, "flagged-") {
+				sent.Store(ev.Session.Id, now)
+			}
+		}
+		flying.Add(1)
+		wg.Go(func() {
+			defer flying.Add(-1)
+			pub.PublishBatch(ctx, chunk)
+		})
+	}
+	for flying.Load() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(300 * time.Millisecond)
+	if d := time.Since(begin); d > time.Duration(seconds)*time.Second*5/4 {
+		b.Logf("the producer fell behind: %d events took %s", len(evs), d)
+	}
+	cancel()
+	wg.Wait()
+	return lat
+}
+
+// TestIdlePartitionsCostNextToNothing has 32 partitions, server and worker in one process, and nothing to do.
+func TestIdlePartitionsCostNextToNothing(t *testing.T) {
+	if testing.Short() || os.Getenv("RISKD_TEST_IDLE") == "" {
+		t.Skip("measures CPU for five seconds; set RISKD_TEST_IDLE=1")
+	}
+	b := natstest.Start(t, 32)
+	w := startWorker(t, b.URL(), DefaultConfig())
+	w.ready(t)
+	time.Sleep(time.Second)
+	const idle = 5 * time.Second
+	before := cpuSeconds()
+	time.Sleep(idle)
+	used := (cpuSeconds() - before) / idle.Seconds() * 100
+	t.Logf("idle: %.2f %% of one processor", used)
+	if used > 3 {
+		t.Errorf("got %.2f %% of a processor, want at most 3 %%", used)
+	}
+}
