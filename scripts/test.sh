@@ -24,14 +24,6 @@ browser() {
   fi
 }
 
-javascript() { # each package.json that has tests, by its lock file
-  find pkg services -name package.json -not -path '*/node_modules/*' | sort | while read -r file; do
-    grep -q '"test"' "$file" || continue
-    dir=$(dirname "$file")
-    step "node tests in $dir" sh -c "cd '$dir' && npm ci --no-audit --no-fund --loglevel=error && npm test --silent" || exit 1
-  done
-}
-
 case $what in
   unit)
     export RISKD_SKIP_ENGINE=1 # tests of the engine itself; others that need it say so and are skipped
@@ -46,7 +38,6 @@ case $what in
     ;;
   all)
     step "lint" sh scripts/lint.sh
-    javascript
     browser
     run "unit and integration tests" -tags integration
     ;;
