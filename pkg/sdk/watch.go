@@ -88,7 +88,7 @@ func (g *Guard) follow(ctx context.Context) error {
 	consumer, err := g.js.CreatePushConsumer(setup, bucketStream, jetstream.ConsumerConfig{
 		DeliverSubject: inbox, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
 		FilterSubject: bucketPrefix + ">", IdleHeartbeat: g.heartbeat, FlowControl: true,
-		MemoryStorage: true, InactiveThreshold: max(10*g.heartbeat, 10*time.Second), MaxDeliver: 1,
+		MemoryStorage: true, Replicas: 1, InactiveThreshold: max(10*g.heartbeat, 10*time.Second), MaxDeliver: 1,
 	})
 	cancel()
 	if err != nil {
