@@ -28,6 +28,7 @@ func (c *vec[T]) rows() int      { return len(c.v) }
 // frame is a table's columns while they are filled.
 type frame struct {
 	name string
+	room int // rows to make room for
 	cols []interface {
 		column() column
 		rows() int
@@ -35,7 +36,7 @@ type frame struct {
 }
 
 func col[T any](f *frame, name string) *vec[T] {
-	c := &vec[T]{name: name}
+	c := &vec[T]{name: name, v: make([]T, 0, f.room)}
 	f.cols = append(f.cols, c)
 	return c
 }
@@ -62,8 +63,29 @@ type batch struct {
 	unknown int
 }
 
-func newBatch() *batch {
-	return &batch{newLedgerRows(), newEventRows(), newFeatureRows(), newSignalRows(), newEnforcementRows(), newDeadRows(), 0}
+// newBatch makes room for the rows of these records.
+func newBatch(records []journal.Stored) *batch {
+	var n struct{ scored, late, signals, reports, dead int }
+	for i := range records {
+		for _, e := range records[i].Record.Entries {
+			switch e.Status {
+			case riskdv1.JournalEntry_STATUS_SCORED:
+				n.scored++
+				n.signals += len(e.Decision.GetSignals())
+			case riskdv1.JournalEntry_STATUS_LATE:
+				n.late++
+			case riskdv1.JournalEntry_STATUS_DEAD:
+				n.dead++
+			}
+			if enforcementKind(e.Event.GetType()) != "" {
+				n.reports++
+			}
+		}
+	}
+	return &batch{
+		ledger: newLedgerRows(len(records)), events: newEventRows(n.scored + n.late), features: newFeatureRows(n.scored),
+		signals: newSignalRows(n.signals), enforcement: newEnforcementRows(n.reports), dead: newDeadRows(n.dead),
+	}
 }
 
 // frames are the tables in the order of insertion: decisions after what they were made from, the
@@ -112,34 +134,36 @@ func (c placeCols) add(p place) {
 func (b *batch) add(s *journal.Stored) {
 	rec := s.Record
 	p := place{partition: uint16(s.Partition), seq: s.Seq, decided: millis(rec.WrittenMs)}
-	var n riskdv1.Counts
+	var counts riskdv1.Counts
 	signals := 0
 	for i, e := range rec.Entries {
 		p.idx = uint32(i)
 		switch e.Status {
 		case riskdv1.JournalEntry_STATUS_SCORED:
-			n.Scored++
-			b.events.add(p, e)
-			b.features.add(p, e)
+			counts.Scored++
+			n := networkOf(e)
+			b.events.add(p, e, &n)
+			b.features.add(p, e, &n)
 			for k, sig := range e.Decision.GetSignals() {
 				b.signals.add(p, k, sig)
 				signals++
 			}
 			b.receipt(p, e)
 		case riskdv1.JournalEntry_STATUS_LATE:
-			n.Late++
-			b.events.add(p, e)
+			counts.Late++
+			n := networkOf(e)
+			b.events.add(p, e, &n)
 			b.receipt(p, e)
 		case riskdv1.JournalEntry_STATUS_DEAD:
-			n.DeadLettered++
+			counts.DeadLettered++
 			b.dead.add(p, e)
 		case riskdv1.JournalEntry_STATUS_DUPLICATE:
-			n.Duplicate++
+			counts.Duplicate++
 		default:
 			b.unknown++
 		}
 	}
-	b.ledger.add(p, s, &n, signals)
+	b.ledger.add(p, s, &counts, signals)
 }
 
 func (b *batch) receipt(p place, e *riskdv1.JournalEntry) {

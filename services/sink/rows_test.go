@@ -13,7 +13,7 @@ import (
 
 func TestEveryColumnOfTheSchemaIsFilled(t *testing.T) {
 	_, conn := database(t)
-	for _, f := range newBatch().frames() {
+	for _, f := range newBatch(nil).frames() {
 		rows, err := conn.Query(t.Context(), "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY name", named("table", f.name))
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +39,7 @@ func TestEveryColumnOfTheSchemaIsFilled(t *testing.T) {
 
 func TestAllColumnsOfATableAreOfOneLength(t *testing.T) {
 	l := &ledger{t: t}
-	b := newBatch()
+	b := newBatch(nil)
 	rec := &riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH}
 	for k := range uint64(26) {
 		rec.Entries = append(rec.Entries, l.entry(0, k))

@@ -242,7 +242,7 @@ func (s *Service) commit(ctx context.Context, p *plan, records []journal.Stored,
 	})
 	defer stop()
 
-	b := newBatch()
+	b := newBatch(records)
 	for i := range records {
 		b.add(&records[i])
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -18,8 +19,8 @@ type ledgerRows struct {
 	policy, baseline, geo, engine                                     *vec[string]
 }
 
-func newLedgerRows() *ledgerRows {
-	r := &ledgerRows{frame: frame{name: "ledger"}}
+func newLedgerRows(room int) *ledgerRows {
+	r := &ledgerRows{frame: frame{name: "ledger", room: room}}
 	f := &r.frame
 	r.placeCols = placeCols{partition: col[uint16](f, "partition"), seq: col[uint64](f, "seq"), decided: col[int64](f, "decided_at")}
 	r.kind, r.hash, r.prev, r.owner = col[string](f, "kind"), col[string](f, "hash"), col[string](f, "prev_hash"), col[string](f, "owner")
@@ -85,8 +86,8 @@ type eventRows struct {
 	attributes                                                            *vec[map[string]string]
 }
 
-func newEventRows() *eventRows {
-	r := &eventRows{frame: frame{name: "events"}}
+func newEventRows(room int) *eventRows {
+	r := &eventRows{frame: frame{name: "events", room: room}}
 	f := &r.frame
 	r.placeCols = newPlaceCols(f)
 	for _, c := range []struct {
@@ -115,8 +116,8 @@ func newEventRows() *eventRows {
 	return r
 }
 
-func (r *eventRows) add(p place, e *riskdv1.JournalEntry) {
-	ev, n := e.Event, networkOf(e)
+func (r *eventRows) add(p place, e *riskdv1.JournalEntry, n *network) {
+	ev := e.Event
 	r.placeCols.add(p)
 	r.tenant.add(ev.GetTenantId())
 	r.id.add(ev.GetId())
@@ -204,8 +205,8 @@ type featureRows struct {
 	ip                                                                                   *vec[netip.Addr]
 }
 
-func newFeatureRows() *featureRows {
-	r := &featureRows{frame: frame{name: "features"}}
+func newFeatureRows(room int) *featureRows {
+	r := &featureRows{frame: frame{name: "features", room: room}}
 	f := &r.frame
 	r.placeCols = newPlaceCols(f)
 	for _, c := range []struct {
@@ -229,8 +230,8 @@ func newFeatureRows() *featureRows {
 	return r
 }
 
-func (r *featureRows) add(p place, e *riskdv1.JournalEntry) {
-	d, ev, n := e.Decision, e.Event, networkOf(e)
+func (r *featureRows) add(p place, e *riskdv1.JournalEntry, n *network) {
+	d, ev := e.Decision, e.Event
 	r.placeCols.add(p)
 	r.tenant.add(d.GetTenantId())
 	r.id.add(d.GetEventId())
@@ -295,8 +296,8 @@ type signalRows struct {
 	nth                                                                    *vec[uint16]
 }
 
-func newSignalRows() *signalRows {
-	r := &signalRows{frame: frame{name: "signals"}}
+func newSignalRows(room int) *signalRows {
+	r := &signalRows{frame: frame{name: "signals", room: room}}
 	f := &r.frame
 	r.placeCols = newPlaceCols(f)
 	r.tenant, r.challenge, r.state = col[string](f, "tenant"), col[string](f, "challenge_id"), col[string](f, "state")
@@ -349,8 +350,8 @@ type enforcementRows struct {
 	ip                                                                     *vec[netip.Addr]
 }
 
-func newEnforcementRows() *enforcementRows {
-	r := &enforcementRows{frame: frame{name: "enforcement"}}
+func newEnforcementRows(room int) *enforcementRows {
+	r := &enforcementRows{frame: frame{name: "enforcement", room: room}}
 	f := &r.frame
 	r.placeCols = newPlaceCols(f)
 	r.tenant, r.challenge, r.kind = col[string](f, "tenant"), col[string](f, "challenge_id"), col[string](f, "kind")
@@ -392,7 +393,7 @@ func (r *enforcementRows) add(p place, kind string, e *riskdv1.JournalEntry) {
 	r.ts.add(millis(ev.GetTimeMs()))
 	r.authTime.add(millis(ev.GetSession().GetAuthTimeMs()))
 	r.amr.add(ev.GetSession().GetAmr())
-	r.ip.add(networkOf(e).ip)
+	r.ip.add(wire.Addr(ev))
 }
 
 type deadRows struct {
@@ -403,8 +404,8 @@ type deadRows struct {
 	input                                            *vec[uint64]
 }
 
-func newDeadRows() *deadRows {
-	r := &deadRows{frame: frame{name: "dead_letters"}}
+func newDeadRows(room int) *deadRows {
+	r := &deadRows{frame: frame{name: "dead_letters", room: room}}
 	f := &r.frame
 	r.placeCols = newPlaceCols(f)
 	r.reason, r.detail, r.tenant = col[string](f, "reason"), col[string](f, "detail"), col[string](f, "tenant")
