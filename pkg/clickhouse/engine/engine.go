@@ -242,8 +242,7 @@ func (e *Engine) once(ctx context.Context, socket *os.File) (ready bool, err err
 // the child lives, and ends with it.
 func (e *Engine) start(cmd *exec.Cmd) (exited <-chan error, err error) {
 	started, ended := make(chan error, 1), make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	ownThread(func() {
 		if !e.cfg.NoSandbox {
 			if err := sandbox(e.cfg, cmd.Path); errors.Is(err, errNoSandbox) {
 				e.log.Warn("the ClickHouse engine runs without a sandbox: those who know its password may read this user's files", "reason", err)
@@ -257,8 +256,29 @@ func (e *Engine) start(cmd *exec.Cmd) (exited <-chan error, err error) {
 		if err == nil {
 			ended <- cmd.Wait()
 		}
-	}()
+	})
 	return ended, <-started
+}
+
+// ownThread runs a function on a thread of its own that ends with it. It is not the process's
+// first thread: that one cannot end, and it stands for the whole process in the eyes of
+// the kernel, which would count parent and child as of one sandbox.
+func ownThread(run func()) {
+	go func() {
+		runtime.LockOSThread()
+		if !firstThread() {
+			run() // never unlocked: the thread ends with the goroutine
+			return
+		}
+		taken := make(chan struct{})
+		go func() {
+			runtime.LockOSThread() // never unlocked
+			close(taken)
+			run()
+		}()
+		<-taken // by another thread, since this one is kept until then
+		runtime.UnlockOSThread()
+	}()
 }
 
 func (e *Engine) setChild(pid int) {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -39,6 +41,9 @@ func TestMain(m *testing.M) {
 	}
 	if len(os.Args) > 2 && os.Args[1] == "hold" {
 		hold(os.Args[2])
+	}
+	if len(os.Args) > 3 && os.Args[1] == "probe" {
+		probe(os.Args[2], os.Args[3])
 	}
 	os.Exit(run(m))
 }
@@ -73,6 +78,29 @@ func hold(path string) {
 	}
 	fmt.Println("held", err)
 	time.Sleep(time.Minute)
+	os.Exit(0)
+}
+
+// probe is a child that tries what it must not, and what it must, in place of an engine.
+func probe(file, address string) {
+	say := func(what string, err error) {
+		fmt.Println(what+":", map[bool]string{true: "done", false: "refused"}[err == nil])
+	}
+	_, err := os.ReadFile(file)
+	say("read", err)
+	say("write", os.WriteFile(file, []byte("changed"), 0o600))
+	say("create", os.WriteFile(file+".new", nil, 0o600))
+	_, err = os.ReadDir(filepath.Dir(file))
+	say("list", err)
+	_, err = os.ReadFile(fmt.Sprintf("/proc/%d/environ", os.Getppid()))
+	say("spy", err)
+	_, err = net.DialTimeout("tcp", address, time.Second)
+	say("connect", err)
+	say("signal", syscall.Kill(os.Getppid(), 0))
+	say("run", exec.Command("/bin/true").Run())
+	say("own", os.WriteFile("own", []byte("x"), 0o600))
+	_, err = os.CreateTemp("", "x")
+	say("temp", err)
 	os.Exit(0)
 }
 

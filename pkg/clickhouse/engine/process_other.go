@@ -17,6 +17,8 @@ func prepare(cmd *exec.Cmd) {
 // parentOf is not known here without more privileges.
 func parentOf(int) (int, bool) { return 0, false }
 
+func firstThread() bool { return false }
+
 func dup2(from, to int) error { return syscall.Dup2(from, to) }
 
 var errNoSandbox = errors.New("this system has no Landlock")
