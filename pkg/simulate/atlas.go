@@ -385,8 +385,11 @@ func (b *builder) readASNs(a *Atlas) error {
 	return nil
 }
 
-// fillGaps gives every country what people and attackers expect to find. A country without a
-// pure mobile operator has mobile customers on its ordinary operators, as in life.
+// minCarrierRanges is how many ranges a country's mobile operators need to count as such.
+const minCarrierRanges = 12
+
+// fillGaps gives every country what attackers expect to find. A country whose mobile operators have no
+// address space of their own has its phones on the ordinary operators of each city.
 func (a *Atlas) fillGaps() {
 	var hosting, tunnels []network
 	for _, code := range sortedKeys(a.countries) {
@@ -397,13 +400,9 @@ func (a *Atlas) fillGaps() {
 		for _, o := range c.carriers {
 			ranges += len(o.v4)
 		}
-		if ranges >= 12 {
-			continue
+		if ranges < minCarrierRanges {
+			c.carriers = nil
 		}
-		for _, i := range c.cities {
-			c.carriers = append(c.carriers, a.cities[i].isps[:min(2, len(a.cities[i].isps))]...)
-		}
-		c.carriers = c.carriers[:min(len(c.carriers), 4)]
 	}
 	if len(hosting) == 0 { // a file without hosts: rented machines stand in ordinary networks
 		for _, c := range a.cities {

@@ -110,9 +110,19 @@ func (d *dayPlan) cell(city int) line {
 
 func (w *World) cellOf(p *person, r *rng, city int) line {
 	c := p.carrier
-	if there := w.atlas.cities[city].country; there != w.atlas.cities[p.home].country && r.chance(0.35) {
-		local := w.atlas.countries[there].carriers
-		c = &local[r.below(len(local))]
+	there, home := w.atlas.cities[city].country, w.atlas.cities[p.home].country
+	switch local := w.atlas.countries[there].carriers; {
+	case there != home && r.chance(0.35): // a card bought there
+		c = nil
+		if len(local) > 0 {
+			c = &local[r.below(len(local))]
+		}
+	case there != home:
+		city = p.home
+	}
+	if c == nil {
+		isps := w.atlas.cities[city].isps
+		c = &isps[p.idx%len(isps)]
 	}
 	var l line
 	l.net = pick(r, c.v4)

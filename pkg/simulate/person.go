@@ -99,7 +99,7 @@ type person struct {
 	office  int // index of World.offices, -1 none
 	homeISP *isp
 	line    line // at home
-	carrier *isp
+	carrier *isp // nil where phones are on the city's ordinary operators
 	devices []*device
 	passkey bool
 	relay   bool
@@ -203,8 +203,9 @@ func (w *World) newPerson(i int) *person {
 	home := &w.atlas.cities[p.home]
 	p.homeISP = w.drawISP(&r, p)
 	p.renew(&r, 0)
-	carriers := w.atlas.countries[home.country].carriers
-	p.carrier = &carriers[r.below(len(carriers))]
+	if carriers := w.atlas.countries[home.country].carriers; len(carriers) > 0 {
+		p.carrier = &carriers[r.below(len(carriers))]
+	}
 	p.passkey = r.chance(0.35)
 
 	// Newcomers: most histories begin in the first days, some later.
