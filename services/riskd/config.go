@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/clickhouse/engine"
@@ -96,22 +95,6 @@ func embeddedEngine() engine.Config {
 	c := engine.DefaultConfig("")
 	c.Library, c.Path, c.PasswordFile = "", "", ""
 	return c
-}
-
-// list is a comma list.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, ",") }
-
-// Set replaces the list.
-func (l *list) Set(text string) error {
-	*l = nil
-	for item := range strings.SplitSeq(text, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			*l = append(*l, item)
-		}
-	}
-	return nil
 }
 
 // mode is what riskd was asked to do instead of running.
@@ -212,6 +195,7 @@ func (c *Config) bind(fs *flag.FlagSet) {
 	fs.StringVar(&c.ClickHouse.Engine.Listen, "clickhouse-listen", c.ClickHouse.Engine.Listen, "`address` of the embedded engine's HTTP interface")
 	fs.StringVar(&c.ClickHouse.Engine.Library, "libchdb", c.ClickHouse.Engine.Library, "`file` of the embedded engine; empty: engine/libchdb.so in the data folder")
 	fs.StringVar(&c.ClickHouse.Migrate.Cluster, "clickhouse-cluster", c.ClickHouse.Migrate.Cluster, "`name` of the cluster to create the tables on; empty: one server")
+	fs.Var(days(c.ClickHouse.Migrate.Retention), "clickhouse-retention", "days that rows are kept, `table=days` (comma list); 0: for ever")
 	fs.BoolVar(&c.ClickHouse.Migrate.Sharded, "clickhouse-sharded", c.ClickHouse.Migrate.Sharded, "spread the tables over the cluster's shards")
 
 	fs.StringVar(&c.Geo.City, "geo-city", c.Geo.City, "GeoIP2 or GeoLite2 City `file`; empty: that in the data folder, if there")

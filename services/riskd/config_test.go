@@ -78,6 +78,9 @@ func TestRolesWithoutServersOfYoursAreRefused(t *testing.T) {
 		{"a list of all roles is all", []string{"-target=gateway,scorer,sink, signaler,console"}, nil},
 		{"a role that is none", []string{"-target=skorer"}, []string{`unknown role "skorer"`, "scorer, signaler"}},
 		{"a database address that is none", []string{"-clickhouse-dsn=my-password"}, []string{"-clickhouse-dsn is not a ClickHouse address"}},
+		{"a table's days", []string{"-clickhouse-retention=events=30, features=0"}, nil},
+		{"days of a table that is none", []string{"-clickhouse-retention=evnts=30"}, []string{"clickhouse.retention.evnts"}},
+		{"days that are none", []string{"-clickhouse-retention=events"}, []string{`"events" is not table=days`}},
 		{"an odd number of copies", []string{"-replicas=2"}, []string{"replicas"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

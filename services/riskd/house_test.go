@@ -146,9 +146,14 @@ func (h *house) end(signal syscall.Signal) int {
 }
 
 // key is the API key of the first start.
-func (h *house) key() string {
+func (h *house) key() string { return h.read("gateway.key") }
+
+// password is the embedded engine's.
+func (h *house) password() string { return h.read("clickhouse.password") }
+
+func (h *house) read(name string) string {
 	h.t.Helper()
-	text, err := os.ReadFile(filepath.Join(h.data, "gateway.key"))
+	text, err := os.ReadFile(filepath.Join(h.data, name))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -200,15 +205,11 @@ func (h *house) host(name string) string {
 // ask runs SQL at the embedded engine as any HTTP client would.
 func (h *house) ask(sql string) string {
 	h.t.Helper()
-	secret, err := os.ReadFile(filepath.Join(h.data, "clickhouse.password"))
-	if err != nil {
-		h.t.Fatal(err)
-	}
 	req, err := http.NewRequest(http.MethodPost, "http://"+h.host("clickhouse"), strings.NewReader(sql))
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	req.SetBasicAuth("riskd", strings.TrimSpace(string(secret)))
+	req.SetBasicAuth("riskd", h.password())
 	status, answer := h.do(req)
 	if status != http.StatusOK {
 		return fmt.Sprintf("%d: %s", status, answer)

@@ -79,6 +79,11 @@ func TestTheRoadOfAnEvent(t *testing.T) {
 	if code := h.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code %d after SIGTERM; want 0", code)
 	}
+	for what, secret := range map[string]string{"API key": h.key(), "ClickHouse password": h.password()} {
+		if strings.Contains(h.said(), secret) {
+			t.Errorf("the %s was logged", what)
+		}
+	}
 }
 
 // load publishes events of many users until enough is set, and returns how many; each stays with the
