@@ -175,3 +175,46 @@ func TestAWorkerStoppedAndWokenDoesNoHarm(t *testing.T) {
 		}
 	}
 }
+
+func TestAServerThatRestartsIsWaitedFor(t *testing.T) {
+	const partitions = 4
+	cfg := natsjs.DefaultEmbeddedConfig()
+	cfg.Listen, cfg.Dir = freeAddr(t), t.TempDir()
+	start := func() *natsjs.Embedded {
+		emb, err := natsjs.StartEmbedded(cfg, testLog())
+		if err != nil {
+			t.Fatal(err)
+		}
+		topo := natsjs.DefaultTopology()
+		topo.Partitions = partitions
+		if _, err := emb.Setup(t.Context(), topo); err != nil {
+			t.Fatal(err)
+		}
+		return emb
+	}
+	emb := start()
+	t.Cleanup(func() { emb.Stop() })
+	w := startWorker(t, emb.URL(), quickConfig())
+	w.ready(t)
+	c := eventuallyConnect(t, emb.URL())
+	pub, err := natsjs.NewPublisher(c.Conn, partitions, natsjs.PublisherConfig{AckWait: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	evs := spread(newWorld(31, 2000), 6000, 200)
+	done := make(chan struct{})
+	go func() { defer close(done); stream(t, pub, evs) }()
+	for range 2 {
+		time.Sleep(400 * time.Millisecond)
+		emb.Stop() // leases and consumers in memory are gone with it
+		time.Sleep(100 * time.Millisecond)
+		emb = start()
+	}
+	<-done
+	waitDrained(t, c.js, partitions)
+	w.ready(t)
+	l := checkAgainst(t, c.js, partitions, foldSerially(t, evs))
+	checkSignals(t, c.js, l)
+	w2 := startWorker(t, emb.URL(), quickConfig()) // the leases work again
+	natstest.Eventually(t, "a second worker gets its share", func() bool { return w2.Ready() == nil && len(w2.Owned()) == 2 })
+}

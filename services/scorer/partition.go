@@ -61,7 +61,6 @@ type partition struct {
 
 	ready             atomic.Bool
 	lag, users, bytes atomic.Int64
-	failure           atomic.Pointer[error]
 }
 
 // run owns the partition until stop ends (nil), another worker takes it (errFenced) or its state cannot be read.

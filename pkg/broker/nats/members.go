@@ -67,7 +67,8 @@ type Members struct {
 	owners  []string
 	ownerAt time.Time
 	left    bool
-	synced  bool // our own renewal came back: what was there before it is known
+	heard   bool // our own renewal came back
+	synced  bool // and what was there with it is known
 }
 
 type seenMember struct {
@@ -244,6 +245,15 @@ func (m *Members) read(ctx context.Context, tail *Tail) {
 		for i := range msgs {
 			m.learn(&msgs[i], now)
 		}
+		// The bucket keeps each worker's last renewal only: another worker's may have moved behind ours.
+		if n := len(msgs); n > 0 && msgs[n-1].Pending == 0 {
+			m.mu.Lock()
+			if m.heard && !m.synced {
+				m.synced = true
+				notify(m.changed)
+			}
+			m.mu.Unlock()
+		}
 	}
 }
 
@@ -264,10 +274,7 @@ func (m *Members) learn(msg *Message, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if id == m.cfg.ID {
-		if !m.synced {
-			m.synced = true
-			notify(m.changed)
-		}
+		m.heard = true
 		return
 	}
 	if gone {
