@@ -31,7 +31,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	}
 
 	in := feature.Input{
-		Event: ev, Profile: p, Baseline: e.baseline, Bounds: e.bounds, Own: ev.Session.ID != "",
+		Event: ev, Profile: p, Baseline: e.baseline, Bounds: e.bounds, Own: ev.Session.ID != "", Before: since,
 		Parent: parentSession(p, ev, s),
 	}
 	if known {
@@ -42,6 +42,10 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 
 	c := session.Case{Profile: p, Session: s, Event: ev, Context: &f.Context, Decision: d}
 	fresh := e.machine.Note(&c)
+	if fresh && e.machine.Reauthenticated(&c) == session.Passed {
+		e.passed(p, s, ev, session.Strength(s.Proof.Level, ev.Session.AMR))
+		f.Measure(&in) // what was questioned is the user's own now
+	}
 	evidence := score.Weigh(&f, s.Held, ev.Time)
 	sc := score.Scene{Event: ev, Prior: e.policy.PriorNats, Features: &f, Evidence: &evidence}
 	e.scene(&sc, s, &f.Context, ev.Time)

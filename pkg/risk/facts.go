@@ -19,6 +19,14 @@ func (e *Engine) rules(p *profile.Profile, s *profile.Session, known bool, now *
 		Session: e.sessionFacts(s, known, now, ev.Time), Profile: e.profileFacts(p, now, since, ev.Time),
 	}
 	d.Hits = judge.Judge(&f, d.Hits)
+	for i := 0; i < len(d.Hits); {
+		if d.Hits[i].Effect != decision.FailedEffect {
+			i++
+			continue
+		}
+		d.Unknown = append(d.Unknown, "rule:"+d.Hits[i].Rule)
+		d.Hits = append(d.Hits[:i], d.Hits[i+1:]...)
+	}
 }
 
 func (e *Engine) sessionFacts(s *profile.Session, known bool, now *profile.Context, t event.Millis) policy.SessionFacts {

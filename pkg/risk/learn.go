@@ -138,23 +138,50 @@ func (e *Engine) forgive(p *profile.Profile, source uint32) {
 	}
 }
 
-// passed learns what a challenge questioned.
+// passed learns what a challenge questioned: the surroundings the report itself shows, since whoever answered is the
+// user; where it shows none, those of the session. When the session was in two browsers and the report does
+// not say which answered, nothing is learned: it could as well be the intruder's.
 func (e *Engine) passed(p *profile.Profile, s *profile.Session, ev *event.Event, share float64) {
-	if device := profile.Hash64(ev.Device); device != 0 {
-		s.Context.Device = device
-		s.Proof.Device = device
-	}
-	if share > 0 {
+	ambiguous := e.answered(s, ev)
+	if share > 0 && !ambiguous {
 		p.Learn(&s.Context, ev.Time, share)
 		if s.Seen.Known() {
 			to := p.LearnSighting(s.Seen, share)
 			e.learnMoves(p, to, &s.Seen, ev.Time, share)
 		}
+		e.settle(p, s)
 	}
-	e.settle(p, s)
+	s.Novel = s.Novel[:0]
 	s.Learned = true
 	s.Held = profile.Held{}
 	s.Peak = 0
+}
+
+// answered makes the surroundings of whoever answered a challenge those of the session, and reports whether it stays
+// open who that was.
+func (e *Engine) answered(s *profile.Session, ev *event.Event) (ambiguous bool) {
+	shown, seen := feature.Surroundings(ev)
+	ambiguous = s.Held.Switch > 0
+	ctx := s.Context
+	if rt := shown.Runtime(); rt != 0 {
+		ambiguous = false
+		if rt != ctx.Runtime() { // another browser than the one that was questioned
+			ctx, s.Seen = shown, profile.Sighting{}
+		}
+		ctx.Agent = shown.Agent
+	}
+	if shown.Network[2] != 0 && shown.Network != s.Context.Network {
+		ctx.Network, ctx.Kind, s.Seen = shown.Network, shown.Kind, seen
+		if seen.Known() {
+			s.Seen.Name = profile.Text(feature.PlaceName(&ev.Network.Place))
+		}
+	}
+	if shown.Device != 0 {
+		ctx.Device, ambiguous = shown.Device, false
+	}
+	s.Context = ctx
+	s.Proof.Runtime, s.Proof.Device = ctx.Runtime(), ctx.Device
+	return ambiguous
 }
 
 // makeRoom ends the session idle longest when there is no room for another; it counts for as much of a day as it has

@@ -88,6 +88,8 @@ const (
 	StepUpEffect
 	// DenyEffect shuts the session.
 	DenyEffect
+	// FailedEffect marks a rule whose condition could not be evaluated; it did not apply.
+	FailedEffect
 )
 
 // Hit is one rule that applied.

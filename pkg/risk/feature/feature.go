@@ -7,6 +7,7 @@ package feature
 
 import (
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
@@ -32,6 +33,8 @@ type Input struct {
 	Session *profile.Session
 	// Own tells that the session id came with the event, so that one session is one browser.
 	Own bool
+	// Before is the user's latest event time before this event; 0 when there is none.
+	Before event.Millis
 	// Parent is the session this one branched off by a change of browser; nil if none.
 	Parent *profile.Session
 }
@@ -53,6 +56,8 @@ type Set struct {
 	Failures Failures
 	Switch   Switch
 	RTT      RTT
+	// IdleDays is how long the user had not been seen, 0 for a user never seen before.
+	IdleDays float64
 
 	units units
 	now   event.Millis
@@ -70,6 +75,9 @@ func (s *Set) Measure(in *Input) {
 		device:   p.Clock.Scale(ev.Time, profile.DeviceHalfLife),
 		activity: p.Clock.Scale(ev.Time, profile.ActivityHalfLife),
 	}
+	if in.Before > 0 && ev.Time > in.Before {
+		s.IdleDays = float64(ev.Time-in.Before) / 8.64e7
+	}
 	s.context(ev)
 	s.network(in)
 	s.agent(in)
@@ -80,6 +88,13 @@ func (s *Set) Measure(in *Input) {
 	s.failures(in)
 	s.switched(in)
 	s.rtt(in)
+}
+
+// Surroundings reads an event's surroundings as keys; what is unknown is 0.
+func Surroundings(ev *event.Event) (profile.Context, profile.Sighting) {
+	var s Set
+	s.context(ev)
+	return s.Context, s.Sighting
 }
 
 // context reads the event's surroundings as keys.
@@ -140,9 +155,11 @@ func radius(km float64) uint16 {
 	return uint16(math.Min(math.Ceil(km), 5000))
 }
 
-// PlaceName is how a place is shown: "London, GB". It allocates.
+// PlaceName is how a place is shown: "London, GB", or by its coordinates when it has no name. It allocates.
 func PlaceName(p *event.Place) string {
 	switch {
+	case p.City == "" && p.Country == "":
+		return strconv.FormatFloat(p.Lat, 'f', 2, 64) + ", " + strconv.FormatFloat(p.Lon, 'f', 2, 64)
 	case p.City == "":
 		return p.Country
 	case p.Country == "":

@@ -20,6 +20,8 @@ type Network struct {
 	AddressSeen, PrefixSeen float64
 	// ASNSeen is how often the ASN was the user's.
 	ASNSeen float64
+	// Shared is how many others of the tenant get in from the address at the moment.
+	Shared float64
 	// Hosting is the evidence of a data centre or anonymising network the user has never used, nats.
 	Hosting float64
 }
@@ -40,6 +42,9 @@ func (s *Set) network(in *Input) {
 		return
 	}
 	n.Nats = r.nats
+	if n.Shared = colleagues(in.Event); n.Nats > 0 {
+		n.Nats *= math.Max(0.5, 1-0.05*n.Shared) // where colleagues are, one will be some day
+	}
 	if r.unseen >= 0 {
 		n.New, n.History, n.Kinds = networkLevels[r.unseen], r.history, r.kinds
 	}

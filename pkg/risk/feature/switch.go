@@ -37,7 +37,7 @@ func (s *Set) switched(in *Input) {
 		}
 		rest += v
 	}
-	if a, b := before.Runtime(), now.Runtime(); a != 0 && b != 0 && a != b {
+	if a, b := before.Runtime(), now.Runtime(); a != 0 && b != 0 && a != b && browser(before.Agent[0]) {
 		w.Agent = true
 		if s.Agent.New == "" || s.Agent.New == "major" {
 			count(2.5) // one of the user's own, yet not in this session
@@ -65,6 +65,11 @@ func (s *Set) switched(in *Input) {
 	}
 	w.Nats = min(best+0.3*rest, 5)
 }
+
+// browser tells classes of devices on which a session stays in one browser; tools and libraries share sessions.
+func browser(class uint32) bool { return class == desktop || class == phone || class == tablet }
+
+var desktop, phone, tablet = profile.Hash32("desktop"), profile.Hash32("phone"), profile.Hash32("tablet")
 
 func (s *Set) switchedNetwork(before *profile.Context, count func(float64)) {
 	w, now := &s.Switch, &s.Context

@@ -91,6 +91,15 @@ func sigma(s *profile.Sighting) float64 {
 	return v
 }
 
+// anchorKind is what a place counts as.
+type anchorKind uint8
+
+const (
+	anchorProven anchorKind = iota
+	anchorOwn
+	anchorCandidate
+)
+
 // leg is one comparison.
 type leg struct{ km, lower, hours, kmh, rho float64 }
 
@@ -133,7 +142,6 @@ func (s *Set) travel(in *Input) {
 	if machine { // a machine is where its servers are
 		position = func(event.NetworkKind) float64 { return 1 }
 	}
-	phone := in.Event.Agent.Class == "phone" || in.Event.Agent.Class == "tablet"
 	trust := position(here.Kind) * s.exitDiscount(in, near)
 	for i := range p.Places {
 		pl := &p.Places[i]
@@ -149,19 +157,19 @@ func (s *Set) travel(in *Input) {
 		if near >= 0 {
 			moves = float64(p.MoveWeight(i, near)) / s.units.network
 		}
-		f := trust * position(pl.Kind) * gateways(here, &pl.Sighting, phone) / (1 + 3*moves)
+		f := trust * position(pl.Kind) / (1 + 3*moves)
 		if !machine && Position(pl.Kind) < 1 {
 			f /= 1 + 0.5*float64(pl.Weight)/s.units.network // a usual exit says little of where its user is
 		}
-		s.compare(in, &pl.Sighting, dt, later, f, moves, false, false)
+		s.compare(in, &pl.Sighting, dt, later, f, moves, anchorProven)
 	}
-	s.candidates(in, trust, phone)
+	s.candidates(in, trust)
 }
 
 // candidates compares with places of sessions that nothing proved: fully with the session's own, half with
 // others', not at all with those under question or when the event comes from a proven place: then the
 // other session is the odd one, and its own next event will show it.
-func (s *Set) candidates(in *Input, trust float64, phone bool) {
+func (s *Set) candidates(in *Input, trust float64) {
 	here, at := &s.Sighting, in.Event.Time
 	for i := range in.Profile.Sessions {
 		o := &in.Profile.Sessions[i]
@@ -181,24 +189,27 @@ func (s *Set) candidates(in *Input, trust float64, phone bool) {
 		if dt > in.Bounds.Memory {
 			continue
 		}
-		f := trust * Position(o.Seen.Kind) * gateways(here, &o.Seen, phone)
+		f := trust * Position(o.Seen.Kind)
 		if rt := s.Context.Runtime(); own && rt != 0 && rt == o.Context.Runtime() && here.Country != 0 && here.Country == o.Seen.Country {
 			f *= 0.4 // the same browser in mid-session, in the same country: another gateway
 		}
+		kind := anchorOwn
 		if !own {
 			f *= candidateTrust
+			kind = anchorCandidate
 		}
-		s.compare(in, &o.Seen, dt, later, f, 0, own, !own)
+		s.compare(in, &o.Seen, dt, later, f, 0, kind)
 	}
 }
 
-func (s *Set) compare(in *Input, there *profile.Sighting, dt event.Millis, later bool, discount, moves float64, own, candidate bool) {
+func (s *Set) compare(in *Input, there *profile.Sighting, dt event.Millis, later bool, discount, moves float64, anchor anchorKind) {
 	t := &s.Travel
 	t.Anchors++
 	t.Verdict = max(t.Verdict, Possible)
 	l := between(there, &s.Sighting, dt, &in.Bounds)
 	raw := l.raw()
-	discount *= vague(there, l.km) * vague(&s.Sighting, l.km)
+	handheld := s.Context.Agent[0] == phone || s.Context.Agent[0] == tablet
+	discount *= gateways(&s.Sighting, there, handheld, l.km) * vague(there, l.km) * vague(&s.Sighting, l.km)
 	nats := raw * discount
 	if raw > 1 && nats < 1 {
 		t.Excused++
@@ -209,7 +220,7 @@ func (s *Set) compare(in *Input, there *profile.Sighting, dt event.Millis, later
 	}
 	t.KM, t.KMLower, t.Hours, t.KMH, t.Rho = l.km, l.lower, l.hours, l.kmh, l.rho
 	t.Nats, t.Discount, t.Moves = nats, discount, moves
-	t.From, t.Own, t.Candidate, t.Later = there.Name, own, candidate, later
+	t.From, t.Own, t.Candidate, t.Later = there.Name, anchor == anchorOwn, anchor == anchorCandidate, later
 	if l.rho > 1 {
 		t.Verdict = Impossible
 	}
@@ -231,17 +242,17 @@ func apart(at, since, last event.Millis) (dt event.Millis, later bool) {
 
 // gateways is how far a move between two addresses can be trusted to be one of positions. Those of mobile networks
 // hop over whole countries, and those of one network need not even be in one. Within one country databases are
-// often wrong by far, and a phone is taken for being on its carrier, since no data knows all carriers.
-func gateways(a, b *profile.Sighting, phone bool) float64 {
+// often wrong by hundreds of kilometres, and a phone is taken for being on its carrier, since no data knows all carriers.
+func gateways(a, b *profile.Sighting, phone bool, km float64) float64 {
 	f := 1.0
 	if a.Country != 0 && a.Country == b.Country {
-		switch {
+		switch far := math.Min(1, km/2000); {
 		case a.Kind == event.Mobile || b.Kind == event.Mobile:
-			f *= 0.4
+			f = 0.4
 		case phone:
-			f *= 0.3
+			f = 0.3 + 0.2*far
 		default:
-			f *= 0.75
+			f = 0.6 + 0.4*far
 		}
 	}
 	if a.ASN != 0 && a.ASN == b.ASN && a.Kind == b.Kind && Position(a.Kind) < 1 {
@@ -263,13 +274,24 @@ func vague(s *profile.Sighting, km float64) float64 {
 // exit, carrier gateway. Nobody else comes from there easily.
 func (s *Set) exitDiscount(in *Input, near int) float64 {
 	f := 1 / (1 + s.Network.AddressSeen)
-	if s.Sighting.Kind == event.Mobile || in.Event.Agent.Class == "phone" {
+	if s.Sighting.Kind == event.Mobile || s.Context.Agent[0] == phone {
 		f = math.Min(f, 1/(1+0.25*s.Network.ASNSeen))
 	}
+	f = math.Min(f, 1/(1+0.2*colleagues(in.Event)))
 	if near >= 0 && in.Profile.Places[near].ASN == s.Sighting.ASN && s.Sighting.ASN != 0 && Position(s.Sighting.Kind) < 1 {
 		f = math.Min(f, 1/(1+0.5*float64(in.Profile.Places[near].Weight)/s.units.network))
 	}
 	return f
+}
+
+// colleagues is how many others of the tenant get in from this address at the moment: with some, it is an
+// office, a company's exit or a carrier, and says little of where its users are. Those who fail do not count.
+func colleagues(ev *event.Event) float64 {
+	c := &ev.Crowd
+	if c.IPUsers < c.IPFailedUsers+3 {
+		return 0
+	}
+	return float64(c.IPUsers - c.IPFailedUsers)
 }
 
 // Unlikely tells whether a sighting could not be reached from a proven place at the speed allowed.

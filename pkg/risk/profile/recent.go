@@ -25,8 +25,10 @@ func (r *Recent) Has(id uint64) bool {
 // Len is how many identities are kept.
 func (r *Recent) Len() int { return len(r.ids) }
 
-// Add remembers an event of time t and forgets those before the given time; when full, the one with the
-// oldest time.
+// forgetAtOnce is how many of the first remembered go when there is no room, so that making room is rare.
+const forgetAtOnce = MaxRecent / 8
+
+// Add remembers an event of time t and forgets those before the given time; when full, those remembered first.
 func (r *Recent) Add(id uint64, t, before event.Millis) {
 	if len(r.times) > 0 && (r.times[0] < before || len(r.times) >= MaxRecent) {
 		r.prune(before)
@@ -47,12 +49,6 @@ func (r *Recent) prune(before event.Millis) {
 	if n < MaxRecent {
 		return
 	}
-	oldest := 0
-	for i := range r.times {
-		if r.times[i] < r.times[oldest] {
-			oldest = i
-		}
-	}
-	r.ids = append(r.ids[:oldest], r.ids[oldest+1:]...)
-	r.times = append(r.times[:oldest], r.times[oldest+1:]...)
+	r.ids = append(r.ids[:0], r.ids[forgetAtOnce:]...)
+	r.times = append(r.times[:0], r.times[forgetAtOnce:]...)
 }

@@ -75,6 +75,7 @@ func Weigh(f *feature.Set, held profile.Held, t event.Millis) Evidence {
 	e.network(f)
 	e.device(f)
 	e.activity(f)
+	e.dormant(f)
 	e.familiar(f)
 	h.Network, h.Agent, h.Token = e.NewNetwork+e.Hosting+e.RTT, e.NewAgent+e.Moved, e.Token+e.Shared
 	h.KnownDevice, h.Known = e.KnownDevice, e.KnownNetwork+e.KnownAgent+min(0, e.Hour)
@@ -96,7 +97,7 @@ type Evidence struct {
 	NewNetwork, Hosting, RTT              profile.Milli
 	NewAgent, Token, Moved, Shared        profile.Milli
 	KnownNetwork, KnownAgent, KnownDevice profile.Milli
-	Hour                                  profile.Milli
+	Dormant, Hour                         profile.Milli
 	Activity, Burst, Volume               profile.Milli
 }
 
@@ -159,6 +160,15 @@ func (e *Evidence) activity(f *feature.Set) {
 	e.Hour = Milli(hour)
 }
 
+// dormant accounts that come back in new surroundings have mostly changed hands: what was usual has faded, and so
+// has the surprise of what is new; this makes up for it.
+func (e *Evidence) dormant(f *feature.Set) {
+	const quiet = 45 // days
+	if new := e.NewNetwork + e.NewAgent + e.Token + e.Moved + e.KnownDevice; new > 500 && f.IdleDays > quiet {
+		e.Dormant = Milli(math.Min(2, 0.8*math.Log2(f.IdleDays/quiet)))
+	}
+}
+
 // familiar bounds what speaks for the owner, keeping proportions.
 func (e *Evidence) familiar(f *feature.Set) {
 	network := math.Min(0, f.Network.Nats)
@@ -195,5 +205,5 @@ func (e *Evidence) familiar(f *feature.Set) {
 
 // Novel is how much is new about the surroundings, after what a known device explains.
 func (e *Evidence) Novel() profile.Milli {
-	return e.NewNetwork + e.Hosting + e.NewAgent + e.Token + e.Moved + e.Held.Switch + e.Held.Travel + e.KnownDevice
+	return e.NewNetwork + e.Hosting + e.NewAgent + e.Token + e.Moved + e.Dormant + e.Held.Switch + e.Held.Travel + e.KnownDevice
 }

@@ -173,6 +173,9 @@ func writeNetwork(s *Sheet, sc *Scene) {
 			s.Number("asn", float64(net.ASN))
 		}
 		s.Text("as_org", net.ASOrg)
+		if n.Shared > 0 {
+			s.Number("colleagues", n.Shared)
+		}
 	}
 	if e.KnownNetwork < 0 {
 		s.Add(KnownNetwork, e.KnownNetwork)
@@ -224,6 +227,10 @@ func writeDevice(s *Sheet, sc *Scene) {
 	if e.KnownDevice < 0 {
 		s.Add(KnownDevice, e.KnownDevice)
 		s.Number("token_logins", f.Device.Seen)
+	}
+	if e.Dormant > 0 {
+		s.Add(Dormant, e.Dormant)
+		s.Number("days_idle", f.IdleDays)
 	}
 }
 

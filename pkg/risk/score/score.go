@@ -41,6 +41,7 @@ const (
 	Failures         = "failures_before"
 	CrowdSource      = "crowd_source"
 	UnusualRTT       = "unusual_rtt"
+	Dormant          = "dormant_account"
 	FailedChallenge  = "failed_challenge"
 	Proven           = "proven"
 )

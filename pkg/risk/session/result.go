@@ -70,7 +70,7 @@ func (m Machine) Result(c *Case) Outcome {
 }
 
 func (m Machine) completed(c *Case) Outcome {
-	s, ev := c.Session, c.Event
+	s := c.Session
 	if why := m.refusal(c); why != "" {
 		c.Decision.Rule = why
 		m.expire(c)
@@ -79,16 +79,36 @@ func (m Machine) completed(c *Case) Outcome {
 		}
 		return Nothing
 	}
-	level := Assurance(m.Policy, &ev.Session)
+	m.satisfy(c, "stepup_completed")
+	return Passed
+}
+
+// satisfy closes the challenge with the proof the event shows.
+func (m Machine) satisfy(c *Case, why string) {
+	s, ev := c.Session, c.Event
 	s.State, s.Since = profile.Satisfied, ev.Time
-	s.Proof = profile.Proof{Level: level, At: ev.Session.AuthTime, Runtime: s.Context.Runtime(), Device: s.Context.Device}
+	s.Proof = profile.Proof{
+		Level: Assurance(m.Policy, &ev.Session), At: ev.Session.AuthTime,
+		Runtime: c.Context.Runtime(), Device: c.Context.Device,
+	}
 	previous := s.Level
 	s.Level, s.Peak = 0, 0
 	if len(c.Profile.Prompts) >= profile.MaxPrompts {
 		c.Profile.Prompts = append(c.Profile.Prompts[:0], c.Profile.Prompts[1:]...)
 	}
 	c.Profile.Prompts = append(c.Profile.Prompts, ev.Time)
-	m.signal(c, signal.Satisfied, "stepup_completed", previous)
+	m.signal(c, signal.Satisfied, why, previous)
+}
+
+// Reauthenticated closes an open challenge when an ordinary event of the session brings a proof that answers
+// it: a client that was asked for a newer token simply comes back with one (RFC 9470). The caller has noted the
+// proof as new.
+func (m Machine) Reauthenticated(c *Case) Outcome {
+	s := c.Session
+	if s.State != profile.Required && s.State != profile.Expired || m.refusal(c) != "" {
+		return Nothing
+	}
+	m.satisfy(c, "reauthenticated")
 	return Passed
 }
 
