@@ -56,7 +56,7 @@ var classWords = []struct {
 	{host4hire, []string{"hosting", "cloud", "server", "datacenter", "data center", "data-center", "vps", "colo", "hostinger", "digitalocean", "leaseweb", "web services", "dedicated"}},
 	{tunnel, []string{"vpn", "proxy"}},
 	{satellite, []string{"satellit", "starlink", "viasat", "inmarsat"}},
-	{mobileCarrier, []string{"mobile", "wireless", "cellular", "cellco", "mobily", "movil", "gsm"}},
+	{mobileCarrier, []string{"mobile", "cellular", "cellco", "mobily", "movil", "gsm"}},
 }
 
 func operatorClass(asn uint32, org string) opClass {
