@@ -212,3 +212,67 @@ func TestStateThatCannotBeReadStopsThePartitionOnly(t *testing.T) {
 		return slices.Equal(w.Owned(), []int{1}) && errors.Is(err, ErrState) && errors.Is(err, errPage)
 	})
 }
+
+func TestATrimmedJournalIsEnoughToGoOn(t *testing.T) {
+	const partitions = 2
+	b := natstest.Start(t, partitions)
+	cfg := quickConfig()
+	cfg.JournalKeep, cfg.CheckpointEvery = 100*time.Millisecond, 50*time.Millisecond
+	pub := newPublisher(t, b.Conn, partitions)
+	world := newWorld(41, 50)
+	var evs []*riskdv1.Event
+	first := func(stream string) uint64 {
+		s, err := b.JS.Stream(t.Context(), stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.CachedInfo().State.FirstSeq
+	}
+	w := startWorker(t, b.URL(), cfg)
+	w.ready(t)
+	natstest.Eventually(t, "old records and input are gone", func() bool {
+		more := world.take(100)
+		evs = append(evs, more...)
+		publishAll(t, pub, more)
+		time.Sleep(50 * time.Millisecond)
+		for p := range partitions {
+			if first(subject.JournalStream(p)) < 2 || first(subject.EventsStream(p)) < 2 {
+				return false
+			}
+		}
+		return true
+	})
+	w.kill()
+	cfg.Worker = "next"
+	w = startWorker(t, b.URL(), cfg)
+	w.ready(t)
+	more := world.take(500)
+	evs = append(evs, more...)
+	publishAll(t, pub, more)
+	waitDrained(t, b.JS, partitions)
+	w.stop(t)
+	ref := foldSerially(t, evs)
+	for p := range partitions {
+		st := rebuild(t, b.JS, p)
+		for n := range st.pages {
+			walk(st.pages[n].buf, func(e entry) {
+				if want := ref.profiles[string(e.key)]; want == nil || string(want.AppendBinary(nil)) != string(e.profile) {
+					t.Errorf("the profile of %q differs", e.key)
+				}
+			})
+		}
+	}
+	// Without its pages a trimmed journal is not taken for a whole one.
+	s, err := b.JS.Stream(t.Context(), subject.PagesStream(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Worker = "last"
+	w = startWorker(t, b.URL(), cfg)
+	natstest.Eventually(t, "the partition stands still instead of starting empty", func() bool {
+		return errors.Is(w.Ready(), ErrState) && slices.Equal(w.Owned(), []int{1})
+	})
+}
