@@ -46,7 +46,7 @@ type Travel struct {
 	Anchors, Excused int
 	// Home tells that the position is at a proven place.
 	Home bool
-	// Rho is speed needed over speed allowed, before discounts.
+	// Rho is the time needed at the speed allowed over the time there was, before discounts.
 	Rho float64
 }
 
@@ -61,6 +61,9 @@ const (
 	mobileSigma = 200.0
 	// lower is the one-sided 95 % quantile.
 	lower = 1.645
+	// accessHours is the least that getting to an aeroplane and away from it takes. It counts from accessFrom km on and in
+	// full accessFull km further: nobody crosses 300 km at the speed of an airliner from door to door.
+	accessHours, accessFrom, accessFull = 0.25, 200.0, 300.0
 	// candidateTrust is what another session's unproven place counts.
 	candidateTrust = 0.5
 )
@@ -115,8 +118,10 @@ func between(a, b *profile.Sighting, dt event.Millis, bounds *Bounds) (l leg) {
 	}
 	s1, s2 := sigma(a), sigma(b)
 	l.lower = math.Max(0, l.km-lower*math.Sqrt(float64(s1*s1)+float64(s2*s2)))
-	l.kmh = l.lower / (l.hours + float64(bounds.Slack)/3.6e6)
-	l.rho = l.kmh / bounds.Speed
+	available := l.hours + float64(bounds.Slack)/3.6e6
+	l.kmh = l.lower / available
+	access := accessHours * clip((l.lower-accessFrom)/accessFull, 0, 1)
+	l.rho = (l.lower/bounds.Speed + access) / available
 	return l
 }
 
