@@ -99,15 +99,17 @@ func TestEveryKindOfTamperingIsSeen(t *testing.T) {
 }
 
 func TestDamagedBytesAreRefused(t *testing.T) {
-	b, err := journal.Encode(&riskdv1.JournalRecord{Kind: 1, Owner: strings.Repeat("x", 100)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, bad := range map[string][]byte{
-		"empty": nil, "one byte": {1}, "unknown format": append([]byte{9}, b[1:]...), "cut": b[:len(b)-3],
-	} {
-		if _, err := journal.Decode(0, 1, bad); !errors.Is(err, journal.ErrCorrupt) {
-			t.Errorf("%s: got %v, want ErrCorrupt", name, err)
+	for _, size := range []int{100, 100_000} { // stored plain and compressed
+		b, err := journal.Encode(&riskdv1.JournalRecord{Kind: 1, Owner: strings.Repeat("x", size)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, bad := range map[string][]byte{
+			"empty": nil, "one byte": {1}, "unknown format": append([]byte{9}, b[1:]...), "cut": b[:len(b)-3],
+		} {
+			if _, err := journal.Decode(0, 1, bad); !errors.Is(err, journal.ErrCorrupt) {
+				t.Errorf("%d bytes, %s: got %v, want ErrCorrupt", size, name, err)
+			}
 		}
 	}
 }
@@ -119,7 +121,7 @@ func TestEncodeThenDecodeIsIdentity(t *testing.T) {
 			InputLast: rapid.Uint64().Draw(t, "in"), Owner: rapid.String().Draw(t, "o"), PublishedThrough: rapid.Uint64().Draw(t, "pt"),
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "n") {
-			rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Raw: rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(t, "raw"),
+			rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Raw: rapid.SliceOfN(rapid.Byte(), 1, 900).Draw(t, "raw"),
 				Detail: rapid.String().Draw(t, "d"), Status: riskdv1.JournalEntry_STATUS_DEAD})
 		}
 		b, err := journal.Encode(rec)
@@ -142,6 +144,8 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	f.Add([]byte{2})
+	f.Add([]byte{1, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0}) // nothing, compressed
 	f.Add([]byte{1, 0x28, 0xb5, 0x2f, 0xfd})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := journal.Decode(1, 2, data)
