@@ -202,7 +202,7 @@ func (e *Engine) makeRoom(p *profile.Profile, now event.Millis) {
 // age learns a session that went unquestioned, unless the user was proven elsewhere meanwhile.
 func (e *Engine) age(p *profile.Profile, s *profile.Session, share float64) {
 	s.Learned = true
-	if s.Open() || s.State == profile.Satisfied || float64(s.Peak)/100 >= e.policy.Thresholds.StepUp {
+	if s.Open() || s.State == profile.Satisfied || float64(s.Peak)/100 >= e.policy.Learning.AgeingBelow {
 		return
 	}
 	if s.Seen.Known() {

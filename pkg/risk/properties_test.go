@@ -157,7 +157,7 @@ func TestAStricterPolicyNeverLowersTheAction(t *testing.T) {
 			mild.Step(&p, &ev, &a)
 			strict.Step(&q, &ev, &b)
 			if rank[b.Action] < rank[a.Action] {
-				t.Fatalf("event %d: mild says %s (risk %v, rule %q), strict %s (risk %v, rule %q)", i, a.Action, a.Risk, a.Rule, b.Action, b.Risk, b.Rule)
+				t.Fatalf("event %d: mild says %s:\n%sstrict %s:\n%s", i, a.Action, shown(&a), b.Action, shown(&b))
 			}
 		}
 	})

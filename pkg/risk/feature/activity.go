@@ -27,6 +27,7 @@ type Activity struct {
 
 const (
 	actionStrength = 1.0
+	discount       = 0.5
 	pairStrength   = 2.0
 	// ordinary is the surprise that ordinary work has, nats: that of a typical share of a fifth.
 	ordinary = 1.6

@@ -20,7 +20,11 @@ type Agent struct {
 
 var (
 	agentLevels = [...]string{"class", "os", "browser", "major"}
-	agentModel  = ladder{strength: [4]float64{0.5, 0.5, 0.5, 3}, imitated: [4]float64{0.5, 0.4, 0.4, 0.4}}
+	agentModel  = ladder{
+		strength: [4]float64{0.3, 0.3, 0.3, 3},
+		discount: [4]float64{0.3, 0.3, 0.3, 0.5},
+		imitated: [4]float64{0.5, 0.4, 0.4, 0.4},
+	}
 )
 
 func (s *Set) agent(in *Input) {
@@ -135,7 +139,7 @@ func (s *Set) device(in *Input) {
 		return
 	}
 	// The chance that the user comes without a known token, learned from the user; k and the discount as in Surprise.
-	const k = 0.5
+	const k, discount = 0.3, 0.3
 	none := float64(without) / unit
 	p := (k + discount*d.Kinds + none) / (d.History + none + k)
 	if d.History > 0 {

@@ -6,28 +6,25 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
-// discount is how much of each kind's first observation speaks for more kinds to come (Pitman-Yor): somebody
-// who was seen on many networks once each will soon be on another.
-const discount = 0.5
-
 // Surprise is the log-likelihood ratio of one value at one level, population against user, in nats.
 //
-//	new value:   ln( (c+k) / (k + discount*kinds) )
+//	new value:   ln( (c+k) / (k + d*kinds) )
 //	known value: ln( imitated + (1-imitated) * q/p ),
-//	             p = ( own - discount*min(1,own) + (k + discount*kinds)*q ) / (c+k)
+//	             p = ( own - d*min(1,own) + (k + d*kinds)*q ) / (c+k)
 //
 // where c is what the user did at this level, own what was this value, kinds how many different values
-// there were, q the population's share, k the strength of the prior, and imitated the share of attackers who
-// choose the victim's own value on purpose: a country is chosen easily, an address hardly. All sums are decayed. Without
+// there were, q the population's share, k the strength of the prior, d how much of each kind's first observation speaks
+// for more kinds to come (Pitman-Yor: somebody who was seen on many networks once each will soon be on
+// another), and imitated the share of attackers who choose the victim's own value on purpose: a country is chosen easily, an address hardly. All sums are decayed. Without
 // history both are exactly 0; the surprise of a new value grows with history and shrinks with variety.
-func Surprise(st profile.Step, unit, k, q, imitated float64) float64 {
+func Surprise(st profile.Step, unit, k, d, q, imitated float64) float64 {
 	c := float64(st.Siblings) / unit
-	fresh := k + discount*float64(st.Kinds)/unit
+	fresh := k + d*float64(st.Kinds)/unit
 	if st.Node < 0 {
 		return math.Log((c + k) / fresh)
 	}
 	own := float64(st.Own) / unit
-	p := (own - discount*math.Min(1, own) + fresh*q) / (c + k)
+	p := (own - d*math.Min(1, own) + fresh*q) / (c + k)
 	return math.Log(imitated + (1-imitated)*q/p)
 }
 
@@ -47,8 +44,9 @@ type descent struct {
 	node int
 }
 
-// ladder is the model of one hierarchy, level by level: strength of the prior, share of imitating attackers.
-type ladder struct{ strength, imitated [profile.MaxLevels]float64 }
+// ladder is the model of one hierarchy, level by level: strength of the prior and discount (k and d of [Surprise]), and
+// share of imitating attackers.
+type ladder struct{ strength, discount, imitated [profile.MaxLevels]float64 }
 
 // descend walks a path down a tree. share gives the population's share of the key at a level.
 func descend(t *profile.Tree, path profile.Path, unit float64, model *ladder,
@@ -62,7 +60,7 @@ func descend(t *profile.Tree, path profile.Path, unit float64, model *ladder,
 		}
 		r.depth++
 		st := t.Lookup(parent, level, key, one)
-		r.nats += Surprise(st, unit, model.strength[level], share(level, parentKey, key), model.imitated[level])
+		r.nats += Surprise(st, unit, model.strength[level], model.discount[level], share(level, parentKey, key), model.imitated[level])
 		if st.Node < 0 {
 			r.unseen = level
 			r.history = float64(st.Siblings) / unit

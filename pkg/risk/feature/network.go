@@ -29,7 +29,11 @@ type Network struct {
 var networkLevels = [...]string{"country", "asn", "prefix", "address"}
 
 // networkModel: addresses come and go, so that priors are stronger towards the fine end.
-var networkModel = ladder{strength: [4]float64{0.5, 1, 1.5, 2}, imitated: [4]float64{0.6, 0.4, 0.3, 0.05}}
+var networkModel = ladder{
+	strength: [4]float64{0.1, 0.5, 1.5, 2},
+	discount: [4]float64{0.15, 0.5, 0.5, 0.5},
+	imitated: [4]float64{0.6, 0.4, 0.3, 0.05},
+}
 
 func (s *Set) network(in *Input) {
 	n := &s.Network

@@ -23,7 +23,7 @@ func Default() *Policy {
 func defaults() *Policy {
 	return &Policy{
 		ID:         "default",
-		PriorNats:  -2.7,
+		PriorNats:  -3,
 		Thresholds: Thresholds{Medium: 20, StepUp: 50, Severe: 90, OnSevere: "step_up"},
 		StepUp: StepUp{ACR: "aal2", AMR: []string{}, ExpiresAfter: 900, OnExpiry: "deny", MaxFailures: 3,
 			ReasonUser: "Please confirm it is you."},
@@ -31,7 +31,7 @@ func defaults() *Policy {
 		Sensitive: Sensitive{ACR: "aal2", Restricted: 12 * 3600, Critical: 300,
 			CriticalActions: []string{"apikey.create", "role.grant", "account.mfa_change"}},
 		Time:     Time{Lateness: 86400, Skew: 300, SessionIdle: 2 * 86400},
-		Learning: Learning{Below: 20, Ageing: 86400, Novelty: 0.5, Quiet: 1, Aged: 0.5},
+		Learning: Learning{Below: 20, Ageing: 86400, AgeingBelow: 50, Novelty: 0.5, Quiet: 1, Aged: 0.5},
 		Travel:   Travel{Speed: 900, Slack: 300, Floor: 100, Memory: 3 * 86400},
 		Machines: Machines{OnSevere: "deny"},
 		ACR: map[string]int{
@@ -105,6 +105,7 @@ func (p *Policy) Validate() error {
 	want(p.Time.SessionIdle >= 3600, "time.session_idle", "want at least 1 hour")
 	want(p.Learning.Below > 0 && p.Learning.Below <= t.StepUp, "learning.below", "want 0 < below <= thresholds.step_up")
 	l := p.Learning
+	want(l.AgeingBelow > 0 && l.AgeingBelow <= 100, "learning.ageing_below", "want 0 < ageing_below <= 100")
 	for _, v := range []float64{l.Quiet, l.Aged} {
 		want(v > 0 && v <= 1, "learning", "want shares above 0 and at most 1")
 	}

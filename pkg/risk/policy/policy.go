@@ -16,7 +16,7 @@ import (
 type Policy struct {
 	// ID names the policy, without its version. Default "default".
 	ID string `json:"id"`
-	// PriorNats is the log-odds of attack before any evidence. Default -2.7, which is 6.3 %: high enough that two
+	// PriorNats is the log-odds of attack before any evidence. Default -3, which is 4.74 %: high enough that two
 	// independent novelties cross the threshold, low enough that one does not.
 	PriorNats float64 `json:"prior_nats"`
 	// Thresholds on risk.
@@ -109,6 +109,8 @@ type Learning struct {
 	// Ageing is how long an unproven session must stay without a challenge to be learned after all.
 	// Default 86400.
 	Ageing uint32 `json:"ageing"`
+	// AgeingBelow is the risk a session must never have reached to be learned by age. Default 50.
+	AgeingBelow float64 `json:"ageing_below"`
 	// Novelty up to which surroundings are learned at once, nats after what a known device explains. What is newer
 	// waits for proof or ageing: an intruder's first quiet step must not make the second familiar. Default 0.5.
 	Novelty float64 `json:"novelty_nats"`

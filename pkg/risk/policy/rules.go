@@ -87,3 +87,13 @@ type ProfileFacts struct {
 	// What has been learned of this event's surroundings.
 	DeviceKnown, CountryKnown, NetworkKnown bool
 }
+
+// WithoutRules returns the policy's settings alone, under their own version.
+func (p *Policy) WithoutRules() *Policy {
+	q := *p
+	q.judge = nil
+	if err := q.seal(); err != nil {
+		panic("policy: a sealed policy is broken: " + err.Error())
+	}
+	return &q
+}

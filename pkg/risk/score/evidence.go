@@ -14,9 +14,9 @@ const (
 	activityHalfLife = event.Millis(30 * 60 * 1000)
 )
 
-// Caps of the families, nats. No family alone can make any risk it likes.
+// Caps of the families, nats.
 const (
-	capNetwork  = 5
+	capNetwork  = 3.2
 	capAgent    = 5
 	capToken    = 3.5
 	capActivity = 7.5
@@ -38,7 +38,7 @@ const (
 	activitySlack = 1.5
 	// knee is where the evidence of one novelty grows more slowly: being new in one respect, however new, is not
 	// enough to be asked; being new in two is.
-	knee, pastKnee = 2, 0.6
+	knee, pastKnee = 2, 0.3
 	// drift is what each action may be unusual without consequence.
 	drift = 0.3
 )
@@ -155,7 +155,7 @@ func (e *Evidence) activity(f *feature.Set) {
 	e.Activity, e.Burst, e.Volume = Milli(a), Milli(burst), Milli(volume)
 	hour := math.Max(0, f.Hour.Nats)
 	if f.Network.New == "country" {
-		hour *= within // another country has other hours
+		hour = 0 // another country has other hours
 	}
 	e.Hour = Milli(hour)
 }
