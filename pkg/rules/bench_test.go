@@ -1,0 +1,75 @@
+package rules
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/policy"
+)
+
+// twenty are rules as people write them; none of them applies to the event of the benchmark.
+var twenty = []string{
+	`event.action.endsWith(".export") && resource.sensitivity in ["restricted", "critical"]`,
+	`resource.sensitivity == "restricted" && network.kind in ["hosting", "vpn"] && !profile.network_known`,
+	`event.action == "role.grant" && event.attributes["role"] in ["admin", "owner"]`,
+	`event.action in ["audit.disable", "audit.export_delete"] && event.outcome == "success"`,
+	`event.action in ["account.mfa_change", "account.mfa_reset"] && profile.failures > 2.0`,
+	`(event.action.startsWith("admin.") || resource.type == "admin") && !profile.device_known`,
+	`user.id in lists.vips && event.action == "auth.login" && profile.logins > 5 && !profile.device_known`,
+	`session.country_changed && !profile.country_known`,
+	`session.network_changed && network.kind in ["hosting", "vpn"] && !profile.network_known`,
+	`session.browser_changed && session.network_changed`,
+	`network.ip in lists.office && session.browser_changed`,
+	`event.action.endsWith(".export") && event.bytes > 100 * 1024 * 1024`,
+	`event.action.endsWith(".export") && profile.actions_10m + event.count > 50`,
+	`event.action.endsWith(".export") && parts.unusual_volume + parts.burst > 2.0`,
+	`(event.hour < 5 || event.weekday in [0, 6]) && parts.unusual_hour > 0.5`,
+	`event.action == "auth.login" && profile.idle_days > 90.0`,
+	`user.kind == "service" && !(network.ip in lists.office)`,
+	`user.kind == "agent" && resource.sensitivity == "critical"`,
+	`resource.sensitivity == "critical" && ("geo" in unknown || "device" in unknown)`,
+	`risk > 40.0 && crowd.ip_failed_users > 3`,
+}
+
+func twentyRules(t testing.TB) *File {
+	var b strings.Builder
+	b.WriteString("id: twenty\nlists:\n  office: {networks: [192.0.2.0/24, 198.51.100.0/24, \"2001:db8::/32\"]}\n  vips: {values: [ceo, cfo]}\nrules:\n")
+	for i, when := range twenty {
+		fmt.Fprintf(&b, "  - name: rule_%d\n    then: notify\n    when: '%s'\n", i, when)
+	}
+	return mustParse(t, b.String())
+}
+
+func benchFacts() *policy.Facts {
+	d := &decision.Decision{Risk: 12, Unknown: []string{"rtt"}}
+	for _, code := range []string{"prior", "known_network", "known_agent", "known_device", "usual_hour"} {
+		d.Parts = append(d.Parts, decision.Part{Code: code, Nats: -0.5})
+	}
+	return &policy.Facts{
+		Event: &event.Event{
+			ID: "0192f0c4-7a7b-7c1d-9a55-0242ac120002", Source: "//acme/apps/web", Type: event.Activity, Tenant: "acme",
+			Time: event.Millis(time.Date(2026, 9, 9, 10, 0, 0, 0, time.UTC).UnixMilli()), User: event.User{ID: "ann"}, Outcome: event.Success,
+			Action: "resource.read", Resource: event.Resource{Type: "page", ID: "p1", Sensitivity: event.Internal}, Count: 1,
+			Network: event.Network{IP: netip.MustParseAddr("192.0.2.44"), ASN: 64500, Kind: event.Residential},
+		},
+		Decision: d, Session: policy.SessionFacts{State: "clear"}, Profile: policy.ProfileFacts{Events: 400, DeviceKnown: true, NetworkKnown: true},
+	}
+}
+
+func BenchmarkTwentyRules(b *testing.B) {
+	f := twentyRules(b)
+	facts := benchFacts()
+	var hits []decision.Hit
+	b.ReportAllocs()
+	for b.Loop() {
+		hits = f.set.Judge(facts, hits[:0])
+	}
+	if len(hits) > 0 {
+		b.Fatalf("rules applied: %v", hits)
+	}
+}

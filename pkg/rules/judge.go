@@ -1,0 +1,118 @@
+package rules
+
+import (
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/policy"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+)
+
+// set judges by the rules of one file. It is a [policy.Judge].
+type set struct {
+	rules   []Rule
+	hits    []decision.Hit // of each rule
+	reasons map[string]string
+	index   map[string]int
+	lists   []*list
+	digest  []byte
+	scenes  sync.Pool
+}
+
+func newSet(rules []Rule, l *language, digest []byte) *set {
+	s := &set{rules: rules, index: l.index, lists: l.lists, digest: digest, reasons: map[string]string{}}
+	for i := range rules {
+		r := &rules[i]
+		s.hits = append(s.hits, decision.Hit{
+			Rule: r.Name, Effect: r.Effect, Shadow: r.Shadow, Level: r.Level, MaxAge: r.MaxAge, AMR: strings.Join(r.AMR, " "),
+		})
+		s.reasons[r.Name] = r.ReasonUser
+	}
+	s.scenes.New = func() any { return &scene{set: s, values: make([]ref.Val, len(facts)+len(l.lists))} }
+	return s
+}
+
+// Digest implements [policy.Judge].
+func (s *set) Digest() []byte { return s.digest }
+
+// ReasonUser implements [policy.Judge].
+func (s *set) ReasonUser(rule string) string { return s.reasons[rule] }
+
+// Judge implements [policy.Judge].
+func (s *set) Judge(f *policy.Facts, hits []decision.Hit) []decision.Hit {
+	return s.judge(f, nil, hits)
+}
+
+// judge is Judge with facts that an example gives by hand.
+func (s *set) judge(f *policy.Facts, given map[int]ref.Val, hits []decision.Hit) []decision.Hit {
+	sc := s.scenes.Get().(*scene)
+	sc.facts = f
+	clear(sc.values)
+	for i, v := range given {
+		sc.values[i] = v
+	}
+	if frame, err := interpreter.NewExecutionFrame(sc); err == nil {
+		for i := range s.rules {
+			out, _, err := s.rules[i].condition.program.Eval(frame)
+			if err != nil {
+				// Such as a division by zero. The rule does not apply, and the decision says so.
+				hits = append(hits, decision.Hit{Rule: s.rules[i].Name, Effect: decision.FailedEffect, Shadow: true})
+				continue
+			}
+			if out != types.True {
+				continue
+			}
+			h := s.hits[i]
+			h.Shadow = h.Shadow || !s.reached(i, f)
+			hits = append(hits, h)
+		}
+		frame.Close()
+	}
+	sc.facts = nil
+	s.scenes.Put(sc)
+	return hits
+}
+
+// reached tells whether a rule's rollout has come to a user. Those reached stay so as the share grows.
+func (s *set) reached(i int, f *policy.Facts) bool {
+	r := &s.rules[i]
+	if r.Rollout >= 100 {
+		return true
+	}
+	h := profile.HashPair(r.Name, f.Event.Tenant+"\x00"+f.Event.User.ID)
+	return float64(h%10_000) < r.Rollout*100
+}
+
+// scene gives one event's facts to conditions, each made once when first asked for.
+type scene struct {
+	set    *set
+	facts  *policy.Facts
+	values []ref.Val
+}
+
+// ResolveName implements [interpreter.Activation].
+func (sc *scene) ResolveName(name string) (any, bool) {
+	i, ok := sc.set.index[name]
+	if !ok {
+		return nil, false
+	}
+	v := sc.values[i]
+	if v == nil {
+		if i < len(facts) {
+			v = facts[i].get(sc.facts)
+		} else {
+			l := sc.set.lists[i-len(facts)]
+			v = listed{l.texts, l, sc.facts}
+		}
+		sc.values[i] = v
+	}
+	return v, true
+}
+
+// Parent implements [interpreter.Activation].
+func (sc *scene) Parent() interpreter.Activation { return nil }

@@ -1,0 +1,208 @@
+package rules
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/riskd-io/riskd/pkg/risk"
+	"github.com/riskd-io/riskd/pkg/risk/baseline"
+	"github.com/riskd-io/riskd/pkg/risk/policy"
+)
+
+func mustParse(t testing.TB, text string) *File {
+	t.Helper()
+	f, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+const small = `
+id: small
+thresholds: {step_up: 45}
+friction: {cool_down: 30m}
+lists:
+  office: {networks: [192.0.2.0/24, "2001:db8::/32", 198.51.100.7]}
+  vips: {values: [ann]}
+  away: {trips: [{user: ann, country: JP, from: 2026-09-07, until: 2026-09-08}]}
+rules:
+  - name: export_outside
+    when: event.action == "resource.export" && !(network.ip in lists.office)
+    then: {step_up: {acr: aal3, max_age: 10m}}
+    reason: {user: "Exports need your key.", analyst: Export from outside the office.}
+  - name: travelling
+    when: user.id in lists.away
+    then: allow
+  - name: vip_watch
+    when: user.id in lists.vips && risk >= 0.0
+    then: notify
+    mode: shadow
+tests:
+  - name: an export at home is questioned
+    steps:
+      - event: {action: resource.export, network: {ip: 203.0.113.9}}
+        expect: {action: step_up, rule: export_outside, hits: [export_outside], shadow: [vip_watch], reason: Exports need your key.}
+      - event: {type: stepup.completed, session: {acr: aal3, amr: [hwk, user]}}
+        proof: 0s
+        expect: {action: allow, state: satisfied}
+      - event: {action: resource.export, network: {ip: 203.0.113.9}}
+        expect: {action: allow, hits: [export_outside]}
+      - event: {action: resource.export, network: {ip: 203.0.113.9}}
+        after: 11m
+        expect: {action: step_up, rule: export_outside}
+  - name: an export in the office is not
+    steps:
+      - event: {action: resource.export, network: {ip: 192.0.2.77}}
+        expect: {action: allow, hits: []}
+      - event: {action: resource.export, network: {ip: "2001:db8:1::1"}}
+        expect: {action: allow, hits: []}
+      - event: {action: resource.export, network: {ip: 198.51.100.8}}
+        expect: {action: step_up}
+  - name: a trip counts where and when it was announced
+    base: {action: auth.login}
+    steps:
+      - event: {network: {geo: {lat: 35.6, lon: 139.7, country: JP}}}
+        expect: {hits: [travelling]}
+      - event: {network: {geo: {lat: 48.8, lon: 2.3, country: FR}}}
+        expect: {hits: []}
+      - event: {network: {geo: {lat: 35.6, lon: 139.7, country: JP}}}
+        after: 2d
+        expect: {hits: []}
+`
+
+func TestAFileHoldsSettingsRulesListsAndTheirTests(t *testing.T) {
+	f := mustParse(t, small)
+	if got := f.Policy.Thresholds.StepUp; got != 45 {
+		t.Errorf("threshold: got %v, want 45", got)
+	}
+	if got := f.Policy.Friction.CoolDown; got != 1800 {
+		t.Errorf("cool-down: got %d s, want 1800", got)
+	}
+	pass(t, f)
+}
+
+func pass(t *testing.T, f *File) {
+	t.Helper()
+	results, err := f.Test()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		for _, p := range r.Faults {
+			t.Errorf("%s: %s", r.Name, p)
+		}
+	}
+}
+
+func TestAWrongExampleFails(t *testing.T) {
+	f := mustParse(t, strings.Replace(small, "expect: {action: step_up, rule: export_outside}", "expect: {action: deny, rule: other}", 1))
+	results, err := f.Test()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(results[0].Faults); got != 2 {
+		t.Errorf("got %d faults, want 2: %v", got, results[0].Faults)
+	}
+}
+
+func TestEachFaultIsNamedWithItsLine(t *testing.T) {
+	const ok = "id: x\nrules:\n  - name: a\n    then: deny\n    when: "
+	for _, c := range []struct{ name, file, want string }{
+		{"an unknown key of the settings", "id: x\nthreshholds: {step_up: 40}", "line 2: threshholds: unknown key; did you mean thresholds?"},
+		{"an unknown key inside", "id: x\nthresholds:\n  stepup: 40", "line 3: thresholds.stepup: unknown key; did you mean step_up?"},
+		{"an unknown key of a rule", "id: x\nrules:\n  - name: a\n    whan: true\n    then: deny", "line 4: rules[0].whan: unknown key; did you mean when?"},
+		{"a value out of range", "id: x\nfriction:\n  prompts: 99", "line 3: friction.prompts: want 1 to 8"},
+		{"settings that contradict", "id: x\n\nthresholds: {step_up: 10}", "line 3: thresholds: want 0 < medium"},
+		{"a text where a number belongs", "id: x\nthresholds:\n  medium: low", "line 3: thresholds.medium: want a number"},
+		{"no duration", "id: x\nfriction: {cool_down: 3 weeks}", "line 2: friction.cool_down: want a duration"},
+		{"a key given twice", "id: x\nid: y", "line 2: id: given twice"},
+		{"a fact misspelt", ok + `event.acton == "x"`, "line 5: rules[0].when: column 6: event.acton is no fact, list or function; did you mean event.action?"},
+		{"types that do not fit", ok + `event.count == "x"`, "no matching overload for '_==_'"},
+		{"a condition that is no yes or no", ok + `event.count`, "want true or false, got int"},
+		{"a syntax error", ok + `event.action ==`, "line 5: rules[0].when: column"},
+		{"the clock", ok + `timestamp("2026-01-01T00:00:00Z").getHours("Europe/London") == 1`, "no fact, list or function"},
+		{"a list that is not there", ok + `network.ip in lists.ofice`, "lists.ofice is no fact, list or function"},
+		{"too costly", ok + `session.amr.exists(a, session.amr.exists(b, session.amr.exists(c, a + b + c == "x")))`, "too costly"},
+		{"an unknown action", "id: x\nrules:\n  - {name: a, when: 'true', then: denny}", "want allow, step_up, deny or notify; did you mean deny?"},
+		{"a name of the core", "id: x\nrules:\n  - {name: cool_down, when: 'true', then: deny}", "riskd itself uses this name"},
+		{"a name twice", "id: x\nrules:\n  - {name: a, when: 'true', then: deny}\n  - {name: a, when: 'true', then: deny}", "line 4: rules[1].name: there is a rule a already"},
+		{"a scope that flags do not have", "id: x\nrules:\n  - {name: a, when: 'true', then: deny, scope: resource}", "rules[0].scope: want session"},
+		{"a mode", "id: x\nrules:\n  - {name: a, when: 'true', then: deny, mode: dark}", "want enforce or shadow"},
+		{"a rollout", "id: x\nrules:\n  - {name: a, when: 'true', then: deny, rollout: 101}", "want percent"},
+		{"an unknown assurance", "id: x\nrules:\n  - {name: a, when: 'true', then: {step_up: {acr: aal9}}}", "want a known authentication context"},
+		{"proof that is always too old", "id: x\nrules:\n  - {name: a, when: 'true', then: {step_up: {max_age: 5s}}}", "want at least 60 seconds"},
+		{"no network", "id: x\nlists:\n  office: {networks: [192.0.2.0/33]}", "line 3: lists.office: \"192.0.2.0/33\" is no network"},
+		{"a network with host bits", "id: x\nlists:\n  office: {networks: [192.0.2.1/24]}", "the network is 192.0.2.0/24"},
+		{"a list of two kinds", "id: x\nlists:\n  office: {networks: [192.0.2.0/24], values: [a]}", "want exactly one of"},
+		{"a trip that ends before it begins", "id: x\nlists:\n  t: {trips: [{user: a, country: JP, from: 2026-09-07, until: 2026-09-01}]}", "not before from"},
+		{"anchors", "id: &a x\ntenant: *a", "anchors and aliases"},
+		{"nothing", "", "the file is empty"},
+		{"no mapping", "- a", "want keys and values"},
+		{"bad YAML", "id: x\n\tb: c", "line 2"},
+		{"two documents", "id: x\n---\nid: y", "more than one document"},
+		{"a test that expects nothing", "id: x\ntests:\n  - {name: t, steps: [{event: {action: a}}]}", "line 3: tests[0]: it expects nothing"},
+		{"a test of a rule that is not there", "id: x\ntests:\n  - {name: t, steps: [{event: {action: a}, expect: {hits: [b]}}]}", "there is no rule b"},
+		{"a fact given wrong", "id: x\ntests:\n  - {name: t, steps: [{given: {risc: 1}, expect: {action: allow}}]}", "no such fact; did you mean risk?"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse([]byte(c.file))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestTheVersionNamesWhatDecidesAndNothingElse(t *testing.T) {
+	version := func(text string) string { return mustParse(t, text).Policy.Version() }
+	base := version(small)
+	if got := version("# a remark\n" + small); got != base {
+		t.Errorf("a comment changed the version from %s to %s", base, got)
+	}
+	for _, change := range [][2]string{
+		{"max_age: 10m", "max_age: 11m"}, {"mode: shadow", "mode: enforce"}, {"198.51.100.7", "198.51.100.8"}, {"step_up: 45", "step_up: 46"},
+		{"Exports need", "Export needs"}, {"until: 2026-09-08", "until: 2026-09-09"}, {`"resource.export" &&`, `"resource.exports" &&`},
+	} {
+		changed := strings.Replace(small, change[0], change[1], 1)
+		if got := version(changed[:strings.Index(changed, "tests:")]); got == base {
+			t.Errorf("%s for %s left the version at %s", change[1], change[0], got)
+		}
+	}
+}
+
+func TestAPolicyWithoutRulesIsThatOfPackagePolicy(t *testing.T) {
+	f := mustParse(t, `{"id": "plain", "thresholds": {"medium": 20, "step_up": 45, "severe": 90, "on_severe": "step_up"}}`)
+	p, err := policy.Parse([]byte(`{"id": "plain", "thresholds": {"step_up": 45}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := f.Policy.Version(), p.Version(); got != want {
+		t.Errorf("version: got %s, want %s", got, want)
+	}
+}
+
+func TestStarterPacksPassTheirOwnTests(t *testing.T) {
+	files, err := filepath.Glob("../../deploy/policies/*.yaml")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("got %d files (%v), want at least 8", len(files), err)
+	}
+	for _, name := range files {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := mustParse(t, string(data))
+			pass(t, f)
+			if w := f.Lint(); len(w) > 0 {
+				t.Errorf("lint: %v", w)
+			}
+			if _, err := risk.New(f.Policy, baseline.Default()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
