@@ -1,0 +1,93 @@
+package laboratory
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/riskd-io/riskd/pkg/simulate"
+)
+
+// WriteText prints what one world has shown, for people: prompts and their causes, honest logins by
+// what was odd about them, and attackers by kind. Weeks is how long the world lasted.
+func (s *Sessions) WriteText(w io.Writer, weeks float64) error {
+	f := s.Friction(weeks)
+	fmt.Fprintf(w, "honest people: %d prompts for risk, %.3f per person and week (p95 %.2f), %.2f in 100 hours of work, %.2f of these in mid-session; %d prompts by rule; challenges: %d satisfied, %d denied, %d expired; duplicate %d, late %d, dead %d\n\n",
+		s.Prompts, f.PerWeek, f.PerWeekP95, f.Per100Hours, f.MidPer100Hours, s.RulePrompts, s.Satisfied, s.Denied, s.Expired, s.Duplicate, s.Late, s.Dead)
+	totals := map[string]int{}
+	for code, m := range s.Causes {
+		totals[code] = m[""]
+	}
+	for _, code := range byCount(totals) {
+		fmt.Fprintf(w, "  %5d prompts mostly for %s:", totals[code], words(code))
+		odd := maps.Clone(s.Causes[code])
+		delete(odd, "")
+		for _, name := range byCount(odd) {
+			fmt.Fprintf(w, " %s %d,", words(name), odd[name])
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 2, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "honest\tnumber\tchallenged\tshare\trisk p50\tp90\tp97\tp99\t")
+	for _, name := range slices.Sorted(maps.Keys(s.Sorts)) {
+		g := s.Sorts[name]
+		fmt.Fprintf(t, "%s\t%d\t%d\t%.2f %%\t%.1f\t%.1f\t%.1f\t%.1f\t\n", name, g.Events, g.Prompted, 100*float64(g.Prompted)/float64(g.Events),
+			quantile(g.Risks, 0.5), quantile(g.Risks, 0.9), quantile(g.Risks, 0.97), quantile(g.Risks, 0.99))
+	}
+	fmt.Fprintln(t, "\t\t\t\t\t\t\t\t")
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return s.writePursuits(w)
+}
+
+// writePursuits prints a line for each kind of attacker.
+func (s *Sessions) writePursuits(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 2, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "attacker\tattacks\tby event 1\t2\t5\t20\tat login\tonly by rule\tmissed\tactions p50\tp95\tseconds p50\tp95\tdeeds before\t")
+	for _, kind := range SessionKinds {
+		p := s.Pursuit(kind, nil)
+		if p.Attacks == 0 {
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t\n", words(string(kind)), p.Attacks,
+			percent(p.By[0]), percent(p.By[1]), percent(p.By[2]), percent(p.By[3]), percent(p.AtLogin), percent(p.Rule), percent(p.Never),
+			finite(p.Actions), finite(p.ActionsP95), finite(p.Seconds), finite(p.SecondsP95), p.Deeds)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if share, level := s.AtBudget(simulate.Insider, insiderBudget, followed); !math.IsNaN(share) {
+		_, err := fmt.Fprintf(w, "insiders within %d actions, if %.0f %% of honest sessions were challenged (risk %.1f): %s\n", followed, 100*insiderBudget, level, percent(share))
+		return err
+	}
+	return nil
+}
+
+// byCount orders a count's names, most first.
+func byCount(m map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b], m[a]), cmp.Compare(a, b)) })
+}
+
+func words(code string) string { return strings.ReplaceAll(code, "_", " ") }
+
+func percent(share float64) string {
+	if math.IsNaN(share) {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f %%", 100*share)
+}
+
+// finite prints a figure that may be infinite: the attack was never stepped up.
+func finite(v float64) string {
+	if math.IsInf(v, 1) {
+		return "never"
+	}
+	return fmt.Sprintf("%.0f", v)
+}
