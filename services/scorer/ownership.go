@@ -12,6 +12,9 @@ import (
 const (
 	// coordinate is how often ownership is looked at without a reason.
 	coordinate = 500 * time.Millisecond
+	// maxHeartbeat is well below the life of an entry in the bucket (natsjs.Topology.LeaseTTL, 3 s by default),
+	// however long a silent worker is trusted.
+	maxHeartbeat = 750 * time.Millisecond
 	// fencedPause keeps two workers of different views from taking a partition from each other in a loop.
 	fencedPause = 500 * time.Millisecond
 	// failedPause is between attempts to read a state that could not be read.
@@ -64,7 +67,7 @@ func (s *Service) lead(ctx context.Context, v natsjs.View, renewed time.Time) ti
 		}
 	}
 	next := assign(prev, ids, s.partitions)
-	if slices.Equal(next, v.Owners) && time.Since(renewed) < s.cfg.LeaseTTL/3 {
+	if slices.Equal(next, v.Owners) && time.Since(renewed) < maxHeartbeat {
 		return renewed
 	}
 	attempt, cancel := context.WithTimeout(ctx, s.cfg.LeaseTTL/3)

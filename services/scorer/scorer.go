@@ -160,7 +160,7 @@ func (s *Service) open(ctx context.Context) error {
 	s.maxRecord = limit - recordSpare
 	s.batchEvents, s.batchBytes = s.cfg.BatchEvents, min(s.cfg.BatchBytes, max(limit/8, 64<<10))
 	var err error
-	s.members, err = natsjs.NewMembers(s.deps.JS, natsjs.MembersConfig{ID: s.cfg.Worker, TTL: s.cfg.LeaseTTL, Heartbeat: s.cfg.LeaseTTL / 4})
+	s.members, err = natsjs.NewMembers(s.deps.JS, natsjs.MembersConfig{ID: s.cfg.Worker, TTL: s.cfg.LeaseTTL, Heartbeat: min(s.cfg.LeaseTTL/4, maxHeartbeat)})
 	return err
 }
 

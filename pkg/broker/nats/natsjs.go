@@ -9,6 +9,10 @@ package natsjs
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -35,6 +39,9 @@ func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 		nats.Timeout(5 * time.Second),
 		nats.PingInterval(10 * time.Second),
 		nats.MaxPingsOutstanding(2),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			slog.Warn("nats connection", "connection", name, "error", err)
+		}),
 		nats.ReconnectBufSize(-1), // nothing is buffered while away: callers retry and know what was stored
 	}
 	nc, err := nats.Connect(url, append(base, opts...)...)
@@ -69,6 +76,11 @@ func IsTransient(err error) bool {
 		if errors.Is(err, e) {
 			return true
 		}
+	}
+	// A write to a connection that is just breaking; nats.go reconnects by itself.
+	var broken *net.OpError
+	if errors.As(err, &broken) || errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return true
 	}
 	var timeout interface{ Timeout() bool }
 	return errors.As(err, &timeout) && timeout.Timeout()

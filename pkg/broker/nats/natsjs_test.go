@@ -425,3 +425,31 @@ func TestAFlagLeavesByItself(t *testing.T) {
 		return err == nil && !ok
 	})
 }
+
+func TestErrorsAreSortedByWhatToDo(t *testing.T) {
+	conflict := &jetstream.APIError{Code: 400, ErrorCode: 10071}
+	cases := []struct {
+		err                 error
+		transient, conflict bool
+	}{
+		{nil, false, false},
+		{fmt.Errorf("appending: %w", conflict), false, true},
+		{fmt.Errorf("x: %w", natsjs.ErrConflict), false, true},
+		{&jetstream.APIError{Code: 503}, true, false},
+		{&jetstream.APIError{Code: 400, ErrorCode: 10059}, false, false},
+		{nats.ErrNoResponders, true, false},
+		{nats.ErrConnectionClosed, false, false},
+		{&net.OpError{Op: "write", Err: syscall.EPIPE}, true, false},
+		{context.DeadlineExceeded, true, false},
+		{context.Canceled, false, false},
+		{natsjs.ErrTooLarge, false, false},
+	}
+	for _, c := range cases {
+		if got := natsjs.IsTransient(c.err); got != c.transient {
+			t.Errorf("%v: transient %v, want %v", c.err, got, c.transient)
+		}
+		if got := natsjs.IsConflict(c.err); got != c.conflict {
+			t.Errorf("%v: conflict %v, want %v", c.err, got, c.conflict)
+		}
+	}
+}
