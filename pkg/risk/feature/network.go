@@ -32,13 +32,22 @@ var networkLevels = [...]string{"country", "asn", "prefix", "address"}
 var networkModel = ladder{
 	strength: [4]float64{0.1, 0.5, 1.5, 2},
 	discount: [4]float64{0.15, 0.5, 0.5, 0.5},
-	imitated: [4]float64{0.6, 0.4, 0.3, 0.05},
+	imitated: [4]float64{0.6, 0.4, 0.3, 0.1},
 }
+
+// exitModel is for networks whose addresses many strangers share (carriers, VPN, relays): coming from the
+// same one again says little.
+var exitModel = ladder{strength: networkModel.strength, discount: networkModel.discount, imitated: [4]float64{0.6, 0.4, 0.5, 0.6}}
 
 func (s *Set) network(in *Input) {
 	n := &s.Network
 	t, path := &in.Profile.Networks, s.Context.Network
-	r := descend(t, path, s.units.network, &networkModel, func(level int, _, key uint32) float64 {
+	model := &networkModel
+	switch s.Context.Kind {
+	case event.Mobile, event.VPN, event.Relay, event.Satellite:
+		model = &exitModel
+	}
+	r := descend(t, path, s.units.network, model, func(level int, _, key uint32) float64 {
 		return in.Baseline.Network(level, key)
 	})
 	n.Known = r.depth > 0
