@@ -192,6 +192,24 @@ func (f *File) Test() ([]Result, error) {
 	return out, nil
 }
 
+// Passes plays the examples, and returns what failed in them.
+func (f *File) Passes() error {
+	results, err := f.Test()
+	if err != nil {
+		return err
+	}
+	var out Problems
+	for _, r := range results {
+		for _, p := range r.Faults {
+			out = append(out, Problem{p.Line, "test failed", r.Name + ": " + p.Text})
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	return nil
+}
+
 // play is one example being played.
 type play struct {
 	file       *File

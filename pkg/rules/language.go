@@ -107,7 +107,7 @@ func (l *language) compile(text string) (*condition, []fault) {
 	if estimate.Max > MaxCost {
 		return nil, []fault{{0, fmt.Sprintf("too costly: %d in the worst case, limit %d; compare fewer or shorter things", estimate.Max, MaxCost)}}
 	}
-	program, err := l.env.Program(ast, cel.EvalOptions(cel.OptOptimize))
+	program, err := l.env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CustomDecoratorV2(l.direct))
 	if err != nil {
 		return nil, []fault{{0, err.Error()}}
 	}

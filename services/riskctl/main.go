@@ -30,5 +30,5 @@ type streams struct {
 var commands = []*command{
 	scoreCommand, sendCommand, watchCommand,
 	sessionCommand, userCommand, explainCommand,
-	simulateCommand, benchCommand, demoCommand, verifyChainCommand, versionCommand,
+	policyCommand, simulateCommand, benchCommand, demoCommand, verifyChainCommand, versionCommand,
 }

@@ -2,15 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/riskd-io/riskd/pkg/enrich"
-	"github.com/riskd-io/riskd/pkg/risk"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
-	"github.com/riskd-io/riskd/pkg/risk/policy"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/rules"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
@@ -21,7 +19,7 @@ const maxLive = 20_000
 // offline is the engine as the scorer role runs it, without broker and without partitions. Not safe
 // for concurrent use.
 type offline struct {
-	engine   *risk.Engine
+	engine   *rules.Engine
 	enricher *enrich.Enricher
 	geo      string
 	users    map[userKey]*held
@@ -41,17 +39,11 @@ type held struct {
 
 // openOffline reads policy and geo data. Empty names mean the default policy and no geo data.
 func openOffline(policyFile, city, asn string) (*offline, error) {
-	pol := policy.Default()
-	if policyFile != "" {
-		data, err := os.ReadFile(policyFile)
-		if err != nil {
-			return nil, usageError("-policy: %w", err)
-		}
-		if pol, err = policy.Parse(data); err != nil {
-			return nil, usageError("-policy %s: %w", policyFile, err)
-		}
+	files, err := rules.Open(policyFile)
+	if err != nil {
+		return nil, usageError("-policy: %w", err)
 	}
-	engine, err := risk.New(pol, baseline.Default())
+	engine, err := rules.NewEngine(files, baseline.Default())
 	if err != nil {
 		return nil, fmt.Errorf("starting the engine: %w", err)
 	}

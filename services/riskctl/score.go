@@ -34,13 +34,13 @@ There is no arrival time here, so no event is refused for coming from the future
 byte order mark are fine. Values that the event brings along (network.geo, asn, kind) win over look-ups.
 
   riskctl simulate | riskctl score | jq -c 'select(.action != "allow")'
-  riskctl score -no-geo -policy strict.json < events.jsonl > decisions.jsonl
+  riskctl score -no-geo -policy strict.yaml < events.jsonl > decisions.jsonl
 
 Exit code 0 also when lines were bad; 3 with -strict, which stops at the first one.`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var s scoring
 		s.geo.bind(fs)
-		fs.StringVar(&s.policy, "policy", "", "policy `file` (JSON); empty: the default policy")
+		fs.StringVar(&s.policy, "policy", "", "policy `file` (YAML or JSON), or a folder with one per tenant; empty: the default policy")
 		fs.BoolVar(&s.noGeo, "no-geo", false, "do not look places up")
 		fs.BoolVar(&s.strict, "strict", false, "stop at the first line that is no event")
 		fs.BoolVar(&s.quiet, "quiet", false, "no summary at the end")

@@ -121,7 +121,7 @@ attackers of each kind were caught.
 		w.bind(fs)
 		labels := fs.String("labels", "", "write the truth to this `file`")
 		judge := fs.Bool("judge", false, "score the stream and print how well it went")
-		policy := fs.String("policy", "", "with -judge: policy `file` (JSON); empty: the default policy")
+		policy := fs.String("policy", "", "with -judge: policy `file` (YAML or JSON); empty: the default policy")
 		return func(ctx context.Context, io streams, _ []string) error {
 			if *judge {
 				return judgeWorld(ctx, io, &w, *policy)

@@ -43,7 +43,7 @@ type Config struct {
 	// start.
 	GatewayKeys string
 	Scorer      scorer.Config
-	// Policy and Baseline are JSON files for the scorer. Empty: those built in.
+	// Policy is a policy file (package rules) or a folder with one per tenant, Baseline a JSON file. Empty: those built in.
 	Policy, Baseline string
 	Signaler         signaler.Config
 	Sink             sink.Config
@@ -178,7 +178,7 @@ func (c *Config) bind(fs *flag.FlagSet) {
 	fs.IntVar(&c.Gateway.Burst, "gateway-burst", c.Gateway.Burst, "`events` one API key may publish at once")
 	fs.DurationVar(&c.Gateway.MaxFuture, "gateway-max-future", c.Gateway.MaxFuture, "how far an event's `time` may lie ahead of this clock")
 
-	fs.StringVar(&c.Policy, "policy", c.Policy, "policy `file`, JSON; empty: the built-in one")
+	fs.StringVar(&c.Policy, "policy", c.Policy, "policy `file` (YAML or JSON), or a folder with one per tenant; empty: the built-in one")
 	fs.StringVar(&c.Baseline, "baseline", c.Baseline, "`file` of how common things are among everyone, JSON; empty: the built-in one")
 	fs.IntVar(&c.Scorer.BatchEvents, "scorer-batch-events", c.Scorer.BatchEvents, "`most` events of one journal record")
 	fs.DurationVar(&c.Scorer.LeaseTTL, "scorer-lease-ttl", c.Scorer.LeaseTTL, "`time` of silence after which a worker's partitions are taken over")
@@ -277,6 +277,10 @@ func (c *Config) Validate() error {
 		if library := c.ClickHouse.Engine.Library; !exists(library) {
 			faults = append(faults, fmt.Errorf("the ClickHouse engine %s is not there: run `make setup`, name it with -libchdb, or point -clickhouse-dsn at a ClickHouse server", library))
 		}
+	}
+	if c.runs(Scorer) {
+		_, err := c.core()
+		faults = append(faults, err)
 	}
 	if c.ClickHouse.DSN != "" {
 		_, err := parseDSN(c.ClickHouse.DSN)

@@ -110,6 +110,29 @@ func TestAMissingEngineSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestPoliciesAreReadBeforeTheStart(t *testing.T) {
+	alone(t)
+	data := withEngine(t)
+	files, err := filepath.Glob("../../deploy/policies/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("policies to start from: %v, %v", files, err)
+	}
+	for _, file := range files {
+		if _, _, err := parse([]string{"-data", data, "-policy", file}, io.Discard); err != nil {
+			t.Errorf("%s is refused: %v", file, err)
+		}
+	}
+	broken := filepath.Join(data, "broken.yaml")
+	if err := os.WriteFile(broken, []byte("name: x\nthreshhold: 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{broken, filepath.Join(data, "missing.yaml")} {
+		if _, _, err := parse([]string{"-data", data, "-policy", file}, io.Discard); err == nil || !strings.Contains(err.Error(), "-policy") {
+			t.Errorf("parse with policy %s = %v; want an error with the flag", file, err)
+		}
+	}
+}
+
 func TestGeoFilesOfTheDataFolderAreTaken(t *testing.T) {
 	alone(t)
 	data := withEngine(t)

@@ -10,9 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
-	"github.com/riskd-io/riskd/pkg/risk"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
-	"github.com/riskd-io/riskd/pkg/risk/policy"
+	"github.com/riskd-io/riskd/pkg/rules"
 	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/pkg/story"
 	"github.com/riskd-io/riskd/services/console"
@@ -69,7 +68,7 @@ func (a *app) openRole(name string, build func(*nats.Conn, jetstream.JetStream) 
 }
 
 func (a *app) openScorer(context.Context) (service.Runner, error) {
-	core, err := a.core()
+	core, err := a.cfg.core()
 	if err != nil {
 		return nil, err
 	}
@@ -80,28 +79,28 @@ func (a *app) openScorer(context.Context) (service.Runner, error) {
 	})
 }
 
-// core is the engine with the policy and the baseline of the settings.
-func (a *app) core() (*risk.Engine, error) {
-	rules, base := policy.Default(), baseline.Default()
-	if file := a.cfg.Policy; file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("-policy: %w", err)
-		}
-		if rules, err = policy.Parse(text); err != nil {
-			return nil, fmt.Errorf("-policy %s: %w", file, err)
+// core is the engine with the policies and the baseline of the settings. A policy that fails its own tests is refused.
+func (c *Config) core() (*rules.Engine, error) {
+	files, err := rules.Open(c.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("-policy: %w", err)
+	}
+	for _, f := range files {
+		if err := f.Passes(); err != nil {
+			return nil, fmt.Errorf("-policy %s: %w", c.Policy, err)
 		}
 	}
-	if file := a.cfg.Baseline; file != "" {
-		text, err := os.ReadFile(file)
+	base := baseline.Default()
+	if c.Baseline != "" {
+		text, err := os.ReadFile(c.Baseline)
 		if err != nil {
 			return nil, fmt.Errorf("-baseline: %w", err)
 		}
 		if base, err = baseline.Parse(text); err != nil {
-			return nil, fmt.Errorf("-baseline %s: %w", file, err)
+			return nil, fmt.Errorf("-baseline %s: %w", c.Baseline, err)
 		}
 	}
-	return risk.New(rules, base)
+	return rules.NewEngine(files, base)
 }
 
 func (a *app) openGateway(ctx context.Context) (service.Runner, error) {

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/rules"
+)
+
+var policyCommand = &command{
+	name: "policy", args: "test|lint|show|facts [FILE...]", short: "test, check and explain policies with rules",
+	long: `
+A policy is a YAML file: thresholds and demands, rules with conditions in CEL, lists, and examples that are its
+tests. deploy/policies has files to start from. A file name may be a folder: one policy for each tenant.
+
+  riskctl policy facts           every name that a condition may use, with its type and unit
+  riskctl policy lint FILE...    reads the files, and names what is allowed and probably not meant
+  riskctl policy test FILE...    plays the examples of the files through the real engine
+  riskctl policy show FILE...    the rules as they were understood, with their estimated cost
+
+Exit code 1 when a file is refused, a test fails, or lint finds something.`,
+	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
+		verbose := fs.Bool("v", false, "with test: name each example")
+		return func(_ context.Context, std streams, args []string) error {
+			if len(args) == 0 {
+				return usageError("want test, lint, show or facts")
+			}
+			verb, names := args[0], args[1:]
+			if verb == "facts" && len(names) == 0 {
+				return printFacts(std.out)
+			}
+			do := map[string]func(io.Writer, string, *rules.File) (int, error){
+				"lint": lintPolicy, "show": showPolicy,
+				"test": func(w io.Writer, name string, f *rules.File) (int, error) { return testPolicy(w, name, f, *verbose) },
+			}[verb]
+			if do == nil || len(names) == 0 {
+				return usageError("want test FILE..., lint FILE..., show FILE... or facts")
+			}
+			return eachPolicy(std, verb, names, do)
+		}
+	},
+}
+
+func eachPolicy(std streams, verb string, names []string, do func(io.Writer, string, *rules.File) (int, error)) error {
+	faults := 0
+	for _, name := range names {
+		files, err := rules.Open(name)
+		if err != nil {
+			fmt.Fprintln(std.out, err)
+			faults++
+			continue
+		}
+		for _, f := range files {
+			n, err := do(std.out, name, f)
+			if err != nil {
+				return err
+			}
+			faults += n
+		}
+	}
+	if faults > 0 {
+		return fmt.Errorf("%s: %d faults", verb, faults)
+	}
+	return nil
+}
+
+func testPolicy(w io.Writer, name string, f *rules.File, verbose bool) (int, error) {
+	begin := time.Now()
+	results, err := f.Test()
+	if err != nil {
+		return 0, err
+	}
+	faults := 0
+	for _, r := range results {
+		if verbose && len(r.Faults) == 0 {
+			fmt.Fprintf(w, "%s: line %d: ok: %s\n", name, r.Line, r.Name)
+		}
+		for _, p := range r.Faults {
+			fmt.Fprintf(w, "%s: line %d: FAILED: %s: %s\n", name, p.Line, r.Name, p.Text)
+			faults++
+		}
+	}
+	fmt.Fprintf(w, "%s: %s: %d tests, %d faults, %d ms\n", name, f.Policy.Version(), len(results), faults, time.Since(begin).Milliseconds())
+	return faults, nil
+}
+
+func lintPolicy(w io.Writer, name string, f *rules.File) (int, error) {
+	warnings := f.Lint()
+	for _, p := range warnings {
+		fmt.Fprintf(w, "%s: %s\n", name, p)
+	}
+	if len(warnings) == 0 {
+		fmt.Fprintf(w, "%s: %s: %d rules, worst case %d of %d cost units\n", name, f.Policy.Version(), len(f.Rules), f.Cost, rules.MaxTotalCost)
+	}
+	return len(warnings), nil
+}
+
+func showPolicy(w io.Writer, name string, f *rules.File) (int, error) {
+	who := "every tenant"
+	if f.Tenant != "" {
+		who = "tenant " + f.Tenant
+	}
+	fmt.Fprintf(w, "%s: %s, for %s; step-up from risk %g, severe from %g\n", name, f.Policy.Version(), who, f.Policy.Thresholds.StepUp, f.Policy.Thresholds.Severe)
+	for i := range f.Rules {
+		r := &f.Rules[i]
+		fmt.Fprintf(w, "\n  %s (line %d, cost at most %d): %s\n", r.Name, r.Line, r.Cost, describe(r))
+		fmt.Fprintf(w, "    when %s\n", strings.Join(strings.Fields(r.When), " "))
+		if r.ReasonAnalyst != "" {
+			fmt.Fprintf(w, "    why  %s\n", r.ReasonAnalyst)
+		}
+	}
+	return 0, nil
+}
+
+// describe says in words what a rule does.
+func describe(r *rules.Rule) string {
+	what := map[decision.Effect]string{
+		decision.AllowEffect: "risk alone, short of severe, does not ask", decision.DenyEffect: "shuts the session", decision.NotifyEffect: "only records",
+	}[r.Effect]
+	if r.Effect == decision.StepUpEffect {
+		what = fmt.Sprintf("wants a proof of aal%d, at most %s old", r.Level, time.Duration(r.MaxAge)*time.Second)
+		if len(r.AMR) > 0 {
+			what += ", by " + strings.Join(r.AMR, " or ")
+		}
+	}
+	switch {
+	case r.Shadow:
+		what += "; SHADOW: recorded, not enforced"
+	case r.Rollout < 100:
+		what += fmt.Sprintf("; for %g %% of users, in shadow for the others", r.Rollout)
+	}
+	return what
+}
+
+func printFacts(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, v := range rules.Names() {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", v.Name, v.Type, v.Help)
+	}
+	fmt.Fprintf(t, "lists.NAME\tlist(string)\ta list of the file: network.ip in lists.office, user.id in lists.vips, user.id in lists.trips\n")
+	return t.Flush()
+}
