@@ -17,7 +17,7 @@ var policyCommand = &command{
 	name: "policy", args: "test|lint|show|facts [FILE...]", short: "test, check and explain policies with rules",
 	long: `
 A policy is a YAML file: thresholds and demands, rules with conditions in CEL, lists, and examples that are its
-tests. deploy/policies has files to start from. A file name may be a folder: one policy for each tenant.
+tests. deploy/policies has files to start from. A folder stands for the files in it.
 
   riskctl policy facts           every name that a condition may use, with its type and unit
   riskctl policy lint FILE...    reads the files, and names what is allowed and probably not meant
@@ -49,20 +49,26 @@ Exit code 1 when a file is refused, a test fails, or lint finds something.`,
 
 func eachPolicy(std streams, verb string, names []string, do func(io.Writer, string, *rules.File) (int, error)) error {
 	faults := 0
+	var files []string
 	for _, name := range names {
-		files, err := rules.Open(name)
+		inside, err := rules.Files(name)
+		if err != nil {
+			return err
+		}
+		files = append(files, inside...)
+	}
+	for _, name := range files {
+		read, err := rules.Open(name)
 		if err != nil {
 			fmt.Fprintln(std.out, err)
 			faults++
 			continue
 		}
-		for _, f := range files {
-			n, err := do(std.out, name, f)
-			if err != nil {
-				return err
-			}
-			faults += n
+		n, err := do(std.out, name, read[0])
+		if err != nil {
+			return err
 		}
+		faults += n
 	}
 	if faults > 0 {
 		return fmt.Errorf("%s: %d faults", verb, faults)

@@ -11,7 +11,9 @@ const (
 	historyShare = 0.45
 	liveDays     = 2
 	// daySeconds is how long a day lasts when there is no end.
-	daySeconds = 60
+	daySeconds = 90
+	// endlessLive is how many days are lived before event time has caught up, when there is no end.
+	endlessLive = 28
 	// endlessDays is how far a world without end is planned; nobody watches that long.
 	endlessDays = 90
 )
@@ -34,7 +36,7 @@ func newClock(cfg *Config, now time.Time) clock {
 	now = now.UTC().Truncate(time.Second)
 	c := clock{seconds: cfg.Seconds, worldEnd: now}
 	budget := 25 * float64(cfg.Rate) // events of history when there is no end
-	live := 14 * 24 * time.Hour
+	live := endlessLive * 24 * time.Hour
 	if cfg.Seconds > 0 {
 		budget = historyShare * float64(cfg.Seconds) * float64(cfg.Rate) * 0.8
 		live = liveDays * 24 * time.Hour
@@ -72,6 +74,11 @@ func (c *clock) goLive(now time.Time, sim int64) {
 func (c *clock) sim(now time.Time) int64 {
 	at := c.liveSim + int64(float64(now.Sub(c.liveWall).Milliseconds())*c.speed)
 	return min(at, now.UnixMilli()-1000)
+}
+
+// caughtUp: event time has reached the wall clock, and goes on at its pace.
+func (c *clock) caughtUp(now time.Time) bool {
+	return !c.liveWall.IsZero() && now.UnixMilli()-c.sim(now) < 5000
 }
 
 // attacksPerKind keeps the view calm. A world without end has some of each kind a day.

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// spoilEvery is how often something wrong is sent.
-	spoilEvery = 700 * time.Millisecond
+	// spoilEvery is how often something wrong is sent in a short demo, spoilSlowly in one without end.
+	spoilEvery  = 700 * time.Millisecond
+	spoilSlowly = 10 * time.Second
 	// offlineFor is how long a phone keeps its events to itself before it sends them: beyond any
 	// lateness bound.
 	offlineFor = 4 * 24 * time.Hour
@@ -48,6 +49,9 @@ func (s *spoiler) maybe(ctx context.Context, d *driver, now time.Time) error {
 		return nil
 	}
 	s.next = now.Add(spoilEvery)
+	if d.cfg.Seconds == 0 && s.turn > 8 { // one of each at once, then now and then
+		s.next = now.Add(spoilSlowly)
+	}
 	s.turn++
 	var msg *nats.Msg
 	var err error

@@ -108,6 +108,9 @@ func (v *view) simTime() string {
 	if v.d.history.Load() {
 		return t + " (their past)"
 	}
+	if v.d.clock.caughtUp(time.Now()) {
+		return t + " (real time)"
+	}
 	return t
 }
 
@@ -122,8 +125,11 @@ func (v *view) latency() string {
 // screen redraws in place: up over the last one, each line cleared to its end.
 func (v *view) screen(now time.Time, in, out float64, totals *riskdv1.Counts, f funnel, news []string) {
 	mode := "days in minutes"
-	if v.d.history.Load() {
+	switch {
+	case v.d.history.Load():
 		mode = "their past, as fast as it goes"
+	case v.d.clock.caughtUp(now):
+		mode = "caught up with the wall clock: real time from here on"
 	}
 	ends := "ctrl-c ends it and checks the record"
 	if v.cfg.Seconds > 0 {
