@@ -312,13 +312,14 @@ func TestSmallInsertsOfAllKindsAreKept(t *testing.T) {
 	execute(t, conn, "INSERT INTO small (n, s) VALUES ({n:UInt64}, {s:String})", clickhouse.Named("n", 6), clickhouse.Named("s", "p'q"))
 	execute(t, conn, "INSERT INTO small SELECT number + 7, 'sel' FROM numbers(3)")
 	execute(t, conn, "WITH 10 AS ten SELECT ten")
-	for _, wait := range []bool{true, false} {
-		if err := conn.AsyncInsert(t.Context(), "INSERT INTO small (n) VALUES (11)", wait); err != nil {
+	for n, wait := range []bool{true, false} {
+		with := clickhouse.Context(t.Context(), clickhouse.WithAsync(wait))
+		if err := conn.Exec(with, fmt.Sprintf("INSERT INTO small (n) VALUES (%d)", 11+n)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	with := clickhouse.Context(t.Context(), clickhouse.WithAsync(true))
-	if err := conn.Exec(with, "INSERT INTO small (n) VALUES (12)"); err != nil {
+	if err := conn.Exec(with, "INSERT INTO small (n) VALUES (13)"); err != nil {
 		t.Fatal(err)
 	}
 	var n uint64
