@@ -56,11 +56,8 @@ func (r *Report) WritePage(w io.Writer, v Verdict, about string) error {
 		People    int
 		Report    *Report
 	}{About: about, Verdict: v, TPRs: TPRs, Histories: Histories, W: plotWidth, H: plotHeight, People: len(r.Outcome.Honest[0]), Report: r}
-	for _, kind := range LoginAttackers {
+	for _, kind := range r.Outcome.Kinds() {
 		attacks := r.Outcome.Attacks[kind]
-		if attacks == nil {
-			continue
-		}
 		k := pageKind{Kind: kind, Attacks: len(attacks[0])}
 		for c, name := range r.Outcome.Comparators {
 			width := 1.5

@@ -47,11 +47,8 @@ type Report struct {
 // NewReport works out every cell.
 func NewReport(o *Outcome) *Report {
 	r := &Report{Outcome: o, AUC: map[simulate.Kind][]float64{}}
-	for _, kind := range LoginAttackers {
+	for _, kind := range o.Kinds() {
 		attacks := o.Attacks[kind]
-		if attacks == nil {
-			continue
-		}
 		for c, name := range o.Comparators {
 			r.AUC[kind] = append(r.AUC[kind], auc(slices.Concat(o.Honest[c]...), attacks[c]))
 			for _, tpr := range TPRs {
@@ -137,10 +134,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d honest logins of %d people, %d events in all. Share of a person's first n logins challenged: median (mean) over people.\n",
 		r.Outcome.Logins, len(r.Outcome.Honest[0]), r.Outcome.Events)
-	for _, kind := range LoginAttackers {
-		if r.Outcome.Attacks[kind] == nil {
-			continue
-		}
+	for _, kind := range r.Outcome.Kinds() {
 		fmt.Fprintf(&b, "\n%s, %d attacks\n%-26s %6s %7s", kind, len(r.Outcome.Attacks[kind][0]), "method", "AUC", "TPR")
 		for _, n := range Histories {
 			fmt.Fprintf(&b, " %16s", fmt.Sprintf("n=%d", n))

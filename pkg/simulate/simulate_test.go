@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,15 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/riskd-io/riskd/pkg/simulate"
+	"github.com/riskd-io/riskd/pkg/simulate/simulatetest"
 	"github.com/riskd-io/riskd/pkg/wire"
 )
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	simulatetest.Clean()
+	os.Exit(code)
+}
 
 func config(users, days int) simulate.Config {
 	c := simulate.DefaultConfig(time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC))
@@ -23,7 +31,7 @@ func config(users, days int) simulate.Config {
 
 func run(t *testing.T, c simulate.Config) []simulate.Item {
 	t.Helper()
-	w, err := simulate.New(c, smallWorld(t))
+	w, err := simulate.New(c, simulatetest.Atlas(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +142,7 @@ func TestEveryAttackerComes(t *testing.T) {
 // Honest people on their own connections obey physics; otherwise false alarms would be our own fault.
 func TestHonestPeopleOnWifiDoNotTravelFasterThanPlanes(t *testing.T) {
 	type place struct {
-		town town
+		town simulatetest.Town
 		at   int64
 	}
 	// A carrier's gateway says little about where a phone is, a tunnel nothing.
@@ -150,7 +158,7 @@ func TestHonestPeopleOnWifiDoNotTravelFasterThanPlanes(t *testing.T) {
 		if skip[it.Truth.Net] || it.Truth.Note == "service" {
 			continue
 		}
-		here, ok := placeOf(ip)
+		here, ok := simulatetest.PlaceOf(ip)
 		if !ok {
 			t.Fatalf("address %s is not in the world", ip)
 		}
@@ -161,7 +169,7 @@ func TestHonestPeopleOnWifiDoNotTravelFasterThanPlanes(t *testing.T) {
 		}
 		moves++
 		if km, h := distance(was.town, here), float64(ev.TimeMs-was.at)/3.6e6; km/h > 900 {
-			t.Fatalf("%s: %s to %s in %.2f h is %.0f km/h", ev.User.Id, was.town.name, here.name, h, km/h)
+			t.Fatalf("%s: %s to %s in %.2f h is %.0f km/h", ev.User.Id, was.town.Name, here.Name, h, km/h)
 		}
 	}
 	if moves < 50 {
@@ -169,10 +177,10 @@ func TestHonestPeopleOnWifiDoNotTravelFasterThanPlanes(t *testing.T) {
 	}
 }
 
-func distance(a, b town) float64 {
+func distance(a, b simulatetest.Town) float64 {
 	const rad = math.Pi / 180
-	s1, s2 := math.Sin((b.lat-a.lat)*rad/2), math.Sin((b.lon-a.lon)*rad/2)
-	return 2 * 6371 * math.Asin(math.Sqrt(s1*s1+math.Cos(a.lat*rad)*math.Cos(b.lat*rad)*s2*s2))
+	s1, s2 := math.Sin((b.Lat-a.Lat)*rad/2), math.Sin((b.Lon-a.Lon)*rad/2)
+	return 2 * 6371 * math.Asin(math.Sqrt(s1*s1+math.Cos(a.Lat*rad)*math.Cos(b.Lat*rad)*s2*s2))
 }
 
 func TestTruthStaysOutOfTheEvent(t *testing.T) {
@@ -208,7 +216,7 @@ func TestConfigNamesEveryFault(t *testing.T) {
 }
 
 func BenchmarkEvents(b *testing.B) {
-	w, err := simulate.New(config(2000, 365), smallWorld(b))
+	w, err := simulate.New(config(2000, 365), simulatetest.Atlas(b))
 	if err != nil {
 		b.Fatal(err)
 	}
