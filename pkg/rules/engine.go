@@ -26,15 +26,9 @@ func Open(path string) ([]*File, error) {
 	if path == "" {
 		return nil, nil
 	}
-	names := []string{path}
-	info, err := os.Stat(path)
+	names, err := Files(path)
 	if err != nil {
 		return nil, err
-	}
-	if info.IsDir() {
-		if names, err = policyFiles(path); err != nil {
-			return nil, err
-		}
 	}
 	var out []*File
 	seen := map[string]string{}
@@ -56,7 +50,16 @@ func Open(path string) ([]*File, error) {
 	return out, nil
 }
 
-func policyFiles(folder string) ([]string, error) {
+// Files lists the policies at path: itself, or those of a folder.
+func Files(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	folder := path
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 // times in UTC with milliseconds only when there are any.
 
 // AppendDecisionJSON appends the decision's line. Members of the contract are always there, empty
-// or not; rule and signals, which most decisions lack, only when they have something to say.
+// or not; rule, hits, shadow_hits and signals, which most decisions lack, only when they have something to say.
 func AppendDecisionJSON(dst []byte, d *riskdv1.Decision) []byte {
 	o := begin(dst)
 	o.text("event_id", d.EventId)
@@ -57,6 +57,12 @@ func AppendDecisionJSON(dst []byte, d *riskdv1.Decision) []byte {
 	o.text("geo", d.Geo)
 	o.text("engine", d.Engine)
 	o.maybe("rule", d.Rule)
+	if len(d.Hits) > 0 {
+		o.texts("hits", d.Hits)
+	}
+	if len(d.ShadowHits) > 0 {
+		o.texts("shadow_hits", d.ShadowHits)
+	}
 	if len(d.Signals) > 0 {
 		o.open("signals", '[')
 		for _, s := range d.Signals {

@@ -140,7 +140,7 @@ func Addr(pb *riskdv1.Event) netip.Addr {
 
 // FromDecision writes d to out, reusing out's memory. out then shares no slices with d.
 func FromDecision(d *decision.Decision, out *riskdv1.Decision) {
-	parts, unknown, scores := out.Parts, out.Unknown, out.Scores
+	parts, unknown, scores, hits, shadow := out.Parts, out.Unknown, out.Scores, out.Hits[:0], out.ShadowHits[:0]
 	out.Reset()
 	if scores == nil {
 		scores = new(riskdv1.Scores)
@@ -151,6 +151,14 @@ func FromDecision(d *decision.Decision, out *riskdv1.Decision) {
 	out.TimeMs = int64(d.Time)
 	out.Risk, out.Level, out.Action, out.Scores = d.Risk, d.Level, string(d.Action), scores
 	out.Unknown = append(unknown[:0], d.Unknown...)
+	for i := range d.Hits {
+		if h := &d.Hits[i]; h.Shadow {
+			shadow = append(shadow, h.Rule)
+		} else {
+			hits = append(hits, h.Rule)
+		}
+	}
+	out.Hits, out.ShadowHits = hits, shadow
 	out.ChallengeId, out.SessionState, out.Rule = d.ChallengeID, d.SessionState, d.Rule
 	out.Policy, out.Baseline, out.Geo, out.Engine = d.Policy, d.Baseline, d.Geo, d.Engine
 	out.Parts = resize(parts, len(d.Parts))

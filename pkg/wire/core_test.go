@@ -93,11 +93,22 @@ func TestDecisionLineHasTheContractsMembersInItsOrder(t *testing.T) {
 	}
 }
 
+func TestShadowHitsAreToldFromThoseThatCount(t *testing.T) {
+	d := sampleDecision()
+	d.Hits = []decision.Hit{{Rule: "a", Effect: decision.NotifyEffect}, {Rule: "b", Effect: decision.DenyEffect, Shadow: true}, {Rule: "c", Effect: decision.StepUpEffect}}
+	var pb riskdv1.Decision
+	wire.FromDecision(d, &pb)
+	if line := wire.AppendDecisionJSON(nil, &pb); !bytes.Contains(line, []byte(`"hits":["a","c"],"shadow_hits":["b"]`)) {
+		t.Errorf("got %s", line)
+	}
+}
+
 func TestFromDecisionReusesMemoryWithoutMixingDecisions(t *testing.T) {
 	big := sampleDecision()
 	for range 4 {
 		big.Parts = append(big.Parts, decision.Part{Code: "x", Detail: []decision.Detail{{Key: "t", Text: "words", IsText: true}, {Key: "n", Number: 1}}})
 	}
+	big.Hits = []decision.Hit{{Rule: "a"}, {Rule: "b", Shadow: true}}
 	small := &decision.Decision{Status: decision.Scored, EventID: "e2",
 		Parts: []decision.Part{{Code: "prior", Nats: -4, Detail: []decision.Detail{{Key: "a", Text: "b", IsText: true}}}}}
 	var reused, fresh riskdv1.Decision

@@ -177,6 +177,8 @@ func readDecision(t *testing.T, raw []byte) *riskdv1.Decision {
 		Geo          string
 		Engine       string
 		Rule         string
+		Hits         []string
+		ShadowHits   []string `json:"shadow_hits"`
 		Signals      []json.RawMessage
 	}
 	if err := json.Unmarshal(raw, &in); err != nil {
@@ -188,6 +190,7 @@ func readDecision(t *testing.T, raw []byte) *riskdv1.Decision {
 		Scores:  &riskdv1.Scores{ImpossibleTravel: in.Scores["impossible_travel"], NewDevice: in.Scores["new_device"], Deviation: in.Scores["deviation"]},
 		Unknown: in.Unknown, ChallengeId: in.ChallengeID, SessionState: in.SessionState,
 		Policy: in.Policy, Baseline: in.Baseline, Geo: in.Geo, Engine: in.Engine, Rule: in.Rule,
+		Hits: in.Hits, ShadowHits: in.ShadowHits,
 	}
 	for _, p := range in.Parts {
 		out := &riskdv1.Part{Code: p.Code, Nats: p.Nats}

@@ -79,6 +79,7 @@ func TestARowHoldsWhatTheJournalSays(t *testing.T) {
 		{"SELECT parts.detail[4] FROM features WHERE event_id = 'e-0-0'", `{"km":9554.123,"from":"London, GB"}`},
 		{"SELECT toString(JSONExtractFloat(parts.detail[4], 'km')) FROM features WHERE event_id = 'e-0-0'", "9554.123"},
 		{"SELECT concat(action, ' ', level, ' ', session_state, ' ', challenge_id, ' ', unknown[1]) FROM features WHERE event_id = 'e-0-0'", "step_up high required ch_e-0-0 asn"},
+		{"SELECT concat(arrayStringConcat(hits, ','), ' ', arrayStringConcat(shadow_hits, ',')) FROM features WHERE event_id = 'e-0-0'", "r1,r2 r3"},
 		{"SELECT toString(latency_ms) FROM features WHERE event_id = 'e-0-0'", "12"},
 		{"SELECT concat(toString(ip), ' ', country, ' ', city, ' ', toString(asn), ' ', browser) FROM features WHERE event_id = 'e-0-0'", "::ffff:203.0.113.45 GB London 64500 Firefox"},
 		{"SELECT concat(user_kind, ' ', attributes['plan'], ' ', toString(round(lat, 1)), ' ', toString(located), ' ', toString(count), ' ', user_agent) FROM events WHERE event_id = 'e-0-0'", "person pro 51.5 true 1 Mozilla/5.0 <script>alert(1)</script>"},

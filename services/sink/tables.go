@@ -200,7 +200,7 @@ type featureRows struct {
 	ts                                                                                   *vec[int64]
 	latency, asn                                                                         *vec[uint32]
 	risk, travel, newDevice, deviation                                                   *vec[float64]
-	codes, details, unknown                                                              *vec[[]string]
+	codes, details, unknown, hits, shadow                                                *vec[[]string]
 	nats                                                                                 *vec[[]float64]
 	ip                                                                                   *vec[netip.Addr]
 }
@@ -227,6 +227,7 @@ func newFeatureRows(room int) *featureRows {
 	r.newDevice, r.deviation = col[float64](f, "new_device"), col[float64](f, "deviation")
 	r.codes, r.nats, r.details = col[[]string](f, "parts.code"), col[[]float64](f, "parts.nats"), col[[]string](f, "parts.detail")
 	r.unknown, r.ip = col[[]string](f, "unknown"), col[netip.Addr](f, "ip")
+	r.hits, r.shadow = col[[]string](f, "hits"), col[[]string](f, "shadow_hits")
 	return r
 }
 
@@ -280,6 +281,8 @@ func (r *featureRows) add(p place, e *riskdv1.JournalEntry, n *network) {
 	r.nats.add(nats)
 	r.details.add(details)
 	r.unknown.add(d.GetUnknown())
+	r.hits.add(d.GetHits())
+	r.shadow.add(d.GetShadowHits())
 	r.ip.add(n.ip)
 }
 

@@ -92,7 +92,7 @@ func (l *ledger) entry(p int, k uint64) *riskdv1.JournalEntry {
 	}
 	d := &riskdv1.Decision{
 		EventId: id, TenantId: "acme", UserId: user, SessionId: session, TimeMs: ts, Level: "low", Action: "allow", SessionState: "clear",
-		Scores: &riskdv1.Scores{ImpossibleTravel: 91, NewDevice: 40.2, Deviation: 12.1}, Unknown: []string{"asn"},
+		Scores: &riskdv1.Scores{ImpossibleTravel: 91, NewDevice: 40.2, Deviation: 12.1}, Unknown: []string{"asn"}, Hits: []string{"r1", "r2"}, ShadowHits: []string{"r3"},
 		Policy: "default@1", Baseline: "2026-11-20", Geo: "none", Engine: "1",
 		Parts: []*riskdv1.Part{
 			{Code: "prior", Nats: -4},

@@ -52,7 +52,11 @@ type Decision struct {
 	// Name of the policy rule that decided, "" when the threshold did.
 	Rule string `protobuf:"bytes,18,opt,name=rule,proto3" json:"rule,omitempty"`
 	// The signals this decision caused, in order. Nearly always none.
-	Signals       []*Signal `protobuf:"bytes,19,rep,name=signals,proto3" json:"signals,omitempty"`
+	Signals []*Signal `protobuf:"bytes,19,rep,name=signals,proto3" json:"signals,omitempty"`
+	// Names of the policy's rules that applied, in its order.
+	Hits []string `protobuf:"bytes,20,rep,name=hits,proto3" json:"hits,omitempty"`
+	// Names of those that would have, had they been enforced for this user.
+	ShadowHits    []string `protobuf:"bytes,21,rep,name=shadow_hits,json=shadowHits,proto3" json:"shadow_hits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -216,6 +220,20 @@ func (x *Decision) GetRule() string {
 func (x *Decision) GetSignals() []*Signal {
 	if x != nil {
 		return x.Signals
+	}
+	return nil
+}
+
+func (x *Decision) GetHits() []string {
+	if x != nil {
+		return x.Hits
+	}
+	return nil
+}
+
+func (x *Decision) GetShadowHits() []string {
+	if x != nil {
+		return x.ShadowHits
 	}
 	return nil
 }
@@ -438,7 +456,7 @@ var File_riskd_v1_decision_proto protoreflect.FileDescriptor
 
 const file_riskd_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x17riskd/v1/decision.proto\x12\briskd.v1\x1a\x15riskd/v1/signal.proto\"\xa5\x04\n" +
+	"\x17riskd/v1/decision.proto\x12\briskd.v1\x1a\x15riskd/v1/signal.proto\"\xda\x04\n" +
 	"\bDecision\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x17\n" +
@@ -460,7 +478,10 @@ const file_riskd_v1_decision_proto_rawDesc = "" +
 	"\x03geo\x18\x10 \x01(\tR\x03geo\x12\x16\n" +
 	"\x06engine\x18\x11 \x01(\tR\x06engine\x12\x12\n" +
 	"\x04rule\x18\x12 \x01(\tR\x04rule\x12*\n" +
-	"\asignals\x18\x13 \x03(\v2\x10.riskd.v1.SignalR\asignals\"r\n" +
+	"\asignals\x18\x13 \x03(\v2\x10.riskd.v1.SignalR\asignals\x12\x12\n" +
+	"\x04hits\x18\x14 \x03(\tR\x04hits\x12\x1f\n" +
+	"\vshadow_hits\x18\x15 \x03(\tR\n" +
+	"shadowHits\"r\n" +
 	"\x06Scores\x12+\n" +
 	"\x11impossible_travel\x18\x01 \x01(\x01R\x10impossibleTravel\x12\x1d\n" +
 	"\n" +
