@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/riskd-io/riskd/pkg/risk/decision"
@@ -19,11 +20,42 @@ func (m Machine) raise(c *Case, demand policy.Demand, previous uint8) {
 	m.open(c)
 	ch := &s.Challenge
 	ch.Level, ch.MaxAge, ch.Rule = demand.Level, demand.MaxAge, profile.Text(demand.Rule)
+	ch.AllowOnExpiry = ch.AllowOnExpiry || m.asked(c, demand.Rule)
 	if demand.AMR != "" {
 		ch.AMR = demand.AMR
 	}
+	if s.State != profile.Expired && m.onlyDemanded(c, demand) {
+		ch.AllowOnExpiry = true
+	}
 	s.State, s.Since = profile.Required, t
 	m.signal(c, signal.Required, cause(c, demand.Rule), previous)
+}
+
+// asked tells that only a resource wants the proof, and nothing speaks against the user: whoever walks away from it is
+// where they were before, and meets the same demand at the resource again. It no longer holds for a session that left a
+// challenge unanswered.
+func (m Machine) asked(c *Case, rule string) bool {
+	s, d, th := c.Session, c.Decision, &m.Policy.Thresholds
+	switch rule {
+	case policy.RuleRestricted, policy.RuleCritical, RuleAppRequest:
+	default:
+		return false
+	}
+	if s.State == profile.Expired || first(d, decision.StepUpEffect) != "" {
+		return false
+	}
+	return d.Risk < th.StepUp || d.Risk < th.Severe && vouched(d) != ""
+}
+
+// remind says again that a session is shut when it goes on all the same: the entry that apps see does not live as
+// long as the denial does.
+func (m Machine) remind(c *Case, previous uint8) {
+	s, t := c.Session, c.Event.Time
+	if t-s.Since < remindEvery || outside(c.Event) {
+		return
+	}
+	s.Since = t
+	m.signal(c, signal.Denied, "still_denied", previous)
 }
 
 // shut denies the session without asking.
@@ -52,18 +84,49 @@ func (m Machine) open(c *Case) {
 	}
 }
 
-// strengthen asks for more in an open challenge, when something wants more than it does.
+// onlyDemanded tells that a challenge is due to what was to be used alone: nothing speaks against the session. When
+// nobody answers it, the session goes on without; what was to be used keeps asking.
+func (m Machine) onlyDemanded(c *Case, demand policy.Demand) bool {
+	if c.Decision.Risk >= m.Policy.Thresholds.StepUp {
+		return false
+	}
+	switch demand.Rule {
+	case policy.RuleRestricted, policy.RuleCritical, RuleAppRequest:
+		return first(c.Decision, decision.StepUpEffect) == ""
+	}
+	return false
+}
+
+// suspect makes an open challenge that was only demanded one for risk, when risk has crossed the threshold meanwhile:
+// unanswered, it keeps the session blocked.
+func (m Machine) suspect(c *Case) {
+	ch, d := &c.Session.Challenge, c.Decision
+	if !ch.AllowOnExpiry || m.Policy.StepUp.OnExpiry == "allow" || d.Risk < m.Policy.Thresholds.StepUp {
+		return
+	}
+	ch.AllowOnExpiry = false
+	ch.Score, ch.Reasons = uint16(d.Risk*100+0.5), reasons(d.Parts)
+	m.signal(c, signal.Required, cause(c, ""), c.Session.Level)
+}
+
+// strengthen asks for more in an open challenge, when something wants more than it does. A challenge that could be
+// walked away from no longer can once the risk is high.
 func (m Machine) strengthen(c *Case, demand policy.Demand) {
-	ch := &c.Session.Challenge
+	d, ch := c.Decision, &c.Session.Challenge
 	methods := demand.AMR != "" && ch.AMR == ""
-	if demand.Level <= ch.Level && !methods {
+	binding := ch.AllowOnExpiry && m.Policy.StepUp.OnExpiry != "allow" && !m.asked(c, cmp.Or(demand.Rule, ch.Rule))
+	if demand.Level <= ch.Level && !methods && !binding {
 		return
 	}
 	ch.Level = max(ch.Level, demand.Level)
 	if methods {
 		ch.AMR = demand.AMR
 	}
-	m.signal(c, signal.Required, "stronger_"+demand.Rule, c.Session.Level)
+	if binding {
+		ch.AllowOnExpiry = false
+		ch.Score, ch.Reasons = max(ch.Score, uint16(d.Risk*100+0.5)), reasons(d.Parts)
+	}
+	m.signal(c, signal.Required, "stronger_"+cmp.Or(demand.Rule, "risk"), c.Session.Level)
 }
 
 // expire closes a challenge that nobody answered in time.
@@ -81,6 +144,9 @@ func (m Machine) lapse(c *Case, why string) {
 	m.signal(c, signal.Expired, why, s.Level)
 	if s.Challenge.AllowOnExpiry {
 		s.State = profile.Clear
+		if m.Policy.StepUp.OnExpiry != "allow" {
+			s.Since = 0 // nothing was proven: no cool-down
+		}
 	}
 }
 

@@ -124,7 +124,8 @@ func (m Machine) refusal(c *Case) string {
 		return CauseNoAuthTime
 	case at < oldest(ch, at):
 		return CauseStale
-	case at > ch.Expires || at > ev.Time+seconds(m.Policy.Time.Skew):
+	// As long as nobody has called it unanswered it may be answered: the event that raised it can have come late.
+	case s.State == profile.Expired && at > ch.Expires || at > ev.Time+seconds(m.Policy.Time.Skew):
 		return CauseTooLate
 	case Assurance(m.Policy, &ev.Session) < ch.Level:
 		return CauseWeakACR

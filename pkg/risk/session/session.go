@@ -55,11 +55,12 @@ func (m Machine) Judge(c *Case) {
 	s.Peak = max(s.Peak, uint16(d.Risk*100+0.5))
 
 	if s.State == profile.Denied {
+		m.remind(c, previous)
 		m.finish(c)
 		return
 	}
 	if s.State == profile.Satisfied && t-s.Since > 12*hour {
-		s.State, s.Since = profile.Clear, t
+		s.State = profile.Clear // Since stays: the cool-down counts from the proof
 	}
 	if m.refused(c, previous) {
 		m.finish(c)
@@ -70,6 +71,9 @@ func (m Machine) Judge(c *Case) {
 		return
 	}
 	demand, rule := m.due(c)
+	if s.State == profile.Required && !outside(c.Event) {
+		m.suspect(c)
+	}
 	switch {
 	case demand.Level == 0:
 	case s.State == profile.Required:
@@ -178,7 +182,11 @@ func (m Machine) finish(c *Case) {
 	}
 }
 
-const hour = event.Millis(3_600_000)
+const (
+	hour = event.Millis(3_600_000)
+	// remindEvery is how often a shut session that goes on is reported as shut again.
+	remindEvery = 6 * hour
+)
 
 func seconds(n uint32) event.Millis { return event.Millis(n) * 1000 }
 
