@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/riskd-io/riskd/pkg/risk/decision"
@@ -20,7 +19,6 @@ func (m Machine) raise(c *Case, demand policy.Demand, previous uint8) {
 	m.open(c)
 	ch := &s.Challenge
 	ch.Level, ch.MaxAge, ch.Rule = demand.Level, demand.MaxAge, profile.Text(demand.Rule)
-	ch.AllowOnExpiry = ch.AllowOnExpiry || m.asked(c, demand.Rule)
 	if demand.AMR != "" {
 		ch.AMR = demand.AMR
 	}
@@ -29,22 +27,6 @@ func (m Machine) raise(c *Case, demand policy.Demand, previous uint8) {
 	}
 	s.State, s.Since = profile.Required, t
 	m.signal(c, signal.Required, cause(c, demand.Rule), previous)
-}
-
-// asked tells that only a resource wants the proof, and nothing speaks against the user: whoever walks away from it is
-// where they were before, and meets the same demand at the resource again. It no longer holds for a session that left a
-// challenge unanswered.
-func (m Machine) asked(c *Case, rule string) bool {
-	s, d, th := c.Session, c.Decision, &m.Policy.Thresholds
-	switch rule {
-	case policy.RuleRestricted, policy.RuleCritical, RuleAppRequest:
-	default:
-		return false
-	}
-	if s.State == profile.Expired || first(d, decision.StepUpEffect) != "" {
-		return false
-	}
-	return d.Risk < th.StepUp || d.Risk < th.Severe && vouched(d) != ""
 }
 
 // remind says again that a session is shut when it goes on all the same: the entry that apps see does not live as
@@ -109,24 +91,18 @@ func (m Machine) suspect(c *Case) {
 	m.signal(c, signal.Required, cause(c, ""), c.Session.Level)
 }
 
-// strengthen asks for more in an open challenge, when something wants more than it does. A challenge that could be
-// walked away from no longer can once the risk is high.
+// strengthen asks for more in an open challenge, when something wants more than it does.
 func (m Machine) strengthen(c *Case, demand policy.Demand) {
-	d, ch := c.Decision, &c.Session.Challenge
+	ch := &c.Session.Challenge
 	methods := demand.AMR != "" && ch.AMR == ""
-	binding := ch.AllowOnExpiry && m.Policy.StepUp.OnExpiry != "allow" && !m.asked(c, cmp.Or(demand.Rule, ch.Rule))
-	if demand.Level <= ch.Level && !methods && !binding {
+	if demand.Level <= ch.Level && !methods {
 		return
 	}
 	ch.Level = max(ch.Level, demand.Level)
 	if methods {
 		ch.AMR = demand.AMR
 	}
-	if binding {
-		ch.AllowOnExpiry = false
-		ch.Score, ch.Reasons = max(ch.Score, uint16(d.Risk*100+0.5)), reasons(d.Parts)
-	}
-	m.signal(c, signal.Required, "stronger_"+cmp.Or(demand.Rule, "risk"), c.Session.Level)
+	m.signal(c, signal.Required, "stronger_"+demand.Rule, c.Session.Level)
 }
 
 // expire closes a challenge that nobody answered in time.
