@@ -76,6 +76,9 @@ func (e *Engine) scene(sc *score.Scene, s *profile.Session, now *profile.Context
 	hours := math.Max(0, float64(t-s.Proof.At)/3.6e6)
 	sc.ProofLevel, sc.ProofHours = s.Proof.Level, hours
 	sc.Proven = -1.5 * float64(s.Proof.Level-1) * math.Exp2(-hours/12)
+	if sc.Features != nil && s.Proof.At < t { // who proved it cannot have made an impossible move since
+		sc.Proven = math.Min(0, sc.Proven+sc.Features.Travel.OwnNats)
+	}
 }
 
 // remember updates the session with what the event showed, unless the session is under question already: then

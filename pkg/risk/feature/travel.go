@@ -36,6 +36,8 @@ type Travel struct {
 	Discount float64
 	// From is the other place.
 	From string
+	// OwnNats is the evidence against the session's own last place alone.
+	OwnNats float64
 	// Own tells that it was the session's own last place, Candidate that it was another session's, not proven.
 	Own, Candidate bool
 	// Later tells that the other sighting is later than the event.
@@ -51,9 +53,12 @@ type Travel struct {
 }
 
 const (
-	// perDouble nats for each doubling of the speed above what is allowed, up to maxTravel.
-	perDouble = 4.0
-	maxTravel = 8.0
+	// Evidence grows with the square of the logarithm of the speed needed over the speed allowed, to atBend nats at bend, and
+	// by perDouble a doubling from there on, up to maxTravel. Uncertainty is taken off the distance before, so that tail
+	// winds and rounded clocks end as explanations at the bend: what needs more is a step-up, on a known device too.
+	bend, atBend = 1.25, 4.5
+	perDouble    = 3.5
+	maxTravel    = 8.0
 	// sigma67 turns a 67 % radius into a standard deviation of a circular normal.
 	sigma67 = 1.489
 	// noRadius and mobileSigma stand for radii that are not given or cannot be trusted, km (sigma).
@@ -65,7 +70,7 @@ const (
 	// full accessFull km further: nobody crosses 300 km at the speed of an airliner from door to door.
 	accessHours, accessFrom, accessFull = 0.25, 200.0, 300.0
 	// candidateTrust is what another session's unproven place counts.
-	candidateTrust = 0.5
+	candidateTrust = 0.4
 )
 
 func sigma(s *profile.Sighting) float64 {
@@ -115,7 +120,11 @@ func (l *leg) raw() float64 {
 	if l.rho <= 1 {
 		return 0
 	}
-	return math.Min(maxTravel, perDouble*math.Log2(l.rho))
+	if l.rho > bend {
+		return math.Min(maxTravel, atBend+perDouble*math.Log2(l.rho/bend))
+	}
+	x := math.Log(l.rho) / math.Log(bend)
+	return atBend * x * x
 }
 
 func (s *Set) travel(in *Input) {
@@ -203,6 +212,9 @@ func (s *Set) compare(in *Input, there *profile.Sighting, dt event.Millis, later
 	nats := raw * discount
 	if raw > 1 && nats < 1 {
 		t.Excused++
+	}
+	if anchor == anchorOwn {
+		t.OwnNats = nats
 	}
 	// The most telling move is shown; without any, the one that needs most speed.
 	if nats < t.Nats || nats == t.Nats && l.rho <= t.Rho {
