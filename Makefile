@@ -69,6 +69,10 @@ verify: ## prove generated files fresh, modules tidy alone, schemas compatible
 bench: ## costs that are promised: Guard.Check, Step, event to flag
 	@sh scripts/bench.sh
 
+.PHONY: bench-pipeline
+bench-pipeline: setup build ## what riskd costs beside its broker: throughput, latency, restart (4 minutes)
+	@sh scripts/pipeline.sh
+
 .PHONY: fuzz
 fuzz: ## fuzz each decoder for FUZZTIME (default 10s)
 	@sh scripts/fuzz.sh

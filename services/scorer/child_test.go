@@ -20,7 +20,8 @@ import (
 )
 
 // child is this test binary as a process of its own, so that it can be killed for real. spec is "all <addr> <dir>" (a
-// server with its streams, and a scorer) or "scorer <url>".
+// server with its streams, and a scorer), "scorer <url>" or "default <url>" (a scorer with the default
+// configuration).
 func child(spec string) {
 	if err := runChild(strings.Fields(spec)); err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
@@ -65,7 +66,12 @@ func runChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := New(quickConfig(), Deps{JS: js, Engine: engine, Enricher: en, Log: log, Registry: prometheus.NewRegistry()})
+	cfg := quickConfig()
+	if args[0] == "default" {
+		cfg = DefaultConfig()
+		cfg.StopWait = time.Minute
+	}
+	s, err := New(cfg, Deps{JS: js, Engine: engine, Enricher: en, Log: log, Registry: prometheus.NewRegistry()})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,138 @@
+package scorer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+// quantiles are milliseconds from the publish call to the flag in a guard.
+type quantiles struct {
+	P50        float64 `json:"p50"`
+	P99        float64 `json:"p99"`
+	P999       float64 `json:"p999"`
+	Flags      int     `json:"flags"`
+	FellBehind bool    `json:"producer_fell_behind"`
+}
+
+// latencyPair is the relay's and the scorer's latency at one rate.
+type latencyPair struct {
+	Rate   int       `json:"rate"`
+	Relay  quantiles `json:"relay"`
+	Scorer quantiles `json:"scorer"`
+}
+
+func quantilesOf(lat []time.Duration, behind bool) quantiles {
+	slices.Sort(lat)
+	q := func(f float64) float64 {
+		if len(lat) == 0 {
+			return 0
+		}
+		return float64(lat[min(int(f*float64(len(lat))), len(lat)-1)].Microseconds()) / 1000
+	}
+	return quantiles{P50: q(0.5), P99: q(0.99), P999: q(0.999), Flags: len(lat), FellBehind: behind}
+}
+
+// latencySeconds is how long each rate is kept up.
+const latencySeconds = 3
+
+func latencies(t *testing.T, rate int) latencyPair {
+	out := latencyPair{Rate: rate}
+	t.Run(fmt.Sprintf("latency relay rate=%d", rate), func(t *testing.T) {
+		b := natstest.Start(t, pipelinePartitions)
+		stop := startRelay(t, b)
+		defer stop()
+		time.Sleep(time.Second) // consumers are made
+		out.Relay = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds))
+	})
+	t.Run(fmt.Sprintf("latency scorer rate=%d", rate), func(t *testing.T) {
+		b := natstest.Start(t, pipelinePartitions)
+		w := startWorker(t, b.URL(), DefaultConfig())
+		w.ready(t)
+		time.Sleep(time.Second)
+		out.Scorer = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds))
+		w.stop(t)
+	})
+	return out
+}
+
+// startRelay is the bare relay at work: it decodes, appends a record per batch, and raises a flag for what the events of the
+// latency test ask for, without judging anything.
+func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
+	t.Helper()
+	_, js := b.Dial(t)
+	flags, err := natsjs.OpenFlags(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, effectParallel*4)
+	raise := func(p int, seq uint64, ev *riskdv1.Event) {
+		sig := &riskdv1.Signal{ChallengeId: subject.ChallengeID(ev.TenantId, ev.Session.Id, ev.Source, ev.Id), Revision: 1, TenantId: ev.TenantId,
+			UserId: ev.User.Id, SessionId: ev.Session.Id, State: "required", IssuedAtMs: ev.TimeMs, ExpiresAtMs: ev.TimeMs + 600_000, OnExpiry: "deny",
+			Require: &riskdv1.Requirement{AcrValues: []string{"aal2"}}, AtMs: ev.TimeMs, EventId: ev.Id, Cause: "restricted"}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if _, err := flags.Apply(ctx, sig, natsjs.Position{Partition: p, Seq: seq}); err != nil && ctx.Err() == nil {
+				t.Errorf("relay: %v", err)
+			}
+		})
+	}
+	for p := range b.Topo.Partitions {
+		wg.Go(func() {
+			tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: 2048})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer tail.Close()
+			var msgs []natsjs.Message
+			var out []byte
+			var last uint64
+			var evs []*riskdv1.Event
+			for {
+				if msgs, err = tail.Take(ctx, msgs[:0], 512, 1<<20); err != nil {
+					return
+				}
+				rec := riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH, InputLast: msgs[len(msgs)-1].Seq}
+				for i, m := range msgs {
+					if len(evs) <= i {
+						evs = append(evs, new(riskdv1.Event))
+					}
+					if err := wire.DecodeInto(envelope(m.Header), m.Data, evs[i]); err != nil {
+						t.Error(err)
+					}
+					rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Input: m.Seq, Status: 1, Event: evs[i]})
+				}
+				if out, err = journal.Append(out[:0], &rec); err == nil {
+					last, err = natsjs.AppendRecord(context.WithoutCancel(ctx), js, p, last, out)
+				}
+				if err != nil {
+					if !errors.Is(err, context.Canceled) {
+						t.Errorf("relay: %v", err)
+					}
+					return
+				}
+				for _, ev := range evs[:len(msgs)] {
+					if ev.Action == "apikey.create" {
+						raise(p, last, ev)
+					}
+				}
+			}
+		})
+	}
+	return func() { cancel(); wg.Wait() }
+}

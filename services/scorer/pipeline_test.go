@@ -1,0 +1,254 @@
+package scorer
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+// cost is what reading or judging a number of stored events took, server included.
+type cost struct {
+	Rate  float64 `json:"events_per_second"`
+	CPU   float64 `json:"cpu_seconds_per_million"`
+	Bytes float64 `json:"bytes_per_event"`
+}
+
+// drained compares the three ways over the same stored events: (a) raw, (b) relay, (c) scorer.
+type drained struct {
+	Partitions int  `json:"partitions"`
+	Users      int  `json:"users"`
+	Events     int  `json:"events"`
+	Raw        cost `json:"raw"`
+	Relay      cost `json:"relay"`
+	Scorer     cost `json:"scorer"`
+}
+
+// pipeline is the whole report; its JSON lies beside the page.
+type pipeline struct {
+	Machine    string        `json:"machine"`
+	At         time.Time     `json:"at"`
+	Main       drained       `json:"main"`
+	Partitions []drained     `json:"by_partitions"`
+	Users      []drained     `json:"by_users"`
+	Latency    []latencyPair `json:"latency"`
+	Full       cost          `json:"full"`
+	FullScorer float64       `json:"full_scorer_events_per_second"`
+	Takeover   float64       `json:"takeover_seconds"`
+	Restart    float64       `json:"restart_seconds"`
+	RSSPerUser float64       `json:"rss_per_user_bytes"`
+	Million    int           `json:"restart_users"`
+}
+
+const (
+	pipelinePartitions = 32
+	pipelineEvents     = 200_000
+	sweepEvents        = 100_000
+)
+
+// TestPipeline is `make bench-pipeline`: what riskd costs beside what its broker costs, in one run on one machine.
+// RISKD_PIPELINE names the directory that the page goes to. The last line of pipeline.txt there is for scripts.
+func TestPipeline(t *testing.T) {
+	dir := os.Getenv("RISKD_PIPELINE")
+	if dir == "" {
+		t.Skip("a benchmark of four minutes: make bench-pipeline")
+	}
+	million := 1_000_000
+	if s := os.Getenv("RISKD_PIPELINE_USERS"); s != "" {
+		million, _ = strconv.Atoi(s)
+	}
+	r := &pipeline{Machine: machine(), At: time.Now().UTC().Truncate(time.Second), Million: million}
+	r.Main = drainAll(t, pipelinePartitions, 10_000, pipelineEvents)
+	t.Logf("drain: %+v", r.Main)
+	for _, p := range []int{1, 8, 64} {
+		r.Partitions = append(r.Partitions, drainAll(t, p, 10_000, sweepEvents))
+	}
+	r.Users = append(r.Users, r.Main, drainAll(t, pipelinePartitions, 100_000, pipelineEvents))
+	for _, rate := range []int{5000, 20000, 50000, int(0.9 * r.Main.Scorer.Rate)} {
+		r.Latency = append(r.Latency, latencies(t, rate))
+		t.Logf("latency: %+v", r.Latency[len(r.Latency)-1])
+	}
+	r.full(t)
+	r.million(t, million)
+	if err := r.write(dir); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *pipeline) line() string {
+	m := r.Main
+	return fmt.Sprintf("pipeline: raw=%.0f relay=%.0f scorer=%.0f ratio_raw=%.2f ratio_relay=%.2f full=%.0f p99_ms_5k=%.1f p99_ms_20k=%.1f takeover_s=%.1f restart_1m_s=%.1f rss_per_user_bytes=%.0f",
+		m.Raw.Rate, m.Relay.Rate, m.Scorer.Rate, m.Scorer.Rate/m.Raw.Rate, m.Scorer.Rate/m.Relay.Rate, r.Full.Rate,
+		r.Latency[0].Scorer.P99, r.Latency[1].Scorer.P99, r.Takeover, r.Restart, r.RSSPerUser)
+}
+
+// pipelineEventsOf are events as apps send them, where lies nothing that the enricher would look up, except with attackers.
+func pipelineEventsOf(n, users int) []*riskdv1.Event {
+	evs := benchEvents(n, users)
+	for i, ev := range evs {
+		ev.Id = strconv.Itoa(i)
+		if ev.Network.Kind == "residential" {
+			ev.Network.Geo, ev.Network.Asn, ev.Network.Kind = nil, 0, ""
+		}
+	}
+	return evs
+}
+
+// fillBroker stores events in the input; it returns their payload bytes per event.
+func fillBroker(t testing.TB, b *natstest.Broker, evs []*riskdv1.Event) float64 {
+	t.Helper()
+	pub, err := natsjs.NewPublisher(b.Conn, b.Topo.Partitions, natsjs.PublisherConfig{MaxPending: 8192})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	for start := 0; start < len(evs); start += 8192 {
+		chunk := evs[start:min(start+8192, len(evs))]
+		for i, r := range pub.PublishBatch(t.Context(), chunk) {
+			if r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			size += chunk[i].SizeVT()
+		}
+	}
+	return float64(size) / float64(len(evs))
+}
+
+// measure runs do over n stored events.
+func measure(n int, do func()) cost {
+	cpu, began := cpuSeconds(), time.Now()
+	do()
+	return cost{Rate: float64(n) / time.Since(began).Seconds(), CPU: (cpuSeconds() - cpu) / float64(n) * 1e6}
+}
+
+func drainAll(t *testing.T, partitions, users, n int) (out drained) {
+	t.Run(fmt.Sprintf("drain partitions=%d users=%d", partitions, users), func(t *testing.T) {
+		b := natstest.Start(t, partitions)
+		payload := fillBroker(t, b, pipelineEventsOf(n, users))
+		out = drained{Partitions: partitions, Users: users, Events: n}
+		out.Raw = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, false) }) })
+		out.Raw.Bytes = payload
+		out.Relay = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, true) }) })
+		out.Relay.Bytes = journalBytes(t, b.JS, partitions) / float64(n)
+		recreateJournals(t, b.JS, partitions)
+		var w *worker
+		out.Scorer = measure(n, func() {
+			w = startWorker(t, b.URL(), DefaultConfig())
+			for committed(w) < n {
+				time.Sleep(2 * time.Millisecond)
+			}
+		})
+		out.Scorer.Bytes = journalBytes(t, b.JS, partitions) / float64(n)
+		w.stop(t)
+	})
+	return out
+}
+
+func journalBytes(t testing.TB, js jetstream.JetStream, partitions int) (sum float64) {
+	for p := range partitions {
+		s, err := js.Stream(t.Context(), subject.JournalStream(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += float64(s.CachedInfo().State.Bytes)
+	}
+	return sum
+}
+
+// recreateJournals lets the scorer start from nothing after a relay wrote there.
+func recreateJournals(t testing.TB, js jetstream.JetStream, partitions int) {
+	t.Helper()
+	for p := range partitions {
+		s, err := js.Stream(t.Context(), subject.JournalStream(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.CachedInfo().Config
+		if err := js.DeleteStream(t.Context(), cfg.Name); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.CreateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// million measures the restart after a graceful stop, and the takeover of a killed worker's partitions, at that many
+// users: until an event in each partition, sent meanwhile, is judged.
+func (r *pipeline) million(t *testing.T, users int) {
+	t.Run("users=1M", func(t *testing.T) {
+		b := natstest.Start(t, pipelinePartitions)
+		out := drained{Partitions: pipelinePartitions, Users: users, Events: users}
+		evs := pipelineEventsOf(users, users)
+		for i, ev := range evs { // everybody once
+			ev.User = &riskdv1.User{Id: "u" + strconv.Itoa(i)}
+			ev.Device = &riskdv1.Device{Id: "device-of-u" + strconv.Itoa(i)}
+		}
+		out.Raw.Bytes = fillBroker(t, b, evs)
+		evs = nil
+		out.Raw.Rate = measure(users, func() { eachPartition(pipelinePartitions, func(p int) { relay(t, b.JS, p, false) }) }).Rate
+		w := startWorker(t, b.URL(), DefaultConfig())
+		c := measure(users, func() {
+			for committed(w) < users {
+				time.Sleep(2 * time.Millisecond)
+			}
+		})
+		out.Scorer, out.Scorer.Bytes = c, journalBytes(t, b.JS, pipelinePartitions)/float64(users)
+		w.cfg.StopWait = time.Minute // all of a million pages at once
+		w.stop(t)
+		r.Users = append(r.Users, out)
+
+		began := time.Now()
+		a := spawn(t, "default "+b.URL())
+		r.probe(t, b)
+		r.Restart = time.Since(began).Seconds()
+		time.Sleep(2 * time.Second) // until the buffers of the load are given back
+		r.RSSPerUser = float64(residentBytes(a.Process.Pid)) / float64(users)
+		spawn(t, "default "+b.URL())
+		natstest.Eventually(t, "the second worker has its half", func() bool { return len(owners(t, b.JS, pipelinePartitions)) == 2 })
+		time.Sleep(time.Second)
+		r.probe(t, b)
+		began = time.Now()
+		kill9(a)
+		r.probe(t, b)
+		r.Takeover = time.Since(began).Seconds()
+	})
+	t.Logf("restart %.2f s, takeover %.2f s, %.0f B of memory per user", r.Restart, r.Takeover, r.RSSPerUser)
+}
+
+// owners counts the partitions by who wrote last.
+func owners(t testing.TB, js jetstream.JetStream, partitions int) map[string]int {
+	out := map[string]int{}
+	for p := range partitions {
+		if s, ok, err := natsjs.LastRecord(t.Context(), js, p); err == nil && ok {
+			out[s.Record.Owner]++
+		}
+	}
+	return out
+}
+
+// probe sends one event into each partition and waits until all are judged.
+func (r *pipeline) probe(t testing.TB, b *natstest.Broker) {
+	t.Helper()
+	pub := newPublisher(t, b.Conn, b.Topo.Partitions)
+	taken := map[int]bool{}
+	var evs []*riskdv1.Event
+	for i := 0; len(taken) < b.Topo.Partitions; i++ {
+		user := "probe" + strconv.Itoa(i)
+		if p := subject.Partition("acme", user, b.Topo.Partitions); !taken[p] {
+			taken[p] = true
+			evs = append(evs, &riskdv1.Event{Id: "probe" + strconv.FormatInt(time.Now().UnixNano(), 36) + user, Source: "//probe", Type: "dev.riskd.activity.v1",
+				TimeMs: time.Now().UnixMilli(), TenantId: "acme", User: &riskdv1.User{Id: user}, Action: "resource.read", Outcome: "success"})
+		}
+	}
+	publishAll(t, pub, evs)
+	waitDrained(t, b.JS, b.Topo.Partitions)
+}
