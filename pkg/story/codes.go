@@ -63,6 +63,7 @@ var causes = map[string]string{
 	"stepup_completed":        "a second factor was given",
 	"stepup_failed":           "too many failed attempts",
 	"stepup_denied":           "the user said: that was not me",
+	"still_denied":            "the session is shut and goes on all the same",
 	"stepup_abandoned":        "nobody answered",
 	"expired":                 "nobody answered in time",
 	"severe":                  "evidence too severe to ask",

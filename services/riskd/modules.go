@@ -42,9 +42,10 @@ var needs = service.Graph{
 	Gateway:  {Broker},
 }
 
-// roles in the order they start when a process has several: the gateway is last in and first
-// out, so that nothing comes in before the road is there.
-var roles = []string{Scorer, Signaler, Sink, Console, Gateway}
+// roles in the order they start when a process has several. Those on the road of a flag come before those that need
+// the database, which takes seconds to start and to stop: apps need not wait for it. The gateway comes after the
+// scorer, so that nothing comes in before the road is there.
+var roles = []string{Scorer, Signaler, Gateway, Sink, Console}
 
 // parseTargets reads all or a comma list of roles, and returns them in start order.
 func parseTargets(list string) ([]string, error) {
