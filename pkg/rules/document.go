@@ -53,8 +53,6 @@ type ruleText struct {
 	Reason  reasonText `yaml:"reason"`
 	Mode    string     `yaml:"mode"`
 	Rollout *float64   `yaml:"rollout"`
-
-	line, whenLine int
 }
 
 type reasonText struct {
