@@ -89,13 +89,16 @@ type Friction struct {
 	Sessions int
 	// Prompts for risk per person and week: mean, and the 95th percentile over people.
 	PerWeek, PerWeekP95 float64
-	// Hours at work in sessions, and step-ups for risk in 100 of them: at any time, and in mid-session only.
-	Hours, Per100Hours, MidPer100Hours float64
+	// Hours that sessions lasted, and step-ups for risk in 100 of them: at any time, in mid-session only, and of
+	// these the ones for a change of surroundings, not for deeds.
+	Hours, Per100Hours, MidPer100Hours, ChangePer100Hours float64
+	// WorkHours of these, without pauses of more than half an hour, and mid-session step-ups in 100 of them.
+	WorkHours, MidPer100WorkHours float64
 }
 
 // Friction works out what the honest paid in so many weeks.
 func (s *Sessions) Friction(weeks float64) Friction {
-	f := Friction{Sessions: len(s.Worst), Hours: s.Hours}
+	f := Friction{Sessions: len(s.Worst), Hours: s.OpenHours, WorkHours: s.Hours}
 	if all := s.Sorts["all logins"]; all != nil {
 		f.Logins, f.Challenged = all.Events, float64(all.Prompted)/float64(all.Events)
 	}
@@ -107,8 +110,10 @@ func (s *Sessions) Friction(weeks float64) Friction {
 	}
 	f.PerWeek = sum / float64(len(prompts)) / weeks
 	f.PerWeekP95 = quantile(prompts, 0.95) / weeks
-	f.Per100Hours = 100 * float64(s.Prompts) / s.Hours
-	f.MidPer100Hours = 100 * float64(s.MidSession) / s.Hours
+	f.Per100Hours = 100 * float64(s.Prompts) / f.Hours
+	f.MidPer100Hours = 100 * float64(s.MidSession) / f.Hours
+	f.ChangePer100Hours = 100 * float64(s.MidSession-s.MidDeeds) / f.Hours
+	f.MidPer100WorkHours = 100 * float64(s.MidSession) / f.WorkHours
 	return f
 }
 
@@ -137,8 +142,10 @@ func Pool(all ...*Sessions) *Sessions {
 		out.Attacks = append(out.Attacks, s.Attacks...)
 		out.Prompts += s.Prompts
 		out.MidSession += s.MidSession
+		out.MidDeeds += s.MidDeeds
 		out.RulePrompts += s.RulePrompts
 		out.Hours += s.Hours
+		out.OpenHours += s.OpenHours
 		out.Worst = append(out.Worst, s.Worst...)
 		out.PerUser = append(out.PerUser, s.PerUser...)
 		for name, g := range s.Sorts {

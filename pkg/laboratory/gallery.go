@@ -23,6 +23,9 @@ type Exhibit struct {
 	Network event.Network
 	Agent   event.AgentInfo
 	Time    event.Millis
+	// Action and Risk, 0..100, of events that are no logins.
+	Action string
+	Risk   float64
 }
 
 // Gallery keeps what our scorer got most wrong: attacks of one kind that scored lowest, and honest logins

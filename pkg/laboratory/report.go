@@ -32,14 +32,28 @@ type Cell struct {
 	Threshold float64
 	// Median and Mean over users of the share of their first History logins that are challenged.
 	Median, Mean float64
+	// Spread is the 95 % interval of Mean, over users and attacks drawn anew; only at [SpreadTPR].
+	Spread Interval
 	// Users that had as many logins, Attacks that set the threshold.
 	Users, Attacks int
 }
 
-// Report is all that one trial says.
+// SpreadTPR is the share of attacks caught at which intervals are worked out.
+const SpreadTPR = 0.99
+
+// World is one population played live.
+type World struct {
+	Name     string
+	Weeks    float64
+	Sessions *Sessions
+}
+
+// Report is all that trials say: logins by every method, and sessions of several worlds by ours.
 type Report struct {
 	Outcome *Outcome
 	Cells   []Cell
+	// Worlds played live; nil when only logins were measured.
+	Worlds []World
 	// AUC by kind, then comparator in the outcome's order.
 	AUC map[simulate.Kind][]float64
 }
@@ -54,16 +68,61 @@ func NewReport(o *Outcome) *Report {
 			for _, tpr := range TPRs {
 				limit := thresholdAt(attacks[c], tpr)
 				for _, n := range Histories {
-					r.Cells = append(r.Cells, Cell{
+					cell := Cell{
 						Kind: kind, Comparator: name, TPR: tpr, History: n, Threshold: limit,
 						Median: reauthRate(o.Honest[c], n, limit), Mean: meanRate(o.Honest[c], n, limit),
 						Users: withHistory(o.Honest[c], n), Attacks: len(attacks[c]),
-					})
+					}
+					if tpr == SpreadTPR && n >= spreadHistory {
+						cell.Spread = spread(o.Honest[c], attacks[c], tpr, n)
+					}
+					r.Cells = append(r.Cells, cell)
 				}
 			}
 		}
 	}
 	return r
+}
+
+// spreadHistory is the shortest history for which intervals are worked out.
+const spreadHistory = 12
+
+// spread draws users and attacks anew, so that it holds the doubt about the threshold too.
+func spread(rows [][]float64, attacks []float64, tpr float64, n int) Interval {
+	var long [][]float64
+	for _, row := range rows {
+		if len(row) >= n {
+			long = append(long, row[:n])
+		}
+	}
+	if len(long) == 0 {
+		return Interval{math.NaN(), math.NaN()}
+	}
+	rng := rand.New(rand.NewPCG(uint64(n), 0x5B2EAD))
+	return bootstrap(rng, len(long), spreadRounds, func(draw []int) float64 {
+		limit := thresholdAt(redraw(rng, attacks), tpr)
+		hits := 0
+		for _, i := range draw {
+			for _, v := range long[i] {
+				if v >= limit {
+					hits++
+				}
+			}
+		}
+		return float64(hits) / float64(n*len(draw))
+	})
+}
+
+// spreadRounds is enough for an interval in a table.
+const spreadRounds = 200
+
+// redraw takes as many values with replacement.
+func redraw(rng *rand.Rand, of []float64) []float64 {
+	out := make([]float64, len(of))
+	for i := range out {
+		out[i] = of[rng.IntN(len(of))]
+	}
+	return out
 }
 
 func withHistory(rows [][]float64, n int) int {
@@ -93,46 +152,50 @@ func (r *Report) Saved(kind simulate.Kind, a, b string, tpr float64, history int
 	if ia < 0 || ib < 0 || r.Outcome.Attacks[kind] == nil {
 		return math.NaN(), Interval{math.NaN(), math.NaN()}
 	}
-	count := func(c int) []float64 {
-		limit := thresholdAt(r.Outcome.Attacks[kind][c], tpr)
-		var hits []float64
-		for _, row := range r.Outcome.Honest[c] {
-			if len(row) < history {
-				continue
-			}
-			n := 0.0
-			for _, s := range row[:history] {
-				if s >= limit {
-					n++
-				}
-			}
-			hits = append(hits, n)
+	rows := [2][][]float64{r.Outcome.Honest[ia], r.Outcome.Honest[ib]}
+	attacks := [2][]float64{r.Outcome.Attacks[kind][ia], r.Outcome.Attacks[kind][ib]}
+	var long []int
+	for i, row := range rows[0] {
+		if len(row) >= history {
+			long = append(long, i)
 		}
-		return hits
 	}
-	ha, hb := count(ia), count(ib)
-	if len(ha) == 0 {
+	if len(long) == 0 {
 		return math.NaN(), Interval{math.NaN(), math.NaN()}
 	}
-	saved := func(draw []int) float64 {
-		var sa, sb float64
+	saved := func(draw []int, limits [2]float64) float64 {
+		var hits [2]float64
 		for _, i := range draw {
-			sa, sb = sa+ha[i], sb+hb[i]
+			for m := range hits {
+				for _, s := range rows[m][long[i]][:history] {
+					if s >= limits[m] {
+						hits[m]++
+					}
+				}
+			}
 		}
-		return 1 - sa/sb
+		return 1 - hits[0]/hits[1]
 	}
-	all := make([]int, len(ha))
+	all := make([]int, len(long))
 	for i := range all {
 		all[i] = i
 	}
 	rng := rand.New(rand.NewPCG(seed, 0x5EED))
-	return saved(all), bootstrap(rng, len(ha), bootstrapRounds, saved)
+	drawn := [2][]float64{make([]float64, len(attacks[0])), make([]float64, len(attacks[1]))}
+	in := bootstrap(rng, len(long), bootstrapRounds, func(draw []int) float64 {
+		for i := range drawn[0] { // the same attacks for both
+			k := rng.IntN(len(drawn[0]))
+			drawn[0][i], drawn[1][i] = attacks[0][k], attacks[1][k]
+		}
+		return saved(draw, [2]float64{thresholdAt(drawn[0], tpr), thresholdAt(drawn[1], tpr)})
+	})
+	return saved(all, [2]float64{thresholdAt(attacks[0], tpr), thresholdAt(attacks[1], tpr)}), in
 }
 
 // WriteTable prints every cell, a block for each kind of attack.
 func (r *Report) WriteTable(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d honest logins of %d people, %d events in all. Share of a person's first n logins challenged: median (mean) over people.\n",
+	fmt.Fprintf(&b, "%d honest logins of %d people, %d events in all. Share of a person's first n logins challenged: median (mean) over people; at TPR 0.990 with the 95 %% interval of the mean.\n",
 		r.Outcome.Logins, len(r.Outcome.Honest[0]), r.Outcome.Events)
 	for _, kind := range r.Outcome.Kinds() {
 		fmt.Fprintf(&b, "\n%s, %d attacks\n%-26s %6s %7s", kind, len(r.Outcome.Attacks[kind][0]), "method", "AUC", "TPR")
@@ -147,14 +210,20 @@ func (r *Report) WriteTable(w io.Writer) error {
 					label, area = name, fmt.Sprintf("%.4f", r.AUC[kind][c])
 				}
 				fmt.Fprintf(&b, "%-26s %6s %7.3f", label, area, tpr)
+				interval := ""
 				for _, n := range Histories {
 					cell := r.Cell(kind, name, tpr, n)
 					fmt.Fprintf(&b, " %16s", fmt.Sprintf("%.3f (%.3f)", cell.Median, cell.Mean))
+					if tpr == SpreadTPR && n >= spreadHistory {
+						interval += fmt.Sprintf("  n=%d: %.3f..%.3f", n, cell.Spread.Low, cell.Spread.High)
+					}
 				}
-				b.WriteByte('\n')
+				b.WriteString(interval + "\n")
 			}
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	if _, err := io.WriteString(w, b.String()); err != nil || r.Worlds == nil {
+		return err
+	}
+	return r.writeWorlds(w)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/riskd-io/riskd/pkg/risk"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
@@ -13,12 +12,17 @@ import (
 // proofDelay is how long an honest user takes to pass a challenge.
 const proofDelay event.Millis = 20_000
 
+// Engine judges one event; *risk.Engine and *rules.Engine do.
+type Engine interface {
+	Step(p *profile.Profile, ev *event.Event, d *decision.Decision)
+}
+
 // Riskd is our own scorer as a [Comparator]. Its score is the sum of the parts in nats, which
 // the risk is a monotone function of. It also observes what is not a login, and every challenge
 // that its policy raises for an owner is passed, as in life.
 type Riskd struct {
 	name     string
-	engine   *risk.Engine
+	engine   Engine
 	without  []string
 	profiles map[userKey][]byte
 	work     profile.Profile
@@ -28,7 +32,7 @@ type Riskd struct {
 
 // NewRiskd wraps an engine. Parts whose code is in without are left out of the score: an
 // ablation. name is for tables.
-func NewRiskd(name string, engine *risk.Engine, without ...string) *Riskd {
+func NewRiskd(name string, engine Engine, without ...string) *Riskd {
 	return &Riskd{name: name, engine: engine, without: without, profiles: map[userKey][]byte{}}
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/score"
 	"github.com/riskd-io/riskd/pkg/risk/signal"
 	"github.com/riskd-io/riskd/pkg/simulate"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -58,10 +60,15 @@ type Sessions struct {
 	Sorts map[string]*Sort
 	// Causes are honest prompts by strongest part, and by what was odd about the person ("": all).
 	Causes map[string]map[string]int
-	// Prompts for risk and by rule, to the honest; MidSession of the first were not at a login.
-	Prompts, RulePrompts, MidSession int
-	// Hours that honest people were at work in sessions.
-	Hours float64
+	// Prompts for risk and by rule, to the honest; MidSession of the first were not at a login, and
+	// MidDeeds of these were mostly for what was done rather than from where.
+	Prompts, RulePrompts, MidSession, MidDeeds int
+	// Hours that honest people were at work in sessions, and that their sessions lasted from the first event to the
+	// last, idle time included.
+	Hours, OpenHours float64
+	// Prompted are the first honest prompts in mid-session, and Unseen the first stolen sessions not stepped up by
+	// their second event, with reasons; at most [maxExamples] of each.
+	Prompted, Unseen []Exhibit
 	// Worst risk of each honest session, ascending.
 	Worst []float64
 	// PerUser is how many prompts for risk each honest user got, ascending.
@@ -79,8 +86,24 @@ type Sessions struct {
 }
 
 type honestSession struct {
-	last  int64
-	worst float64
+	first, last int64
+	worst       float64
+}
+
+// maxExamples bounds how many events are kept with their reasons.
+const maxExamples = 200
+
+func example(it *simulate.Item, d *decision.Decision) Exhibit {
+	ev := it.Event
+	x := Exhibit{Kind: it.Truth.Kind, User: ev.User.Id, Time: event.Millis(ev.TimeMs), Note: note(&it.Truth), Action: ev.Action, Risk: d.Risk}
+	x.Network.Place.Country, x.Network.Place.City = ev.Network.GetGeo().GetCountry(), ev.Network.GetGeo().GetCity()
+	x.Network.ASN, x.Network.ASOrg = ev.Network.GetAsn(), ev.Network.GetAsOrg()
+	for _, p := range d.Parts {
+		p.Detail = slices.Clone(p.Detail)
+		x.Parts = append(x.Parts, p)
+		x.Score += p.Nats
+	}
+	return x
 }
 
 func newSessions() *Sessions {
@@ -144,9 +167,16 @@ func (s *Sessions) owner(it *simulate.Item, d *decision.Decision, raised, login 
 	case prompted:
 		s.Prompts++
 		s.users[user]++
-		s.cause(strongest(d), &it.Truth)
+		code := strongest(d)
+		s.cause(code, &it.Truth)
 		if !login {
 			s.MidSession++
+			if len(s.Prompted) < maxExamples {
+				s.Prompted = append(s.Prompted, example(it, d))
+			}
+			if code == score.UnusualActivity || code == score.Burst || code == score.UnusualVolume {
+				s.MidDeeds++
+			}
 		}
 	case raised:
 		s.RulePrompts++
@@ -168,7 +198,7 @@ func (s *Sessions) work(ev *riskdv1.Event, d *decision.Decision) {
 	key := userKey{ev.TenantId, id}
 	h := s.honest[key]
 	if h == nil {
-		h = &honestSession{last: ev.TimeMs}
+		h = &honestSession{first: ev.TimeMs, last: ev.TimeMs}
 		s.honest[key] = h
 	}
 	if gap := ev.TimeMs - h.last; gap > 0 && gap <= activeGap {
@@ -275,6 +305,9 @@ func (s *Sessions) thief(it *simulate.Item, d *decision.Decision, raised, login 
 		c.Risks = append(c.Risks, d.Risk)
 	}
 	flagged := raised || d.Action != decision.Allow
+	if c.Kind == simulate.Stolen && c.Events == 2 && c.At == 0 && !flagged && len(s.Unseen) < maxExamples {
+		s.Unseen = append(s.Unseen, example(it, d))
+	}
 	switch {
 	case flagged && d.Rule == "" && c.At == 0:
 		c.At, c.AtLogin, c.AtLogins, c.Seconds = c.Events, login, c.Logins, float64(ev.TimeMs-c.first)/1000
@@ -291,6 +324,7 @@ func (s *Sessions) close() {
 	s.Attacks = slices.SortedFunc(maps.Values(s.attacks), func(a, b *Takeover) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
 	for _, h := range s.honest {
 		s.Worst = append(s.Worst, h.worst)
+		s.OpenHours += float64(h.last-h.first) / 3.6e6
 	}
 	slices.Sort(s.Worst)
 	s.PerUser = slices.Sorted(maps.Values(s.users))

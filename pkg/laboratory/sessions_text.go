@@ -17,8 +17,8 @@ import (
 // what was odd about them, and attackers by kind. Weeks is how long the world lasted.
 func (s *Sessions) WriteText(w io.Writer, weeks float64) error {
 	f := s.Friction(weeks)
-	fmt.Fprintf(w, "honest people: %d prompts for risk, %.3f per person and week (p95 %.2f), %.2f in 100 hours of work, %.2f of these in mid-session; %d prompts by rule; challenges: %d satisfied, %d denied, %d expired; duplicate %d, late %d, dead %d\n\n",
-		s.Prompts, f.PerWeek, f.PerWeekP95, f.Per100Hours, f.MidPer100Hours, s.RulePrompts, s.Satisfied, s.Denied, s.Expired, s.Duplicate, s.Late, s.Dead)
+	fmt.Fprintf(w, "honest people: %d prompts for risk, %.3f per person and week (p95 %.2f), %.2f in 100 session hours, %.2f of these in mid-session (%.2f in 100 hours at work); %d prompts by rule; challenges: %d satisfied, %d denied, %d expired; duplicate %d, late %d, dead %d\n\n",
+		s.Prompts, f.PerWeek, f.PerWeekP95, f.Per100Hours, f.MidPer100Hours, f.MidPer100WorkHours, s.RulePrompts, s.Satisfied, s.Denied, s.Expired, s.Duplicate, s.Late, s.Dead)
 	totals := map[string]int{}
 	for code, m := range s.Causes {
 		totals[code] = m[""]
@@ -68,6 +68,42 @@ func (s *Sessions) writePursuits(w io.Writer) error {
 		return err
 	}
 	return nil
+}
+
+// writeWorlds prints a line for each world played live, then the attackers of all of them together.
+func (r *Report) writeWorlds(w io.Writer) error {
+	fmt.Fprintf(w, "\nWhole sessions, played live with the policy: flags are shown, the honest answer, thieves fail.\nPrompts are those for risk; hours are from the first to the last event of a session, at work without pauses of more than 30 minutes; mid-session is after the login; insiders within %d actions, at the policy and when %.0f %% of honest sessions are challenged.\n\n", followed, 100*insiderBudget)
+	t := tabwriter.NewWriter(w, 2, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "world\tlogins\tchallenged\tper person, week\tp95\tper 100 h\tmid-session\tfor change\tat work\tstolen by 1\t2\t5\tactions p95\tinsider\tat 1 %\tpoisoner logins p50\tspray by 1\t")
+	for _, x := range append(slices.Clone(r.Worlds), World{"all", 0, nil}) {
+		s, weeks := x.Sessions, x.Weeks
+		if s == nil {
+			s, weeks = r.pooled()
+		}
+		f := s.Friction(weeks)
+		stolen, insider, poisoner, spray := s.Pursuit(simulate.Stolen, nil), s.Pursuit(simulate.Insider, nil), s.Pursuit(simulate.Poisoner, nil), s.Pursuit(simulate.Spray, nil)
+		at, _ := s.AtBudget(simulate.Insider, insiderBudget, followed)
+		fmt.Fprintf(t, "%s\t%d\t%.2f %%\t%.3f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", x.Name, f.Logins, 100*f.Challenged, f.PerWeek, f.PerWeekP95,
+			f.Per100Hours, f.MidPer100Hours, f.ChangePer100Hours, f.MidPer100WorkHours, percent(stolen.By[0]), percent(stolen.By[1]), percent(stolen.By[2]), finite(stolen.ActionsP95),
+			percent(insider.By[3]), percent(at), finite(poisoner.Logins), percent(spray.By[0]))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "\nThe same attackers in all worlds together; shares are of all attacks, never is infinite.")
+	s, _ := r.pooled()
+	return s.writePursuits(w)
+}
+
+// pooled is all worlds as one, and how long one of them lasted.
+func (r *Report) pooled() (*Sessions, float64) {
+	var all []*Sessions
+	weeks := 0.0
+	for _, w := range r.Worlds {
+		all = append(all, w.Sessions)
+		weeks = w.Weeks
+	}
+	return Pool(all...), weeks
 }
 
 // byCount orders a count's names, most first.

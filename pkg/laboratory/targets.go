@@ -3,6 +3,7 @@ package laboratory
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/riskd-io/riskd/pkg/simulate"
@@ -36,6 +37,16 @@ var Targets = []Target{
 	{simulate.Naive, 0.999, 12, 0.20},
 }
 
+// Targets of sessions, on all worlds together: stolen sessions stepped up by the second event, false step-ups in
+// 100 hours of honest work after the login, and insiders found within [followed] actions when
+// [insiderBudget] of honest sessions are challenged.
+const (
+	leastStolen    = 0.95
+	mostFalse      = 0.5
+	leastInsiders  = 0.60
+	stolenByEvent2 = 1 // index in Steps
+)
+
 // leastSaved is the share of re-authentications to save against plain Freeman at TPR 0.99.
 const leastSaved = 0.35
 
@@ -68,6 +79,15 @@ func (r *Report) Judge(seed uint64) Verdict {
 		saved, in := r.Saved(simulate.Targeted, Ours, PlainFreeman, 0.99, n, seed)
 		check(saved >= leastSaved && in.Low > 0, "targeted at TPR 0.99, first %d logins: %.0f %% fewer than Freeman (95 %% interval %.0f..%.0f)", n, 100*saved, 100*in.Low, 100*in.High)
 	}
+	if r.Worlds == nil {
+		return v
+	}
+	s, weeks := r.pooled()
+	stolen, f := s.Pursuit(simulate.Stolen, nil), s.Friction(weeks)
+	check(stolen.By[stolenByEvent2] >= leastStolen, "stolen sessions stepped up by the 2nd event: %.1f %%, at least %.0f %% (%d of them)", 100*stolen.By[stolenByEvent2], 100*leastStolen, stolen.Attacks)
+	check(f.MidPer100Hours <= mostFalse, "false step-ups in 100 session hours, after the login: %.2f, at most %.1f (%.2f of them for a change of surroundings, the rest for deeds; %.2f in 100 hours at work)", f.MidPer100Hours, mostFalse, f.ChangePer100Hours, f.MidPer100WorkHours)
+	insiders, level := s.AtBudget(simulate.Insider, insiderBudget, followed)
+	check(insiders >= leastInsiders, "insiders within %d actions at %.0f %% of sessions challenged: %.0f %%, at least %.0f %% (risk from %.1f; %.0f %% with the policy as it is)", followed, 100*insiderBudget, 100*insiders, 100*leastInsiders, level, 100*s.Pursuit(simulate.Insider, nil).By[len(Steps)-1])
 	return v
 }
 
@@ -78,10 +98,34 @@ func (r *Report) Line(v Verdict) string {
 	freeman := r.Cell(simulate.Targeted, PlainFreeman, 0.99, 12)
 	token := r.Cell(simulate.Targeted, TokenFreeman, 0.99, 12)
 	points := r.Cell(simulate.Targeted, PointsRule, 0.99, 12)
-	fmt.Fprintf(&b, "detection: targeted_tpr99_h12=%.4f freeman=%.4f ratio=%s freeman_token=%.4f points=%.4f targeted_tpr99_h39=%.4f vpn_tpr99_h12=%.4f naive_tpr99_h12=%.4f naive_tpr999_h12=%.4f ok=%v",
+	fmt.Fprintf(&b, "detection: targeted_tpr99_h12=%.4f freeman=%.4f ratio=%s freeman_token=%.4f points=%.4f targeted_tpr99_h39=%.4f vpn_tpr99_h12=%.4f naive_tpr99_h12=%.4f naive_tpr999_h12=%.4f",
 		ours.Mean, freeman.Mean, ratio(ours.Mean, freeman.Mean), token.Mean, points.Mean,
 		r.Cell(simulate.Targeted, Ours, 0.99, 39).Mean, r.Cell(simulate.VPN, Ours, 0.99, 12).Mean,
-		r.Cell(simulate.Naive, Ours, 0.99, 12).Mean, r.Cell(simulate.Naive, Ours, 0.999, 12).Mean, v.OK)
+		r.Cell(simulate.Naive, Ours, 0.99, 12).Mean, r.Cell(simulate.Naive, Ours, 0.999, 12).Mean)
+	if r.Worlds != nil {
+		s, weeks := r.pooled()
+		f := s.Friction(weeks)
+		insiders, _ := s.AtBudget(simulate.Insider, insiderBudget, followed)
+		fmt.Fprintf(&b, " stolen_by2=%.4f false_per_100h=%.4f insider_20=%.4f prompts_week=%.4f logins_challenged=%.4f",
+			s.Pursuit(simulate.Stolen, nil).By[stolenByEvent2], f.MidPer100Hours, insiders, f.PerWeek, f.Challenged)
+	}
+	fmt.Fprintf(&b, " ok=%v", v.OK)
+	return b.String()
+}
+
+// RecordedLine is the last line of a run over a recorded data set, where there are no targets.
+func (r *Report) RecordedLine(rows, bad int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "rba: rows=%d bad=%d logins=%d", rows, bad, r.Outcome.Logins)
+	for _, kind := range r.Outcome.Kinds() {
+		for _, name := range []string{Ours, PlainFreeman} {
+			cell := r.Cell(kind, name, 0.99, 12)
+			fmt.Fprintf(&b, " %s_tpr99_h12_%s=%.4f", kind, name, cell.Mean)
+		}
+		if i := slices.Index(r.Outcome.Comparators, Ours); i >= 0 {
+			fmt.Fprintf(&b, " %s_auc=%.4f", kind, r.AUC[kind][i])
+		}
+	}
 	return b.String()
 }
 

@@ -11,12 +11,12 @@ import (
 
 // judgeWorld scores a world while it is made, lets its people answer the flags, and prints how well
 // the two were told apart.
-func judgeWorld(ctx context.Context, std streams, w *worldFlags, policyFile string) error {
+func judgeWorld(ctx context.Context, std streams, w *worldFlags, e *engineFlags) error {
 	world, err := w.open()
 	if err != nil {
 		return err
 	}
-	engine, err := openOffline(policyFile, w.geo.city, w.geo.asn)
+	engine, err := openOffline(e, w.geo.city, w.geo.asn)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"flag"
 	"fmt"
+	"os"
 
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
@@ -37,16 +39,52 @@ type held struct {
 	bytes []byte
 }
 
-// openOffline reads policy and geo data. Empty names mean the default policy and no geo data.
-func openOffline(policyFile, city, asn string) (*offline, error) {
-	files, err := rules.Open(policyFile)
+// engineFlags name what the engine judges by.
+type engineFlags struct {
+	policy, baseline string
+	loaded           *rules.Engine
+	base             string // the baseline's version
+}
+
+func (e *engineFlags) bind(fs *flag.FlagSet) {
+	fs.StringVar(&e.policy, "policy", "", "policy `file` (YAML or JSON); empty: the default policy")
+	fs.StringVar(&e.baseline, "baseline", "", "baseline `file` (JSON), such as riskctl baseline build writes; empty: the shipped one")
+}
+
+// load reads the files and makes the engine.
+func (e *engineFlags) load() error {
+	files, err := rules.Open(e.policy)
 	if err != nil {
-		return nil, usageError("-policy: %w", err)
+		return usageError("-policy: %w", err)
 	}
-	engine, err := rules.NewEngine(files, baseline.Default())
+	base := baseline.Default()
+	if e.baseline != "" {
+		data, err := os.ReadFile(e.baseline)
+		if err != nil {
+			return usageError("-baseline: %w", err)
+		}
+		if base, err = baseline.Parse(data); err != nil {
+			return usageError("-baseline %s: %w", e.baseline, err)
+		}
+	}
+	engine, err := rules.NewEngine(files, base)
 	if err != nil {
-		return nil, fmt.Errorf("starting the engine: %w", err)
+		return fmt.Errorf("starting the engine: %w", err)
 	}
+	e.loaded, e.base = engine, base.Version()
+	return nil
+}
+
+// openOffline loads the engine and opens the geo data.
+func openOffline(e *engineFlags, city, asn string) (*offline, error) {
+	if err := e.load(); err != nil {
+		return nil, err
+	}
+	return newOffline(e.loaded, city, asn)
+}
+
+// newOffline opens the geo data; empty names mean none.
+func newOffline(engine *rules.Engine, city, asn string) (*offline, error) {
 	cfg := enrich.DefaultConfig()
 	cfg.City, cfg.ASN = city, asn
 	en, err := enrich.New(cfg)

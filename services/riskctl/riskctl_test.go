@@ -11,9 +11,13 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/riskd-io/riskd/pkg/simulate/simulatetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { simulatetest.Clean(); os.Exit(code) }))
+}
 
 // call runs riskctl as a shell would.
 func call(t *testing.T, stdin string, args ...string) (stdout, stderr string, code int) {

@@ -40,7 +40,7 @@ Exit code 0 also when lines were bad; 3 with -strict, which stops at the first o
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var s scoring
 		s.geo.bind(fs)
-		fs.StringVar(&s.policy, "policy", "", "policy `file` (YAML or JSON), or a folder with one per tenant; empty: the default policy")
+		s.by.bind(fs)
 		fs.BoolVar(&s.noGeo, "no-geo", false, "do not look places up")
 		fs.BoolVar(&s.strict, "strict", false, "stop at the first line that is no event")
 		fs.BoolVar(&s.quiet, "quiet", false, "no summary at the end")
@@ -51,7 +51,7 @@ Exit code 0 also when lines were bad; 3 with -strict, which stops at the first o
 // scoring is one run of riskctl score.
 type scoring struct {
 	geo                  geoFlags
-	policy               string
+	by                   engineFlags
 	noGeo, strict, quiet bool
 
 	engine *offline
@@ -69,7 +69,7 @@ func (s *scoring) run(ctx context.Context, std streams, files []string) error {
 	} else if err := s.geo.settle(); err != nil {
 		return err
 	}
-	engine, err := openOffline(s.policy, s.geo.city, s.geo.asn)
+	engine, err := openOffline(&s.by, s.geo.city, s.geo.asn)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ People with homes, offices, phones, habits, trips and lost cookies, and attacker
 addresses out of the geo data. The events come in time order on stdout; the truth about each goes to
 the -labels file, one line per event in the same order: {"id":..,"kind":"honest|naive|vpn|targeted|...",..}.
 
-With -judge nothing is written: the same engine scores the stream as it is made, the apps and the
+With -judge nothing is written: the same engine (-policy, -baseline) scores the stream as it is made, the apps and the
 people answer its flags, and a table tells how many honest logins were challenged and how many
 attackers of each kind were caught.
 
@@ -121,10 +121,11 @@ attackers of each kind were caught.
 		w.bind(fs)
 		labels := fs.String("labels", "", "write the truth to this `file`")
 		judge := fs.Bool("judge", false, "score the stream and print how well it went")
-		policy := fs.String("policy", "", "with -judge: policy `file` (YAML or JSON); empty: the default policy")
+		var e engineFlags
+		e.bind(fs)
 		return func(ctx context.Context, io streams, _ []string) error {
 			if *judge {
-				return judgeWorld(ctx, io, &w, *policy)
+				return judgeWorld(ctx, io, &w, &e)
 			}
 			return writeWorld(ctx, io.out, &w, *labels)
 		}
