@@ -181,6 +181,17 @@ func (k *Keys) Find(key string) *Key {
 	return found
 }
 
+// Current is what the file says by now of a key found before; nil when it was taken away.
+func (k *Keys) Current(key *Key) *Key {
+	list := k.state.Load().list
+	for i := range list {
+		if list[i].sum == key.sum {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
 func parseKeys(raw []byte) ([]Key, error) {
 	if len(raw) > maxKeyFile {
 		return nil, errors.New("file is larger than 1 MiB")

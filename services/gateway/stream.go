@@ -21,7 +21,7 @@ import (
 // Ids are positions in the stored stream, so a client that comes back misses nothing that is still
 // stored; where something is not, one "gap" event says so. A comment and the newest id come at
 // every heartbeat. Only signals of the key's tenants are sent. A client that does not read is
-// dropped, and finds its place again by its last id.
+// dropped, and finds its place again by its last id; so is one whose key is taken away.
 func (s *Service) getSignals(w http.ResponseWriter, r *http.Request) {
 	from, resumed, ok := lastEventID(r)
 	if !ok {
@@ -76,9 +76,7 @@ func (s *Service) getSignals(w http.ResponseWriter, r *http.Request) {
 		}()
 		defer func() { cancel(); <-done }()
 	}
-	st := stream{s: s, rc: http.NewResponseController(w), w: w, pos: from, resumed: resumed, wants: func(t string) bool {
-		return key.For(t) && (tenant == "" || t == tenant)
-	}}
+	st := stream{s: s, rc: http.NewResponseController(w), w: w, pos: from, resumed: resumed, key: key, tenant: tenant}
 	_ = st.rc.SetReadDeadline(time.Time{})
 	st.follow(ctx, reader)
 }
@@ -101,7 +99,8 @@ type stream struct {
 	s       *Service
 	w       http.ResponseWriter
 	rc      *http.ResponseController
-	wants   func(tenant string) bool
+	key     *Key
+	tenant  string // "" is every one of the key's
 	pos     uint64 // the newest position passed
 	resumed bool
 	buf     []byte
@@ -125,6 +124,10 @@ func (st *stream) follow(ctx context.Context, reader SignalReader) {
 		batch, err = reader.Take(wait, batch[:0])
 		cancel()
 		if ctx.Err() != nil {
+			return
+		}
+		// A stream may be open for weeks: what the key may see is asked again.
+		if st.key = st.s.deps.Keys.Current(st.key); st.key == nil || !st.key.May(ScopeRead) {
 			return
 		}
 		for _, p := range batch {
@@ -155,7 +158,7 @@ func (st *stream) add(p Positioned) {
 	}
 	st.resumed = false
 	st.pos = p.Position
-	if p.Signal == nil || !st.wants(p.Signal.TenantId) {
+	if p.Signal == nil || !st.key.For(p.Signal.TenantId) || st.tenant != "" && st.tenant != p.Signal.TenantId {
 		return
 	}
 	st.buf = append(st.buf, "id: "...)

@@ -213,6 +213,15 @@ func TestAnIdleStreamBeats(t *testing.T) {
 	}
 }
 
+func TestAStreamEndsWhenItsKeyIsTakenAway(t *testing.T) {
+	h := start(t, nil)
+	_, closeStream := h.listen(h.acme, "", "")
+	defer closeStream()
+	natstest.Eventually(t, "one stream open", func() bool { return h.count("riskd_gateway_streams") == 1 })
+	h.writeKeys() // all keys are new ones
+	natstest.Eventually(t, "the stream is over", func() bool { return h.count("riskd_gateway_streams") == 0 })
+}
+
 func TestStreamsAreBoundedAndAStopEndsThem(t *testing.T) {
 	h := start(t, func(c *gateway.Config, _ *gateway.Deps) { c.MaxStreams = 1 })
 	next, closeIt := h.listen(h.reader, "", "")
