@@ -14,6 +14,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "engine" { // the child of bench-clickhouse
+		os.Exit(engineChild())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	stop()
@@ -30,5 +33,5 @@ type streams struct {
 var commands = []*command{
 	scoreCommand, sendCommand, watchCommand,
 	sessionCommand, userCommand, explainCommand,
-	policyCommand, simulateCommand, benchCommand, demoCommand, verifyChainCommand, versionCommand,
+	policyCommand, backtestCommand, simulateCommand, benchCommand, demoCommand, verifyChainCommand, versionCommand,
 }

@@ -1,0 +1,185 @@
+// Package backtest plays history through two policies at once, the live one and a new one, with all the state
+// that the scorer would have, and reports what would change: prompts, by which rule, who, and which attacks that were
+// caught would not be.
+//
+// It is the engine of the scorer and nothing else: where history holds the decisions that were made, the live
+// policy has to give them again byte for byte, and the report says whether it did.
+//
+// History answers only the challenges that were raised. Two rules bridge the difference, and neither changes anything
+// while both policies agree: an answer goes to the challenge that its session has under the new policy, and a challenge that
+// only the new policy raised counts as passed when the session goes on (see [Answers]).
+//
+// Users are spread over workers; each user's events keep their order.
+package backtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// Engine judges one event, as *rules.Engine does. Safe for concurrent use on different profiles.
+type Engine interface {
+	Step(p *profile.Profile, ev *event.Event, d *decision.Decision)
+}
+
+// Item is one event of history.
+type Item struct {
+	Event      *riskdv1.Event
+	Enrichment *riskdv1.Enrichment
+	// Recorded is the decision that was made; nil when history does not tell.
+	Recorded *riskdv1.Decision
+}
+
+// Source hands out history, each user's events in the order in which they were judged. Items are kept until they are judged.
+type Source func(ctx context.Context, hand func(Item) error) error
+
+// Answers says what becomes of challenges that history does not answer.
+type Answers uint8
+
+const (
+	// FromHistory takes them from history; a challenge that only the new policy raised counts as passed when its
+	// session goes on. For history of a running system.
+	FromHistory Answers = iota
+	// Assumed counts challenges of both policies as passed when the session goes on. For bare events, which nobody
+	// has asked about yet.
+	Assumed
+	// NoAnswers leaves them open, so that their sessions stay under question.
+	NoAnswers
+)
+
+// Config of a backtest.
+type Config struct {
+	// Live and New are the policies to compare. Both are required.
+	Live, New Engine
+	// From and To bound what is counted, by event time; zero is open. Events before From build up state.
+	From, To time.Time
+	// Workers play users in parallel. Default: one per processor.
+	Workers int
+	// Retention is after how long without any event the scorer forgets a user. Default 400 days.
+	Retention time.Duration
+	// Answers to challenges that history does not answer. Default FromHistory.
+	Answers Answers
+	// Examples is how many changed sessions of each sort the report names. Default 10.
+	Examples int
+	// Done, when set, counts events while the backtest runs.
+	Done *atomic.Int64
+}
+
+const (
+	// batchItems go to a worker at once, and batchesAhead of them may wait.
+	batchItems   = 256
+	batchesAhead = 8
+	// maxLive is how many users of a worker have their profiles as objects; those of others wait encoded.
+	maxLive = 10_000
+	// maxWorkers bounds Workers.
+	maxWorkers = 256
+)
+
+// Run plays all of src and reports.
+func Run(ctx context.Context, cfg Config, src Source) (*Report, error) {
+	if cfg.Live == nil || cfg.New == nil || src == nil {
+		return nil, errors.New("backtest: two policies and a source are required")
+	}
+	if cfg.Workers <= 0 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	cfg.Workers = min(cfg.Workers, maxWorkers)
+	if cfg.Retention <= 0 {
+		cfg.Retention = 400 * 24 * time.Hour
+	}
+	if cfg.Examples <= 0 {
+		cfg.Examples = 10
+	}
+	if cfg.Done == nil {
+		cfg.Done = new(atomic.Int64)
+	}
+	begin := time.Now()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	workers := make([]*worker, cfg.Workers)
+	var wg sync.WaitGroup
+	for i := range workers {
+		w := newWorker(&cfg)
+		workers[i] = w
+		wg.Go(func() {
+			if w.err = w.run(); w.err != nil {
+				stop() // and drain, so that nobody waits for this worker
+				for range w.in {
+				}
+			}
+		})
+	}
+	err := deal(ctx, workers, src)
+	for _, w := range workers {
+		close(w.in)
+	}
+	wg.Wait()
+	for _, w := range workers {
+		if w.err != nil {
+			return nil, w.err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := newReport(cfg.Workers)
+	for _, w := range workers {
+		r.merge(w)
+	}
+	r.finish(cfg.Examples)
+	r.Took = time.Since(begin)
+	return r, nil
+}
+
+// deal spreads items over the workers by user.
+func deal(ctx context.Context, workers []*worker, src Source) error {
+	seed := maphash.MakeSeed()
+	batches := make([][]Item, len(workers))
+	send := func(i int) error {
+		select {
+		case workers[i].in <- batches[i]:
+			batches[i] = nil
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	err := src(ctx, func(it Item) error {
+		if it.Event == nil {
+			return nil
+		}
+		var h maphash.Hash
+		h.SetSeed(seed)
+		_, _ = h.WriteString(it.Event.TenantId)
+		_ = h.WriteByte(0)
+		_, _ = h.WriteString(it.Event.User.GetId())
+		i := int(h.Sum64() % uint64(len(workers)))
+		batches[i] = append(batches[i], it)
+		if len(batches[i]) < batchItems {
+			return nil
+		}
+		return send(i)
+	})
+	if err != nil {
+		return fmt.Errorf("reading history: %w", err)
+	}
+	for i := range batches {
+		if len(batches[i]) > 0 {
+			if err := send(i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

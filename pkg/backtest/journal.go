@@ -1,0 +1,70 @@
+package backtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+)
+
+// recordsAtOnce bounds one read of the journal.
+const recordsAtOnce = 256
+
+// Journal is the history in the broker's journal, up to what it holds now, with the decisions that were made: each partition
+// from its first record. trimmed, when set, is told how many older records are gone; profiles then lack what they
+// had learned from those, and decisions cannot be expected to be the same.
+func Journal(js jetstream.JetStream, trimmed func(records uint64)) Source {
+	return func(ctx context.Context, hand func(Item) error) error {
+		partitions, err := natsjs.Partitions(ctx, js)
+		if err != nil {
+			return err
+		}
+		reader := natsjs.NewJournalReader(js)
+		defer reader.Close()
+		for p := range partitions {
+			if err := partition(ctx, js, reader, p, trimmed, hand); err != nil {
+				return fmt.Errorf("partition %d: %w", p, err)
+			}
+		}
+		return nil
+	}
+}
+
+func partition(ctx context.Context, js jetstream.JetStream, reader *natsjs.JournalReader, p int, trimmed func(uint64), hand func(Item) error) error {
+	last, any, err := natsjs.LastRecord(ctx, js, p)
+	if err != nil || !any {
+		return err
+	}
+	for at := uint64(0); at < last.Seq; {
+		records, err := reader.Next(ctx, p, at, recordsAtOnce)
+		var gone *natsjs.TrimmedError
+		if at == 0 && errors.As(err, &gone) {
+			at = gone.First - 1
+			if trimmed != nil {
+				trimmed(at)
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			for _, e := range r.Record.Entries {
+				if e.Event == nil {
+					continue // a duplicate, or no event at all
+				}
+				if err := hand(Item{Event: e.Event, Enrichment: e.Enrichment, Recorded: e.Decision}); err != nil {
+					return err
+				}
+			}
+			at = r.Seq
+			if at >= last.Seq {
+				break
+			}
+		}
+	}
+	return nil
+}

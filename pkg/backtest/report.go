@@ -1,0 +1,254 @@
+package backtest
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+)
+
+// Report is what would change. Pairs are the live policy's figure and the new one's.
+type Report struct {
+	tally
+	Workers int           `json:"workers"`
+	Took    time.Duration `json:"took_ns"`
+	Users   int           `json:"users"`
+	// PromptsPerUserWeek by weeks in which a user did anything.
+	PromptsPerUserWeek [2]float64 `json:"prompts_per_user_week"`
+	// Prompts, and the sessions and users they went to.
+	Prompts        [2]int `json:"prompts"`
+	Sessions       [2]int `json:"sessions_questioned"`
+	UsersPrompted  [2]int `json:"users_prompted"`
+	NewlyAsked     []Case `json:"newly_questioned"`
+	NoLongerAsked  []Case `json:"no_longer_questioned"`
+	CountNewly     int    `json:"newly_questioned_sessions"`
+	CountNoLonger  int    `json:"no_longer_questioned_sessions"`
+	Caught         int    `json:"attacks_caught_live"`
+	Missed         int    `json:"attacks_missed_new"`
+	MissedSessions []Case `json:"missed_attacks"`
+}
+
+// Case is one session that differs.
+type Case struct {
+	Tenant  string    `json:"tenant_id"`
+	User    string    `json:"user_id"`
+	Session string    `json:"session_id"`
+	Event   string    `json:"event_id"`
+	Time    time.Time `json:"time"`
+	Risk    float64   `json:"risk"`
+	Rule    string    `json:"rule"`
+}
+
+// tally is what a worker counts by itself.
+type tally struct {
+	// Events played; Counted of them lie between From and To; NotScored were duplicates, late or refused.
+	Events    int `json:"events"`
+	Counted   int `json:"counted"`
+	NotScored int `json:"not_scored"`
+	UserWeeks int `json:"user_weeks"`
+	// Recorded decisions in history: the Same ones, those that Differ, and those that other versions made.
+	Recorded      int            `json:"recorded"`
+	Same          int            `json:"reproduced"`
+	Differ        int            `json:"not_reproduced"`
+	FirstDiffer   string         `json:"first_difference,omitempty"`
+	OtherVersions map[string]int `json:"other_versions"`
+	// Assumed answers, see [Answers].
+	Assumed     int                        `json:"assumed_answers"`
+	First, Last event.Millis               `json:"-"`
+	Changed     map[[2]decision.Action]int `json:"-"`
+	Rules       map[string]*RuleCount      `json:"rules"`
+}
+
+// RuleCount is what one rule did; "risk" is the threshold.
+type RuleCount struct {
+	Hits    [2]int `json:"hits"`
+	Shadow  [2]int `json:"shadow_hits"`
+	Prompts [2]int `json:"prompts"`
+	Denials [2]int `json:"denials"`
+}
+
+func newTally() tally {
+	return tally{OtherVersions: map[string]int{}, Changed: map[[2]decision.Action]int{}, Rules: map[string]*RuleCount{}}
+}
+
+func (t *tally) rule(name string) *RuleCount {
+	r := t.Rules[name]
+	if r == nil {
+		r = &RuleCount{}
+		t.Rules[strings.Clone(name)] = r
+	}
+	return r
+}
+
+func (t *tally) hit(side int, h *decision.Hit) {
+	if h.Shadow {
+		t.rule(h.Rule).Shadow[side]++
+	} else {
+		t.rule(h.Rule).Hits[side]++
+	}
+}
+
+func newReport(workers int) *Report { return &Report{tally: newTally(), Workers: workers} }
+
+// merge adds what one worker counted.
+func (r *Report) merge(w *worker) {
+	t := &w.tally
+	r.Events += t.Events
+	r.Counted += t.Counted
+	r.NotScored += t.NotScored
+	r.UserWeeks += t.UserWeeks
+	r.Recorded += t.Recorded
+	r.Same += t.Same
+	r.Differ += t.Differ
+	r.Assumed += t.Assumed
+	if r.FirstDiffer == "" {
+		r.FirstDiffer = t.FirstDiffer
+	}
+	if r.First == 0 || t.First != 0 && t.First < r.First {
+		r.First = t.First
+	}
+	r.Last = max(r.Last, t.Last)
+	for k, n := range t.OtherVersions {
+		r.OtherVersions[k] += n
+	}
+	for k, n := range t.Changed {
+		r.Changed[k] += n
+	}
+	for name, c := range t.Rules {
+		to := r.rule(name)
+		for i := range 2 {
+			to.Hits[i] += c.Hits[i]
+			to.Shadow[i] += c.Shadow[i]
+			to.Prompts[i] += c.Prompts[i]
+			to.Denials[i] += c.Denials[i]
+		}
+	}
+	r.Users += len(w.users)
+	for _, u := range w.users {
+		for i := range 2 {
+			r.Prompts[i] += u.prompts[i]
+			if u.prompts[i] > 0 {
+				r.UsersPrompted[i]++
+			}
+		}
+		for id, s := range u.sessions {
+			r.session(u.key, id, s)
+		}
+	}
+}
+
+func (r *Report) session(u userKey, id string, s *session) {
+	for i := range 2 {
+		if s.at[i] != 0 {
+			r.Sessions[i]++
+		}
+	}
+	one := func(side int) Case {
+		return Case{
+			Tenant: u.tenant, User: u.user, Session: id, Event: s.eventN[side], Time: time.UnixMilli(int64(s.at[side])).UTC(), Risk: s.risk[side], Rule: s.by[side],
+		}
+	}
+	switch {
+	case s.at[0] == 0 && s.at[1] != 0:
+		r.CountNewly++
+		r.NewlyAsked = append(r.NewlyAsked, one(1))
+	case s.at[0] != 0 && s.at[1] == 0:
+		r.CountNoLonger++
+		r.NoLongerAsked = append(r.NoLongerAsked, one(0))
+	}
+	if s.at[0] != 0 && (s.labelled || s.failed && !s.passed) {
+		r.Caught++
+		if s.at[1] == 0 {
+			r.Missed++
+			r.MissedSessions = append(r.MissedSessions, one(0))
+		}
+	}
+}
+
+// finish sorts, cuts examples and divides.
+func (r *Report) finish(examples int) {
+	for _, list := range []*[]Case{&r.NewlyAsked, &r.NoLongerAsked, &r.MissedSessions} {
+		slices.SortFunc(*list, func(a, b Case) int {
+			return cmp.Or(cmp.Compare(b.Risk, a.Risk), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.User, b.User), cmp.Compare(a.Session, b.Session))
+		})
+		*list = (*list)[:min(len(*list), examples)]
+	}
+	if r.UserWeeks > 0 {
+		for i := range 2 {
+			r.PromptsPerUserWeek[i] = float64(r.Prompts[i]) / float64(r.UserWeeks)
+		}
+	}
+}
+
+// Write prints the report for people.
+func (r *Report) Write(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	defer w.Flush()
+	line := func(format string, a ...any) { fmt.Fprintf(w, format+"\n", a...) }
+	line("%d events of %d users, %d counted (%s to %s), %d not scored", r.Events, r.Users, r.Counted, day(r.First), day(r.Last), r.NotScored)
+	if s := r.Took.Seconds(); s > 0 {
+		line("played under both policies in %.1f s: %.0f events/s with %d workers", s, float64(r.Events)/s, r.Workers)
+	}
+	switch {
+	case r.Recorded == 0:
+		line("history holds no decisions to compare with")
+	default:
+		line("decisions on record: %d; the live policy gives %d of them again byte for byte, %d differ, %d are of other versions", r.Recorded, r.Same, r.Differ, r.Recorded-r.Same-r.Differ)
+		for _, v := range slices.Sorted(maps.Keys(r.OtherVersions)) {
+			line("  %d by policy %s", r.OtherVersions[v], v)
+		}
+	}
+	line("\n\tlive\tnew\t")
+	line("prompts\t%d\t%d\t", r.Prompts[0], r.Prompts[1])
+	line("prompts per user and week\t%.4f\t%.4f\t", r.PromptsPerUserWeek[0], r.PromptsPerUserWeek[1])
+	line("users prompted\t%d\t%d\t", r.UsersPrompted[0], r.UsersPrompted[1])
+	line("sessions questioned or shut\t%d\t%d\t", r.Sessions[0], r.Sessions[1])
+	for _, name := range slices.Sorted(maps.Keys(r.Rules)) {
+		c := r.Rules[name]
+		for _, x := range []struct {
+			what string
+			n    [2]int
+		}{{"applied", c.Hits}, {"applied in shadow", c.Shadow}, {"prompts", c.Prompts}, {"sessions shut", c.Denials}} {
+			if x.n != [2]int{} {
+				line("  %s: %s\t%d\t%d\t", name, x.what, x.n[0], x.n[1])
+			}
+		}
+	}
+	line("\nsessions questioned only under the new policy: %d; only under the live one: %d", r.CountNewly, r.CountNoLonger)
+	for _, k := range slices.SortedFunc(maps.Keys(r.Changed), func(a, b [2]decision.Action) int {
+		return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
+	}) {
+		line("  events that go from %s to %s: %d", k[0], k[1], r.Changed[k])
+	}
+	line("attacks caught live (challenge failed and never passed, or labelled): %d; the new policy would not question %d of them", r.Caught, r.Missed)
+	if r.Assumed > 0 {
+		line("%d answers assumed: challenges that history does not answer count as passed when the session goes on", r.Assumed)
+	}
+	cases(w, "newly questioned", r.NewlyAsked)
+	cases(w, "no longer questioned", r.NoLongerAsked)
+	cases(w, "ATTACKS NO LONGER QUESTIONED", r.MissedSessions)
+}
+
+func cases(w io.Writer, title string, list []Case) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s, highest risk first:\n", title)
+	for _, c := range list {
+		fmt.Fprintf(w, "  %s/%s\tsession %s\t%s\trisk %.1f\tby %s\tevent %s\n", c.Tenant, c.User, c.Session, c.Time.Format(time.DateTime), c.Risk, c.Rule, c.Event)
+	}
+}
+
+func day(t event.Millis) string {
+	if t == 0 {
+		return "never"
+	}
+	return time.UnixMilli(int64(t)).UTC().Format(time.DateOnly)
+}

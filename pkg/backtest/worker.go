@@ -1,0 +1,320 @@
+package backtest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/policy"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// worker plays some of the users.
+type worker struct {
+	cfg   *Config
+	in    chan []Item
+	err   error
+	users map[userKey]*user
+	live  []*user // in the order of coming alive; the oldest rests first
+	free  []*pair
+
+	ev       event.Event
+	old, new decision.Decision
+	assumed  decision.Decision
+	pb       riskdv1.Decision
+	was, is  []byte
+
+	tally tally
+}
+
+type userKey struct{ tenant, user string }
+
+// pair is one user's profile under each policy.
+type pair struct{ old, new profile.Profile }
+
+// user is what is known of one user: profiles as objects, or encoded.
+type user struct {
+	key      userKey
+	now      *pair
+	old, new []byte
+	// seen is when the broker took his last scored event, milliseconds.
+	seen     int64
+	weeks    []int32
+	sessions map[string]*session
+	prompts  [2]int
+}
+
+// session is what the report needs of one session.
+type session struct {
+	// at is the event, and by the rule, of the first challenge or denial under the live and the new policy.
+	at     [2]event.Millis
+	by     [2]string
+	eventN [2]string
+	risk   [2]float64
+	// failed, passed and labelled tell of answers and judgements in history.
+	failed, passed, labelled bool
+}
+
+func newWorker(cfg *Config) *worker {
+	return &worker{cfg: cfg, in: make(chan []Item, batchesAhead), users: map[userKey]*user{}, tally: newTally()}
+}
+
+func (w *worker) run() error {
+	for batch := range w.in {
+		for i := range batch {
+			if err := w.play(&batch[i]); err != nil {
+				return fmt.Errorf("event %s: %w", batch[i].Event.Id, err)
+			}
+		}
+		w.cfg.Done.Add(int64(len(batch)))
+	}
+	return nil
+}
+
+// play judges one event under both policies.
+func (w *worker) play(it *Item) error {
+	ev := &w.ev
+	if err := wire.ToEvent(it.Event, it.Enrichment, ev); err != nil {
+		return err
+	}
+	u, err := w.user(it.Event)
+	if err != nil {
+		return err
+	}
+	received := it.Enrichment.GetReceivedMs()
+	if u.seen > 0 && received-u.seen > w.cfg.Retention.Milliseconds() {
+		u.now.old.Reset()
+		u.now.new.Reset()
+	}
+	id := w.answer(u, ev) // before the live policy takes the answer in
+	switch {
+	case w.cfg.Answers == Assumed:
+		w.assume(w.cfg.Live, &u.now.old, ev)
+		w.assume(w.cfg.New, &u.now.new, ev)
+	case w.cfg.Answers == FromHistory && !openSession(&u.now.old, ev):
+		w.assume(w.cfg.New, &u.now.new, ev)
+	}
+	w.cfg.Live.Step(&u.now.old, ev, &w.old)
+	asked := ev.ChallengeID
+	ev.ChallengeID = id
+	w.cfg.New.Step(&u.now.new, ev, &w.new)
+	ev.ChallengeID = asked
+	if w.old.Status == decision.Scored {
+		u.seen = max(u.seen, received)
+	}
+	if it.Recorded != nil {
+		w.recall(it.Recorded)
+	}
+	w.count(u, ev)
+	return nil
+}
+
+// sessionKey names an event's session in a profile, as the core does.
+func sessionKey(ev *event.Event) uint64 {
+	if ev.Session.ID != "" {
+		return profile.Hash64(ev.Session.ID)
+	}
+	return profile.HashPair("u:", ev.User.ID)
+}
+
+func openSession(p *profile.Profile, ev *event.Event) bool {
+	i := p.Session(sessionKey(ev))
+	return i >= 0 && p.Sessions[i].Open()
+}
+
+// answer is the challenge that an answer in history is about under the new policy: that of the same session.
+func (w *worker) answer(u *user, ev *event.Event) string {
+	if ev.Type < event.StepUpStarted || ev.Type > event.StepUpAbandoned || ev.ChallengeID == "" {
+		return ev.ChallengeID
+	}
+	i := u.now.old.SessionOf(ev.ChallengeID)
+	if i < 0 {
+		return ev.ChallengeID
+	}
+	k := u.now.new.Session(u.now.old.Sessions[i].Key)
+	if k < 0 || !u.now.new.Sessions[k].Open() {
+		return ev.ChallengeID
+	}
+	return u.now.new.Sessions[k].Challenge.ID
+}
+
+// assume answers a session's challenge when the session goes on.
+func (w *worker) assume(engine Engine, p *profile.Profile, ev *event.Event) {
+	if ev.Type != event.Activity || ev.Outcome != event.Success {
+		return
+	}
+	i := p.Session(sessionKey(ev))
+	if i < 0 {
+		return
+	}
+	s := &p.Sessions[i]
+	c := &s.Challenge
+	if s.State != profile.Required && s.State != profile.Expired || ev.Time <= c.Issued {
+		return
+	}
+	at := max(c.Issued, min(ev.Time-1, c.Expires))
+	pass := event.Event{
+		ID: c.ID + ":assumed", Source: "backtest", Type: event.StepUpCompleted, Time: at, Received: ev.Received, Tenant: ev.Tenant, User: ev.User,
+		Session: event.Session{ID: ev.Session.ID, AuthTime: at, ACR: policy.ACRName(c.Level), AMR: strings.Fields(c.AMR)},
+		Action:  "stepup.completed", Outcome: event.Success, Count: 1, ChallengeID: c.ID,
+	}
+	engine.Step(p, &pass, &w.assumed)
+	w.tally.Assumed++
+}
+
+// recall compares the live policy's decision with the one recorded, if the same versions made it.
+func (w *worker) recall(rec *riskdv1.Decision) {
+	t := &w.tally
+	t.Recorded++
+	d := &w.old
+	if rec.Policy != d.Policy || rec.Baseline != d.Baseline || rec.Engine != d.Engine {
+		t.OtherVersions[rec.Policy+" baseline "+rec.Baseline+" engine "+rec.Engine]++
+		return
+	}
+	wire.FromDecision(d, &w.pb)
+	w.pb.Geo = rec.Geo
+	var err, err2 error
+	w.is, err = encode(w.is, &w.pb)
+	w.was, err2 = encode(w.was, rec)
+	if err == nil && err2 == nil && d.Status == decision.Scored && bytes.Equal(w.is, w.was) {
+		t.Same++
+		return
+	}
+	t.Differ++
+	if t.FirstDiffer == "" {
+		t.FirstDiffer = string(wire.AppendDecisionJSON(nil, rec)) + "\nnow\n" + string(wire.AppendDecisionJSON(nil, &w.pb))
+	}
+}
+
+// encode writes a decision into buf, as the journal holds it.
+func encode(buf []byte, d *riskdv1.Decision) ([]byte, error) {
+	n := d.SizeVT()
+	buf = slices.Grow(buf[:0], n)[:n]
+	_, err := d.MarshalToSizedBufferVT(buf)
+	return buf, err
+}
+
+// count enters both decisions into the report.
+func (w *worker) count(u *user, ev *event.Event) {
+	t := &w.tally
+	t.Events++
+	if w.old.Status != decision.Scored || w.new.Status != decision.Scored {
+		t.NotScored++
+		return
+	}
+	s := u.sessions[w.old.Session]
+	note := func() *session {
+		if s == nil {
+			s = &session{}
+			u.sessions[strings.Clone(w.old.Session)] = s
+		}
+		return s
+	}
+	switch ev.Type {
+	case event.StepUpFailed, event.StepUpDenied:
+		note().failed = true
+	case event.StepUpCompleted:
+		if w.old.SessionState == "satisfied" {
+			note().passed = true
+		}
+	case event.FeedbackEvent:
+		if v := ev.Feedback.Verdict; v == "attack" || v == "revoke_session" {
+			note().labelled = true
+		}
+	}
+	ms := int64(ev.Time)
+	if !w.cfg.From.IsZero() && ms < w.cfg.From.UnixMilli() || !w.cfg.To.IsZero() && ms >= w.cfg.To.UnixMilli() {
+		return
+	}
+	t.Counted++
+	if t.First == 0 || ev.Time < t.First {
+		t.First = ev.Time
+	}
+	t.Last = max(t.Last, ev.Time)
+	if week := int32(ms / (7 * 24 * 3600 * 1000)); !slices.Contains(u.weeks, week) {
+		u.weeks = append(u.weeks, week)
+		t.UserWeeks++
+	}
+	if w.old.Action != w.new.Action {
+		t.Changed[[2]decision.Action{w.old.Action, w.new.Action}]++
+	}
+	for side, d := range [2]*decision.Decision{&w.old, &w.new} {
+		for i := range d.Hits {
+			t.hit(side, &d.Hits[i])
+		}
+		for i := range d.Signals {
+			g := &d.Signals[i]
+			denied := g.State == signal.Denied && ev.Type == event.Activity
+			if g.State != signal.Required || g.Revision != 1 {
+				if !denied {
+					continue
+				}
+			}
+			by := g.Rule
+			if by == "" {
+				by = "risk"
+			}
+			if denied {
+				t.rule(by).Denials[side]++
+			} else {
+				t.rule(by).Prompts[side]++
+				u.prompts[side]++
+			}
+			if x := note(); x.at[side] == 0 {
+				x.at[side], x.by[side], x.eventN[side], x.risk[side] = ev.Time, by, strings.Clone(ev.ID), d.Risk
+			}
+		}
+	}
+}
+
+// user finds a user, and makes his profiles objects.
+func (w *worker) user(pb *riskdv1.Event) (*user, error) {
+	k := userKey{pb.TenantId, pb.User.GetId()}
+	u := w.users[k]
+	if u != nil && u.now != nil {
+		return u, nil
+	}
+	if len(w.live) == maxLive {
+		w.rest(maxLive / 4)
+	}
+	if u == nil {
+		k = userKey{strings.Clone(k.tenant), strings.Clone(k.user)}
+		u = &user{key: k, sessions: map[string]*session{}}
+		w.users[k] = u
+	}
+	if n := len(w.free); n > 0 {
+		u.now, w.free = w.free[n-1], w.free[:n-1]
+	} else {
+		u.now = &pair{}
+	}
+	u.now.old.Reset()
+	u.now.new.Reset()
+	if u.old != nil {
+		if err := profile.Decode(u.old, &u.now.old); err != nil {
+			return nil, fmt.Errorf("profile: %w", err)
+		}
+		if err := profile.Decode(u.new, &u.now.new); err != nil {
+			return nil, fmt.Errorf("profile: %w", err)
+		}
+		u.old, u.new = nil, nil
+	}
+	w.live = append(w.live, u)
+	return u, nil
+}
+
+// rest encodes the profiles of the n users that have been alive longest.
+func (w *worker) rest(n int) {
+	for _, u := range w.live[:n] {
+		u.old = u.now.old.AppendBinary(make([]byte, 0, 512))
+		u.new = u.now.new.AppendBinary(make([]byte, 0, 512))
+		w.free = append(w.free, u.now)
+		u.now = nil
+	}
+	w.live = append(w.live[:0], w.live[n:]...)
+}

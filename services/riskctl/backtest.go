@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/riskd-io/riskd/pkg/backtest"
+	"github.com/riskd-io/riskd/pkg/enrich"
+	"github.com/riskd-io/riskd/pkg/risk/baseline"
+	"github.com/riskd-io/riskd/pkg/rules"
+)
+
+var backtestCommand = &command{
+	name: "backtest", args: "[FILE...]", short: "what would a new policy change? history, with state, through both",
+	long: `
+Plays history through the live policy and a new one at once, with the profiles, sessions and challenges the scorer would
+have, and reports what would change: prompts per user and week, by which rule, which sessions would be
+questioned newly or no more, and which attacks that were caught would not be. Nothing is written anywhere.
+
+History is the journal of the running riskd (-nats-url), or event files as riskctl score reads them (/dev/stdin is one). The
+journal holds the decisions that were made as well: the report says how many of them the live policy gives again byte for
+byte. All of them is what it should say, when -live and -baseline are what riskd runs with and the journal is whole.
+
+History does not tell how people would answer a challenge that was not raised: it counts as passed when the session goes
+on. With the journal that is so for the new policy alone, with files (bare events, which nobody was asked about) for both;
+-answers history, assumed or none says otherwise. Answers that history has go to the challenge of the same session.
+
+  riskctl backtest -policy new.yaml
+  riskctl backtest -policy new.yaml -live now.yaml -from 2026-11-01 -json events.jsonl | jq .rules`,
+	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
+		var b backtesting
+		bindNATS(fs, &b.nats)
+		b.geo.bind(fs)
+		fs.StringVar(&b.next, "policy", "", "the new policy: `file` or folder; empty: the live one again")
+		fs.StringVar(&b.live, "live", "", "the live policy: `file` or folder; empty: the default policy")
+		fs.StringVar(&b.baseline, "baseline", "", "`file` of how common things are among everyone; empty: the built-in one")
+		fs.StringVar(&b.from, "from", "", "count events from this `day` (2026-11-01) or time (RFC 3339) on; those before build up state")
+		fs.StringVar(&b.to, "to", "", "count events before this `day` or time")
+		fs.IntVar(&b.workers, "workers", 0, "`number` of users played at the same time; 0: one per processor")
+		fs.IntVar(&b.examples, "examples", 10, "`number` of changed sessions to name of each sort")
+		fs.StringVar(&b.answers, "answers", "", "`history`, assumed or none: answers to challenges; empty: history with the journal, assumed with files")
+		fs.BoolVar(&b.asJSON, "json", false, "the report as JSON")
+		fs.BoolVar(&b.quiet, "quiet", false, "no progress on stderr")
+		return b.run
+	},
+}
+
+// backtesting is one run of riskctl backtest.
+type backtesting struct {
+	nats                       natsFlags
+	geo                        geoFlags
+	live, next, baseline       string
+	from, to                   string
+	workers, examples          int
+	answers                    string
+	asJSON, quiet              bool
+	badLines                   int
+	trimmed                    uint64
+	errOut                     io.Writer
+	enricher                   *enrich.Enricher
+	liveVersions, nextVersions []string
+}
+
+func (b *backtesting) run(ctx context.Context, std streams, files []string) error {
+	b.errOut = std.err
+	cfg, err := b.config()
+	if err != nil {
+		return err
+	}
+	if b.answers == "" && len(files) > 0 {
+		b.answers = "assumed"
+	}
+	var known bool
+	if cfg.Answers, known = answerModes[b.answers]; !known {
+		return usageError("-answers: want history, assumed or none")
+	}
+	var src backtest.Source
+	if len(files) > 0 {
+		if src, err = b.files(files); err != nil {
+			return err
+		}
+	} else {
+		nc, err := connect(b.nats, "riskctl backtest")
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		js, err := jetstream.New(nc)
+		if err != nil {
+			return fmt.Errorf("opening jetstream: %w", err)
+		}
+		src = backtest.Journal(js, func(n uint64) { b.trimmed += n })
+	}
+	cfg.Done = new(atomic.Int64)
+	stop := b.progress(cfg.Done)
+	report, err := backtest.Run(ctx, cfg, src)
+	stop()
+	if err != nil {
+		return err
+	}
+	return b.print(std.out, report)
+}
+
+var answerModes = map[string]backtest.Answers{
+	"": backtest.FromHistory, "history": backtest.FromHistory, "assumed": backtest.Assumed, "none": backtest.NoAnswers,
+}
+
+func (b *backtesting) config() (cfg backtest.Config, err error) {
+	base := baseline.Default()
+	if b.baseline != "" {
+		text, err := os.ReadFile(b.baseline)
+		if err == nil {
+			base, err = baseline.Parse(text)
+		}
+		if err != nil {
+			return cfg, usageError("-baseline %s: %w", b.baseline, err)
+		}
+	}
+	engine := func(name, path string) (*rules.Engine, error) {
+		read, err := rules.Open(path)
+		if err != nil {
+			return nil, usageError("-%s: %w", name, err)
+		}
+		return rules.NewEngine(read, base)
+	}
+	live, err := engine("live", b.live)
+	if err != nil {
+		return cfg, err
+	}
+	next := live
+	if b.next != "" {
+		if next, err = engine("policy", b.next); err != nil {
+			return cfg, err
+		}
+	}
+	b.liveVersions, b.nextVersions = live.Versions(), next.Versions()
+	cfg = backtest.Config{Live: live, New: next, Workers: b.workers, Examples: b.examples}
+	if cfg.From, err = when("from", b.from); err != nil {
+		return cfg, err
+	}
+	cfg.To, err = when("to", b.to)
+	return cfg, err
+}
+
+// when reads a day or a time; "" is open.
+func when(name, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usageError("-%s: want a day such as 2026-11-01 or a time such as 2026-11-01T08:00:00Z, not %q", name, text)
+}
+
+// files is the history in event files.
+func (b *backtesting) files(names []string) (backtest.Source, error) {
+	if err := b.geo.settle(); err != nil {
+		return nil, err
+	}
+	cfg := enrich.DefaultConfig()
+	cfg.City, cfg.ASN = b.geo.city, b.geo.asn
+	var err error
+	if b.enricher, err = enrich.New(cfg); err != nil {
+		return nil, fmt.Errorf("opening geo data: %w", err)
+	}
+	return func(ctx context.Context, hand func(backtest.Item) error) error {
+		for _, name := range names {
+			if err := b.file(ctx, name, hand); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
+func (b *backtesting) file(ctx context.Context, name string, hand func(backtest.Item) error) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	chunks := make(chan chunk, chunksAhead)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		readChunks(ctx, f, chunks)
+	}()
+	var failed error
+	for c := range chunks {
+		for i := range c.lines {
+			l := &c.lines[i]
+			if l.err != nil {
+				b.badLines++
+				if b.badLines <= maxComplaints {
+					fmt.Fprintf(b.errOut, "riskctl backtest: %s: line %d: %v\n", name, l.number, l.err)
+				}
+				continue
+			}
+			if failed == nil {
+				failed = hand(backtest.Item{Event: l.ev, Enrichment: b.enricher.Enrich(l.ev, l.ev.TimeMs)})
+			}
+		}
+		if failed != nil {
+			return failed
+		}
+		if c.err != nil {
+			return c.err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	<-done
+	return nil
+}
+
+// maxComplaints bounds the lines on stderr about bad input.
+const maxComplaints = 20
+
+// progress tells on stderr how far it is, until the function returned is called.
+func (b *backtesting) progress(done *atomic.Int64) (stop func()) {
+	if b.quiet {
+		return func() {}
+	}
+	begin, end, over := time.Now(), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		tick := time.NewTicker(2 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				n := done.Load()
+				fmt.Fprintf(b.errOut, "riskctl backtest: %d events, %.0f/s\n", n, float64(n)/time.Since(begin).Seconds())
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() { close(end); <-over }
+}
+
+func (b *backtesting) print(out io.Writer, r *backtest.Report) error {
+	if b.asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(struct {
+			Live     []string `json:"live"`
+			New      []string `json:"new"`
+			Trimmed  uint64   `json:"trimmed_records"`
+			BadLines int      `json:"bad_lines"`
+			*backtest.Report
+		}{b.liveVersions, b.nextVersions, b.trimmed, b.badLines, r})
+	}
+	fmt.Fprintf(out, "live %s\nnew  %s\n", list(b.liveVersions), list(b.nextVersions))
+	if b.trimmed > 0 {
+		fmt.Fprintf(out, "%d older records of the journal have been trimmed away: what they taught is missing, and decisions may differ\n", b.trimmed)
+	}
+	if b.badLines > 0 {
+		fmt.Fprintf(out, "%d lines were no events\n", b.badLines)
+	}
+	r.Write(out)
+	if r.Differ > 0 {
+		fmt.Fprintf(out, "\nthe first decision that differs, as recorded and\n%s\n", r.FirstDiffer)
+		if b.trimmed == 0 {
+			return errors.New("the live policy does not give the decisions on record: is -live what riskd runs with, and -baseline?")
+		}
+	}
+	return nil
+}
+
+func list(versions []string) string {
+	if n := len(versions); n > 4 {
+		return fmt.Sprintf("%v and %d more", versions[:4], n-4)
+	}
+	return fmt.Sprint(versions)
+}
