@@ -89,7 +89,7 @@ type Friction struct {
 	Sessions int
 	// Prompts for risk per person and week: mean, and the 95th percentile over people.
 	PerWeek, PerWeekP95 float64
-	// Hours that sessions lasted, and step-ups for risk in 100 of them: at any time, in mid-session only, and of
+	// Hours that sessions lasted, pauses of more than eight left out, and step-ups for risk in 100 of them: at any time, in mid-session only, and of
 	// these the ones for a change of surroundings, not for deeds.
 	Hours, Per100Hours, MidPer100Hours, ChangePer100Hours float64
 	// WorkHours of these, without pauses of more than half an hour, and mid-session step-ups in 100 of them.
@@ -98,7 +98,7 @@ type Friction struct {
 
 // Friction works out what the honest paid in so many weeks.
 func (s *Sessions) Friction(weeks float64) Friction {
-	f := Friction{Sessions: len(s.Worst), Hours: s.OpenHours, WorkHours: s.Hours}
+	f := Friction{Sessions: len(s.Worst), Hours: s.Hours, WorkHours: s.WorkHours}
 	if all := s.Sorts["all logins"]; all != nil {
 		f.Logins, f.Challenged = all.Events, float64(all.Prompted)/float64(all.Events)
 	}
@@ -118,20 +118,26 @@ func (s *Sessions) Friction(weeks float64) Friction {
 }
 
 // AtBudget is the share of attacks of a kind whose risk reaches, within the first actions, the level that only the
-// share budget of honest sessions ever reaches; and that level.
-func (s *Sessions) AtBudget(kind simulate.Kind, budget float64, actions int) (share, level float64) {
+// share budget of honest sessions ever reaches; and that level. Deeds the same by the evidence from what was done
+// alone, which no trip and no VPN uses up.
+func (s *Sessions) AtBudget(kind simulate.Kind, budget float64, actions int) (share, level, deeds float64) {
 	level = math.Nextafter(quantile(s.Worst, 1-budget), 101)
-	var n, hit float64
-	for _, c := range s.Attacks {
-		if c.Kind != kind {
-			continue
+	nats := math.Nextafter(quantile(s.WorstDeeds, 1-budget), 101)
+	reach := func(list []float64, limit float64) float64 {
+		if slices.ContainsFunc(list[:min(actions, len(list))], func(v float64) bool { return v >= limit }) {
+			return 1
 		}
-		n++
-		if slices.ContainsFunc(c.Risks[:min(actions, len(c.Risks))], func(r float64) bool { return r >= level }) {
-			hit++
+		return 0
+	}
+	n := 0.0
+	for _, c := range s.Attacks {
+		if c.Kind == kind {
+			n++
+			share += reach(c.Risks, level)
+			deeds += reach(c.DeedNats, nats)
 		}
 	}
-	return hit / n, level
+	return share / n, level, deeds / n
 }
 
 // Pool adds up what several worlds have shown.
@@ -145,8 +151,9 @@ func Pool(all ...*Sessions) *Sessions {
 		out.MidDeeds += s.MidDeeds
 		out.RulePrompts += s.RulePrompts
 		out.Hours += s.Hours
-		out.OpenHours += s.OpenHours
+		out.WorkHours += s.WorkHours
 		out.Worst = append(out.Worst, s.Worst...)
+		out.WorstDeeds = append(out.WorstDeeds, s.WorstDeeds...)
 		out.PerUser = append(out.PerUser, s.PerUser...)
 		for name, g := range s.Sorts {
 			to := out.Sorts[name]
@@ -159,6 +166,7 @@ func Pool(all ...*Sessions) *Sessions {
 		}
 	}
 	slices.Sort(out.Worst)
+	slices.Sort(out.WorstDeeds)
 	slices.Sort(out.PerUser)
 	return out
 }

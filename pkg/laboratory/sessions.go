@@ -17,6 +17,8 @@ const (
 	// activeGap is the longest pause that still counts as being at work in a session. Longer ones count
 	// nothing, or sessions that stay open for two weeks would make false alarms look rare.
 	activeGap = 30 * 60 * 1000
+	// idleGap is where most apps end an idle session; longer pauses are no session time at all.
+	idleGap = 8 * 3600 * 1000
 	// followed is how many events of an attack are kept one by one.
 	followed = 20
 	// rememberedAgents bounds the user agents kept to tell cloned ones from others.
@@ -41,9 +43,13 @@ type Takeover struct {
 	// Worst risk of all, and of each of the first events.
 	Worst float64
 	Risks []float64
+	// DeedNats is the evidence from what was done, of each of the first events.
+	DeedNats []float64
 
 	first int64
 }
+
+func (c *Takeover) otherAgent() bool { return c.OtherAgent }
 
 // Sort is a sort of honest events, mostly of logins.
 type Sort struct {
@@ -63,14 +69,14 @@ type Sessions struct {
 	// Prompts for risk and by rule, to the honest; MidSession of the first were not at a login, and
 	// MidDeeds of these were mostly for what was done rather than from where.
 	Prompts, RulePrompts, MidSession, MidDeeds int
-	// Hours that honest people were at work in sessions, and that their sessions lasted from the first event to the
-	// last, idle time included.
-	Hours, OpenHours float64
+	// WorkHours that honest people were at work in sessions, pauses of more than half an hour left out, and Hours that
+	// their sessions lasted, with pauses of up to eight hours.
+	WorkHours, Hours float64
 	// Prompted are the first honest prompts in mid-session, and Unseen the first stolen sessions not stepped up by
 	// their second event, with reasons; at most [maxExamples] of each.
 	Prompted, Unseen []Exhibit
-	// Worst risk of each honest session, ascending.
-	Worst []float64
+	// Worst risk of each honest session, and most evidence in nats from what was done in it, ascending.
+	Worst, WorstDeeds []float64
 	// PerUser is how many prompts for risk each honest user got, ascending.
 	PerUser []int
 	// How challenges ended.
@@ -86,8 +92,9 @@ type Sessions struct {
 }
 
 type honestSession struct {
-	first, last int64
-	worst       float64
+	last  int64
+	worst float64
+	deeds float64
 }
 
 // maxExamples bounds how many events are kept with their reasons.
@@ -174,7 +181,7 @@ func (s *Sessions) owner(it *simulate.Item, d *decision.Decision, raised, login 
 			if len(s.Prompted) < maxExamples {
 				s.Prompted = append(s.Prompted, example(it, d))
 			}
-			if code == score.UnusualActivity || code == score.Burst || code == score.UnusualVolume {
+			if isDeed(code) {
 				s.MidDeeds++
 			}
 		}
@@ -198,14 +205,17 @@ func (s *Sessions) work(ev *riskdv1.Event, d *decision.Decision) {
 	key := userKey{ev.TenantId, id}
 	h := s.honest[key]
 	if h == nil {
-		h = &honestSession{first: ev.TimeMs, last: ev.TimeMs}
+		h = &honestSession{last: ev.TimeMs}
 		s.honest[key] = h
 	}
-	if gap := ev.TimeMs - h.last; gap > 0 && gap <= activeGap {
+	if gap := ev.TimeMs - h.last; gap > 0 && gap <= idleGap {
 		s.Hours += float64(gap) / 3.6e6
+		if gap <= activeGap {
+			s.WorkHours += float64(gap) / 3.6e6
+		}
 	}
 	h.last = max(h.last, ev.TimeMs)
-	h.worst = max(h.worst, d.Risk)
+	h.worst, h.deeds = max(h.worst, d.Risk), max(h.deeds, deedNats(d))
 	if len(s.agents) < rememberedAgents {
 		s.agents[key] = ev.Http.GetUserAgent()
 	}
@@ -264,6 +274,22 @@ func (s *Sessions) cause(code string, t *simulate.Truth) {
 	}
 }
 
+// isDeed says whether a part speaks of what was done, not from where.
+func isDeed(code string) bool {
+	return code == score.UnusualActivity || code == score.Burst || code == score.UnusualVolume
+}
+
+// deedNats is the evidence from what was done.
+func deedNats(d *decision.Decision) float64 {
+	sum := 0.0
+	for i := range d.Parts {
+		if isDeed(d.Parts[i].Code) {
+			sum += d.Parts[i].Nats
+		}
+	}
+	return sum
+}
+
 // strongest is the code of the part that spoke loudest against the person.
 func strongest(d *decision.Decision) string {
 	code, most := "none", 0.0
@@ -302,7 +328,7 @@ func (s *Sessions) thief(it *simulate.Item, d *decision.Decision, raised, login 
 	}
 	c.Worst = max(c.Worst, d.Risk)
 	if len(c.Risks) < followed {
-		c.Risks = append(c.Risks, d.Risk)
+		c.Risks, c.DeedNats = append(c.Risks, d.Risk), append(c.DeedNats, deedNats(d))
 	}
 	flagged := raised || d.Action != decision.Allow
 	if c.Kind == simulate.Stolen && c.Events == 2 && c.At == 0 && !flagged && len(s.Unseen) < maxExamples {
@@ -324,9 +350,10 @@ func (s *Sessions) close() {
 	s.Attacks = slices.SortedFunc(maps.Values(s.attacks), func(a, b *Takeover) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
 	for _, h := range s.honest {
 		s.Worst = append(s.Worst, h.worst)
-		s.OpenHours += float64(h.last-h.first) / 3.6e6
+		s.WorstDeeds = append(s.WorstDeeds, h.deeds)
 	}
 	slices.Sort(s.Worst)
+	slices.Sort(s.WorstDeeds)
 	s.PerUser = slices.Sorted(maps.Values(s.users))
 	for _, g := range s.Sorts {
 		slices.Sort(g.Risks)

@@ -63,8 +63,8 @@ func (s *Sessions) writePursuits(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if share, level := s.AtBudget(simulate.Insider, insiderBudget, followed); !math.IsNaN(share) {
-		_, err := fmt.Fprintf(w, "insiders within %d actions, if %.0f %% of honest sessions were challenged (risk %.1f): %s\n", followed, 100*insiderBudget, level, percent(share))
+	if share, level, deeds := s.AtBudget(simulate.Insider, insiderBudget, followed); !math.IsNaN(share) {
+		_, err := fmt.Fprintf(w, "insiders within %d actions, if %.0f %% of honest sessions were challenged: %s by the whole risk (from %.1f), %s by their deeds alone\n", followed, 100*insiderBudget, percent(share), level, percent(deeds))
 		return err
 	}
 	return nil
@@ -72,9 +72,9 @@ func (s *Sessions) writePursuits(w io.Writer) error {
 
 // writeWorlds prints a line for each world played live, then the attackers of all of them together.
 func (r *Report) writeWorlds(w io.Writer) error {
-	fmt.Fprintf(w, "\nWhole sessions, played live with the policy: flags are shown, the honest answer, thieves fail.\nPrompts are those for risk; hours are from the first to the last event of a session, at work without pauses of more than 30 minutes; mid-session is after the login; insiders within %d actions, at the policy and when %.0f %% of honest sessions are challenged.\n\n", followed, 100*insiderBudget)
+	fmt.Fprintf(w, "\nWhole sessions, played live with the policy: flags are shown, the honest answer, thieves fail.\nPrompts are those for risk; hours are those of sessions without pauses over 8 hours, at work without pauses over 30 minutes;\nmid-session is after the login; insiders within %d actions: with the policy, and when %.0f %% of honest sessions are challenged, by the whole risk and by deeds alone.\n\n", followed, 100*insiderBudget)
 	t := tabwriter.NewWriter(w, 2, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "world\tlogins\tchallenged\tper person, week\tp95\tper 100 h\tmid-session\tfor change\tat work\tstolen by 1\t2\t5\tactions p95\tinsider\tat 1 %\tpoisoner logins p50\tspray by 1\t")
+	fmt.Fprintln(t, "world\tlogins\tchallenged\tper person, week\tp95\tper 100 h\tmid-session\tfor change\tat work\tstolen by 1\t2\t5\tactions p95\tinsider\tat 1 %\tby deeds\tpoisoner logins p50\tspray by 1\t")
 	for _, x := range append(slices.Clone(r.Worlds), World{"all", 0, nil}) {
 		s, weeks := x.Sessions, x.Weeks
 		if s == nil {
@@ -82,10 +82,10 @@ func (r *Report) writeWorlds(w io.Writer) error {
 		}
 		f := s.Friction(weeks)
 		stolen, insider, poisoner, spray := s.Pursuit(simulate.Stolen, nil), s.Pursuit(simulate.Insider, nil), s.Pursuit(simulate.Poisoner, nil), s.Pursuit(simulate.Spray, nil)
-		at, _ := s.AtBudget(simulate.Insider, insiderBudget, followed)
-		fmt.Fprintf(t, "%s\t%d\t%.2f %%\t%.3f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", x.Name, f.Logins, 100*f.Challenged, f.PerWeek, f.PerWeekP95,
+		at, _, deeds := s.AtBudget(simulate.Insider, insiderBudget, followed)
+		fmt.Fprintf(t, "%s\t%d\t%.2f %%\t%.3f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", x.Name, f.Logins, 100*f.Challenged, f.PerWeek, f.PerWeekP95,
 			f.Per100Hours, f.MidPer100Hours, f.ChangePer100Hours, f.MidPer100WorkHours, percent(stolen.By[0]), percent(stolen.By[1]), percent(stolen.By[2]), finite(stolen.ActionsP95),
-			percent(insider.By[3]), percent(at), finite(poisoner.Logins), percent(spray.By[0]))
+			percent(insider.By[3]), percent(at), percent(deeds), finite(poisoner.Logins), percent(spray.By[0]))
 	}
 	if err := t.Flush(); err != nil {
 		return err

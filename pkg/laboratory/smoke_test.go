@@ -121,7 +121,7 @@ func TestTheMeasurementTellsABlindJudgeFromAnAnxiousOne(t *testing.T) {
 	if p := anxious.Pursuit(simulate.Stolen, nil); p.By[0] != 1 || p.Never != 0 || p.Actions != 1 || p.Seconds != 0 || p.Deeds != 0 {
 		t.Errorf("an anxious judge: %+v, want every stolen session stepped up at once", p)
 	}
-	if share, _ := anxious.AtBudget(simulate.Insider, 0.01, 20); share != 0 {
+	if share, _, _ := anxious.AtBudget(simulate.Insider, 0.01, 20); share != 0 {
 		t.Errorf("all risks are equal, and yet %.2f of insiders stand out", share)
 	}
 }

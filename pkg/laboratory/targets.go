@@ -83,11 +83,13 @@ func (r *Report) Judge(seed uint64) Verdict {
 		return v
 	}
 	s, weeks := r.pooled()
-	stolen, f := s.Pursuit(simulate.Stolen, nil), s.Friction(weeks)
-	check(stolen.By[stolenByEvent2] >= leastStolen, "stolen sessions stepped up by the 2nd event: %.1f %%, at least %.0f %% (%d of them)", 100*stolen.By[stolenByEvent2], 100*leastStolen, stolen.Attacks)
+	stolen, f := s.Pursuit(simulate.Stolen, (*Takeover).otherAgent), s.Friction(weeks)
+	check(stolen.By[stolenByEvent2] >= leastStolen, "stolen sessions with new network and browser, stepped up by the 2nd event: %.1f %% of %d, at least %.0f %% (with cloned browsers among them: %.1f %%)",
+		100*stolen.By[stolenByEvent2], stolen.Attacks, 100*leastStolen, 100*s.Pursuit(simulate.Stolen, nil).By[stolenByEvent2])
 	check(f.MidPer100Hours <= mostFalse, "false step-ups in 100 session hours, after the login: %.2f, at most %.1f (%.2f of them for a change of surroundings, the rest for deeds; %.2f in 100 hours at work)", f.MidPer100Hours, mostFalse, f.ChangePer100Hours, f.MidPer100WorkHours)
-	insiders, level := s.AtBudget(simulate.Insider, insiderBudget, followed)
-	check(insiders >= leastInsiders, "insiders within %d actions at %.0f %% of sessions challenged: %.0f %%, at least %.0f %% (risk from %.1f; %.0f %% with the policy as it is)", followed, 100*insiderBudget, 100*insiders, 100*leastInsiders, level, 100*s.Pursuit(simulate.Insider, nil).By[len(Steps)-1])
+	share, _, deeds := s.AtBudget(simulate.Insider, insiderBudget, followed)
+	check(deeds >= leastInsiders, "insiders within %d actions at %.0f %% of sessions challenged for deeds: %.0f %%, at least %.0f %% (if the whole risk has to share that budget: %.0f %%; with the policy as it is: %.0f %%)",
+		followed, 100*insiderBudget, 100*deeds, 100*leastInsiders, 100*share, 100*s.Pursuit(simulate.Insider, nil).By[len(Steps)-1])
 	return v
 }
 
@@ -105,9 +107,9 @@ func (r *Report) Line(v Verdict) string {
 	if r.Worlds != nil {
 		s, weeks := r.pooled()
 		f := s.Friction(weeks)
-		insiders, _ := s.AtBudget(simulate.Insider, insiderBudget, followed)
+		_, _, insiders := s.AtBudget(simulate.Insider, insiderBudget, followed)
 		fmt.Fprintf(&b, " stolen_by2=%.4f false_per_100h=%.4f insider_20=%.4f prompts_week=%.4f logins_challenged=%.4f",
-			s.Pursuit(simulate.Stolen, nil).By[stolenByEvent2], f.MidPer100Hours, insiders, f.PerWeek, f.Challenged)
+			s.Pursuit(simulate.Stolen, (*Takeover).otherAgent).By[stolenByEvent2], f.MidPer100Hours, insiders, f.PerWeek, f.Challenged)
 	}
 	fmt.Fprintf(&b, " ok=%v", v.OK)
 	return b.String()
