@@ -32,9 +32,9 @@ const (
 	// ordinary is the surprise that ordinary work has, nats: that of a typical share of a fifth.
 	ordinary = 1.6
 	// maxAction bounds what one action can say, pairWeight what the order of usual actions says.
-	maxAction  = 2.5
+	maxAction  = 3.0
 	pairWeight = 0.25
-	// again is what doing the same unusual thing once more says.
+	// again is what doing the same unusual thing once more says, or another thing of the same unusual kind.
 	again = 0.4
 	// pairHistory is how often the action before must have been done for its successors to be known.
 	pairHistory = 10
@@ -64,6 +64,9 @@ func (s *Set) action(in *Input) {
 	a.Typical = math.Min(1, (float64(of.Rarer)/unit+fresh)/(a.Total+actionStrength))
 	prev := previous(in)
 	a.Nats = clip(-math.Log(a.Typical)-ordinary, -maxAction, maxAction) * a.Total / (a.Total + 5)
+	if a.Nats > 0 {
+		a.Nats /= 1 + a.Seen // rare, yet the user's own
+	}
 	if a.Repeated = repeated(in, s.Action); a.Repeated || prev == s.Action {
 		a.Nats *= again
 		return
@@ -80,13 +83,14 @@ func (s *Set) action(in *Input) {
 	a.Nats += pairWeight * clip(-math.Log(p)-2*ordinary, -1, 3)
 }
 
-// repeated tells whether the session's unusual actions include this one.
+// repeated tells whether the session's unusual actions include this one, or another one with the same kind of thing: a
+// new piece of work has several steps, and is new once.
 func repeated(in *Input, key uint32) bool {
 	if in.Session == nil {
 		return false
 	}
 	for _, k := range in.Session.Novel {
-		if k == key {
+		if k == key || k>>16 == key>>16 && key>>16 != 0 {
 			return true
 		}
 	}

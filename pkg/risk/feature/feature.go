@@ -126,20 +126,22 @@ func (s *Set) context(ev *event.Event) {
 	s.Action = ActionKey(ev)
 }
 
-// ActionKey names an action together with the kind of thing it was done to. Getting in and out (auth.*) is not
-// activity and gives 0: somebody who was only seen logging in has no history of deeds to deviate from.
+// ActionKey names an action together with the kind of thing it was done to: the kind in the upper half, 0 for none,
+// so that two actions on one kind can be told from two kinds. Getting in and out (auth.*) is not activity and gives
+// 0: somebody who was only seen logging in has no history of deeds to deviate from.
 func ActionKey(ev *event.Event) uint32 {
 	if strings.HasPrefix(ev.Action, "auth.") {
 		return 0
 	}
 	k := profile.Hash32(ev.Action)
-	if ev.Resource.Type != "" {
-		k = profile.Mix32(k, profile.Hash32(ev.Resource.Type))
-	}
 	if ev.Resource.Sensitivity >= event.Restricted {
 		k = profile.Mix32(k, uint32(ev.Resource.Sensitivity))
 	}
-	return k
+	k &= 0xffff
+	if ev.Resource.Type != "" {
+		k |= profile.Hash32(ev.Resource.Type) &^ 0xffff
+	}
+	return max(k, 1)
 }
 
 // valid refuses coordinates that cannot be meant: not numbers, out of range, or the null island that

@@ -35,7 +35,7 @@ const (
 	// tokenMoved is the evidence of a token that came from another browser than its own.
 	tokenMoved = 3
 	// activitySlack is how much a session may deviate in all before it counts.
-	activitySlack = 1.5
+	activitySlack = 1.0
 	// knee is where the evidence of one novelty grows more slowly: being new in one respect, however new, is not
 	// enough to be asked; being new in two is.
 	knee, pastKnee = 2, 0.3
