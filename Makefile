@@ -21,7 +21,7 @@ BINARIES := riskd riskctl demoapp
 .PHONY: help
 help: ## show this list
 	@printf 'riskd: one question per session, at the right moment: prove that it is you.\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nStart with `make demo`; DEMO_SECONDS=45 make demo ends by itself and checks what it did.\n'
 
 .PHONY: setup
@@ -72,6 +72,10 @@ bench: ## costs that are promised: Guard.Check, Step, event to flag
 .PHONY: bench-pipeline
 bench-pipeline: setup build ## what riskd costs beside its broker: throughput, latency, restart (4 minutes)
 	@sh scripts/pipeline.sh
+
+.PHONY: bench-clickhouse
+bench-clickhouse: setup build ## load ROWS decisions (default 2000000) and time every question
+	@bin/riskctl bench-clickhouse -data "$(RISKD_DATA)" -rows $(if $(ROWS),$(ROWS),2000000)
 
 .PHONY: fuzz
 fuzz: ## fuzz each decoder for FUZZTIME (default 10s)

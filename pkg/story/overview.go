@@ -51,6 +51,8 @@ func (o Overview) PerMinute() float64 {
 // seriesSteps is about how many steps a series has.
 const seriesSteps = 60
 
+const fiveMinutes = 5 * time.Minute
+
 // Overview counts what was decided in the time before now. An empty tenant counts all.
 func (r *Reader) Overview(ctx context.Context, tenant string, window time.Duration, now time.Time) (Overview, error) {
 	o := Overview{Since: now.Add(-window), Until: now, Tenant: tenant, Receipts: map[string]uint64{}, Results: map[string]uint64{}}
@@ -104,6 +106,9 @@ func (r *Reader) Overview(ctx context.Context, tenant string, window time.Durati
 		return o, err
 	}
 	o.Step = max(time.Second, (window / seriesSteps).Truncate(time.Second))
+	if o.Step >= fiveMinutes { // these are counted beforehand
+		o.Step = o.Step.Truncate(fiveMinutes)
+	}
 	err = r.ask(ctx, "overview_minutes", args{"since": o.Since, "until": now, "tenant": tenant, "step": uint32(o.Step.Seconds())},
 		func(rows driver.Rows) error {
 			var b Bucket

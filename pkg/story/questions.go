@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -65,4 +66,46 @@ func Names() []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(all))
+}
+
+// Parameter is a named question's parameter.
+type Parameter struct {
+	Name string
+	// Type is ClickHouse's, e.g. String, UInt32 or DateTime64(3, 'UTC').
+	Type string
+}
+
+var placeholder = regexp.MustCompile(`\{(\w+):([^{}]+)\}`)
+
+// Parameters are a question's parameters in the order of their first use.
+func Parameters(name string) ([]Parameter, error) {
+	text, err := Question(name)
+	if err != nil {
+		return nil, err
+	}
+	var out []Parameter
+	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
+		p := Parameter{m[1], m[2]}
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// About is what a question answers: the comment at its head.
+func About(name string) string {
+	text, err := Question(name)
+	if err != nil {
+		return ""
+	}
+	var lines []string
+	for l := range strings.Lines(text) {
+		c, ok := strings.CutPrefix(strings.TrimSpace(l), "-- ")
+		if !ok {
+			break
+		}
+		lines = append(lines, c)
+	}
+	return strings.Join(lines, " ")
 }

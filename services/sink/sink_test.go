@@ -176,7 +176,7 @@ func TestACrashAtAnyStepNeitherLosesNorDoubles(t *testing.T) {
 
 func truncate(t *testing.T, conn driver.Conn) {
 	t.Helper()
-	for _, table := range []string{"ledger", "events", "features", "signals", "enforcement", "dead_letters", "activity_5m", "part_hour", "user_day", "sink_batches", "sink_positions"} {
+	for _, table := range []string{"ledger", "events", "features", "signals", "enforcement", "dead_letters", "activity_5m", "part_hour", "user_day", "decided_hour", "decided_5m", "sink_batches", "sink_positions"} {
 		if err := conn.Exec(t.Context(), "TRUNCATE TABLE "+table); err != nil {
 			t.Fatal(err)
 		}

@@ -276,6 +276,11 @@ func (l *ledger) check(t testing.TB, conn driver.Conn) {
 	if inView != want.features {
 		t.Errorf("activity_5m counts %d decisions, want %d", inView, want.features)
 	}
+	for _, view := range []string{"decided_hour", "decided_5m"} {
+		if err := conn.QueryRow(t.Context(), "SELECT sum(n) FROM "+view).Scan(&inView); err != nil || inView != want.features {
+			t.Errorf("%s counts %d decisions, want %d: %v", view, inView, want.features, err)
+		}
+	}
 }
 
 func persisted(s running, p int) uint64 {

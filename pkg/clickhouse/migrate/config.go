@@ -44,6 +44,8 @@ func DefaultConfig() Config {
 		"activity_5m":  730,
 		"part_hour":    730,
 		"user_day":     400,
+		"decided_hour": 400,
+		"decided_5m":   400,
 	}}
 }
 

@@ -1,0 +1,12 @@
+//go:build unix
+
+package bench
+
+import (
+	"os"
+	"testing"
+
+	"github.com/riskd-io/riskd/pkg/clickhouse/enginetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(enginetest.Main(m)) }
