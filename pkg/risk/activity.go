@@ -31,7 +31,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	}
 
 	in := feature.Input{
-		Event: ev, Profile: p, Baseline: e.baseline, Bounds: e.bounds, Own: ev.Session.ID != "", Before: since,
+		Event: ev, Profile: p, Baseline: e.baseline.For(ev.Tenant), Bounds: e.bounds, Own: ev.Session.ID != "", Before: since,
 		Parent: parentSession(p, ev, s),
 	}
 	if known {

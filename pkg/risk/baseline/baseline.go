@@ -57,7 +57,13 @@ type Document struct {
 	Actions map[string]float64 `json:"actions"`
 	// MissingToken is how often legitimate events carry no device token that was seen before.
 	MissingToken float64 `json:"missing_token"`
+	// Groups are the baselines of single tenants, by name, where what is usual differs: complete documents without groups of
+	// their own. Their version is that of the whole.
+	Groups map[string]Document `json:"groups,omitempty"`
 }
+
+// maxGroups bounds Groups.
+const maxGroups = 10_000
 
 // Baseline answers what is usual. Make one with Parse.
 type Baseline struct {
@@ -67,6 +73,7 @@ type Baseline struct {
 	asns      map[uint32]float64
 	actions   map[uint32]float64
 	agents    map[uint32]float64
+	groups    map[string]*Baseline
 }
 
 //go:embed default.json
@@ -83,7 +90,7 @@ func Default() *Baseline {
 
 // Parse reads and checks a document. Unknown keys are errors.
 func Parse(data []byte) (*Baseline, error) {
-	b := &Baseline{asns: map[uint32]float64{}, actions: map[uint32]float64{}, agents: map[uint32]float64{}}
+	b := empty()
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&b.doc); err != nil {
@@ -93,6 +100,10 @@ func Parse(data []byte) (*Baseline, error) {
 		return nil, fmt.Errorf("parsing baseline %q: %w", b.doc.Version, err)
 	}
 	return b, nil
+}
+
+func empty() *Baseline {
+	return &Baseline{asns: map[uint32]float64{}, actions: map[uint32]float64{}, agents: map[uint32]float64{}}
 }
 
 func (b *Baseline) build() error {
@@ -167,7 +178,34 @@ func (b *Baseline) build() error {
 			b.hours[i][h] = v / sum
 		}
 	}
+	if len(d.Groups) > maxGroups {
+		return errors.Join(append(errs, fmt.Errorf("groups: %d, want at most %d", len(d.Groups), maxGroups))...)
+	}
+	for _, tenant := range keys(d.Groups) {
+		group := empty()
+		group.doc = d.Groups[tenant]
+		group.doc.Version = d.Version
+		if group.doc.Groups != nil {
+			errs = append(errs, fmt.Errorf("groups: %s: has groups of its own", tenant))
+			continue
+		}
+		if err := group.build(); err != nil {
+			errs = append(errs, fmt.Errorf("groups: %s: %w", tenant, err))
+		}
+		if b.groups == nil {
+			b.groups = map[string]*Baseline{}
+		}
+		b.groups[tenant] = group
+	}
 	return errors.Join(errs...)
+}
+
+// For is the baseline of a tenant: its group's, or this one.
+func (b *Baseline) For(tenant string) *Baseline {
+	if g := b.groups[tenant]; g != nil {
+		return g
+	}
+	return b
 }
 
 // keys walks a map in a fixed order, so that errors come out the same on every run.
