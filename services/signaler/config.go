@@ -10,7 +10,7 @@ import (
 type Config struct {
 	// Slack is added to a flag's life before it counts as unanswered: answers under way still arrive. Default 2 s.
 	Slack time.Duration
-	// RetryEvery is when an expiry that changed nothing is reported again. Default 5 min.
+	// RetryEvery is when an expiry that changed nothing is reported again; the wait doubles from then on. Default 5 min.
 	RetryEvery time.Duration
 	// ReconcileEvery is how often the bucket is compared with the signals. It is also done at the start. Default 15 min.
 	ReconcileEvery time.Duration
@@ -30,8 +30,8 @@ func (c Config) Validate() error {
 	if c.Slack < 0 {
 		errs = append(errs, fmt.Errorf("signaler slack: %s is negative", c.Slack))
 	}
-	if c.RetryEvery <= 0 || c.ReconcileEvery <= 0 {
-		errs = append(errs, errors.New("signaler: intervals must be positive"))
+	if c.RetryEvery <= 0 || c.RetryEvery > 24*time.Hour || c.ReconcileEvery <= 0 {
+		errs = append(errs, errors.New("signaler: intervals must be positive, and retry every at most a day"))
 	}
 	if c.MaxFlags < 1 {
 		errs = append(errs, fmt.Errorf("signaler max flags: %d is below 1", c.MaxFlags))

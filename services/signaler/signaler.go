@@ -70,8 +70,12 @@ type deadline struct {
 	revision uint64
 	signal   *riskdv1.Signal
 	at       time.Time
+	reports  int // of this revision
 	index    int // in the heap
 }
+
+// retryDoublings bounds how far apart the repetitions of a report grow: RetryEvery times 256, which is a day by default.
+const retryDoublings = 8
 
 // New checks the configuration and starts nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
@@ -184,7 +188,7 @@ func (s *Service) learnOne(f *natsjs.Flag) {
 	}
 	at := f.Created.Add(natsjs.FlagLeft(f.Signal) + s.cfg.Slack)
 	if d != nil {
-		d.revision, d.signal, d.at = f.Revision, f.Signal, at
+		d.revision, d.signal, d.at, d.reports = f.Revision, f.Signal, at, 0
 		heap.Fix(&s.due, d.index)
 		return
 	}
@@ -206,7 +210,8 @@ func (s *Service) untilDue() time.Duration {
 }
 
 // report publishes what is due. A flag stays on the list until the engine's answer clears it: a report may come
-// to nothing, and is then made again.
+// to nothing, and is then made again, each time after a longer wait: an engine that does not know the challenge any more
+// will not know it in five minutes either.
 func (s *Service) report(ctx context.Context) {
 	now := s.now()
 	var late []*deadline
@@ -214,7 +219,8 @@ func (s *Service) report(ctx context.Context) {
 		d := s.due[0]
 		s.metrics.lag.Set(now.Sub(d.at).Seconds())
 		late = append(late, d)
-		d.at = now.Add(s.cfg.RetryEvery)
+		d.at = now.Add(s.cfg.RetryEvery << min(d.reports, retryDoublings))
+		d.reports++
 		heap.Fix(&s.due, 0)
 	}
 	if len(late) == 0 {

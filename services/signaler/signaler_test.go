@@ -153,6 +153,32 @@ func TestAReportThatChangedNothingIsRepeated(t *testing.T) {
 	}
 }
 
+// countingPublisher takes every report and changes nothing.
+type countingPublisher struct{ reports int }
+
+func (p *countingPublisher) PublishBatch(_ context.Context, evs []*riskdv1.Event) []natsjs.Result {
+	p.reports += len(evs)
+	return make([]natsjs.Result, len(evs))
+}
+
+func TestAFlagThatNobodyKnowsIsReportedEverLessOften(t *testing.T) {
+	pub := new(countingPublisher)
+	b := natstest.Start(t, 1)
+	s, err := New(DefaultConfig(), Deps{JS: b.JS, Publisher: pub, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	s.now = func() time.Time { return now }
+	s.learn([]natsjs.Flag{{Key: "acme.s1", Signal: flag("s1", 1, "required", 15*time.Minute), Revision: 1, Created: now}})
+	for end := now.Add(14 * 24 * time.Hour); now.Before(end); now = now.Add(s.untilDue()) {
+		s.report(t.Context())
+	}
+	if pub.reports < 8 || pub.reports > 30 {
+		t.Errorf("got %d reports in two weeks, want a few more than eight", pub.reports)
+	}
+}
+
 func TestFlagsThatDifferFromTheSignalsAreRepaired(t *testing.T) {
 	b := natstest.Start(t, partitions)
 	f := openFlags(t, b)
