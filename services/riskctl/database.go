@@ -24,6 +24,11 @@ type databaseFlags struct {
 
 func (d *databaseFlags) bind(fs *flag.FlagSet) {
 	bindData(fs, &d.data)
+	d.dsnOnly(fs)
+}
+
+// dsnOnly is for commands that bind the data folder with something else.
+func (d *databaseFlags) dsnOnly(fs *flag.FlagSet) {
 	fs.Var(&d.dsn, "clickhouse-dsn", "`DSN` of ClickHouse; empty: the engine on 127.0.0.1:8123, with the password in the data folder")
 }
 

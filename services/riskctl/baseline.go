@@ -1,0 +1,327 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/nats-io/nats.go/jetstream"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/enrich"
+	"github.com/riskd-io/riskd/pkg/risk/baseline"
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+var baselineCommand = &command{
+	name: "baseline", args: "build [flags]", short: "make a baseline, what is usual for people, from your own history",
+	long: `
+Counts how common countries, networks, browsers, hours and actions are among the people of an installation, and
+writes it as a versioned JSON document that riskd and riskctl load with -baseline and that every decision names.
+Short history is mixed with the shipped baseline. A value is listed only when three people share it, and nobody
+counts with more than a thousand events. Events under question do not count.
+
+History comes from ClickHouse, from the journal on the broker, or from events as JSON lines ("-": stdin).
+With -groups each tenant with enough people gets a baseline of its own inside the same document.
+
+  riskctl baseline build -from-clickhouse -o baseline.json
+  riskctl baseline build -from-journal -groups 50 -o baseline.json
+  riskctl baseline build -events history.jsonl -o baseline.json
+  riskd -baseline baseline.json`,
+	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
+		var b baselineBuild
+		b.db.dsnOnly(fs)
+		bindNATS(fs, &b.nats)
+		b.geo.bind(fs)
+		fs.BoolVar(&b.clickhouse, "from-clickhouse", false, "read the record in ClickHouse")
+		fs.BoolVar(&b.journal, "from-journal", false, "read the journal on the broker")
+		fs.StringVar(&b.events, "events", "", "read events as JSON lines from this `file`; - is stdin")
+		fs.StringVar(&b.out, "o", "", "write the baseline to this `file`; empty: stdout")
+		fs.StringVar(&b.version, "name", "", "`version` that decisions will name; empty: the day of the latest event")
+		fs.IntVar(&b.days, "days", 90, "with -from-clickhouse: `days` of history")
+		fs.IntVar(&b.groups, "groups", 0, "give each tenant with this many `people` its own; 0: none")
+		return func(ctx context.Context, std streams, args []string) error {
+			if len(args) == 0 || args[0] != "build" {
+				return usageError("want: riskctl baseline build [flags]")
+			}
+			if err := fs.Parse(args[1:]); err != nil { // flags may follow the verb
+				return &exit{exitUsage, err}
+			}
+			if fs.NArg() > 0 {
+				return usageError("unexpected argument %q", fs.Arg(0))
+			}
+			return b.run(ctx, std)
+		}
+	},
+}
+
+// baselineBuild is one run of riskctl baseline build.
+type baselineBuild struct {
+	db                  databaseFlags
+	nats                natsFlags
+	geo                 geoFlags
+	clickhouse, journal bool
+	events              string
+	out, version        string
+	days, groups        int
+
+	all     *baseline.Builder
+	tenants map[string]*baseline.Builder
+	last    event.Millis
+	bad     int
+}
+
+// maxBaselineTenants bounds the tenants counted apart.
+const maxBaselineTenants = 10_000
+
+func (b *baselineBuild) run(ctx context.Context, std streams) error {
+	var sources []func(context.Context, streams) (string, error)
+	if b.clickhouse {
+		sources = append(sources, b.fromClickHouse)
+	}
+	if b.journal {
+		sources = append(sources, b.fromJournal)
+	}
+	if b.events != "" {
+		sources = append(sources, b.fromEvents)
+	}
+	if len(sources) != 1 {
+		return usageError("name one source: -from-clickhouse, -from-journal or -events FILE")
+	}
+	if b.days < 1 || b.groups < 0 {
+		return usageError("-days wants at least 1, -groups at least 0")
+	}
+	b.all, b.tenants = baseline.NewBuilder(), map[string]*baseline.Builder{}
+	source, err := sources[0](ctx, std)
+	if err != nil {
+		return err
+	}
+	if b.all.Events() == 0 {
+		return errors.New("no event of a person in there: nothing to build from")
+	}
+	doc, err := b.document(source)
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return err
+	}
+	if _, err := baseline.Parse(text); err != nil {
+		return err
+	}
+	if b.out == "" {
+		_, err = fmt.Fprintf(std.out, "%s\n", text)
+	} else {
+		err = os.WriteFile(b.out, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the baseline: %w", err)
+	}
+	fmt.Fprintf(std.err, "riskctl baseline: version %s, %d events of %d people, %d groups, %d lines bad\n", doc.Version, b.all.Events(), b.all.Users(), len(doc.Groups), b.bad)
+	return nil
+}
+
+func (b *baselineBuild) document(source string) (baseline.Document, error) {
+	version := b.version
+	if version == "" {
+		version = time.UnixMilli(int64(b.last)).UTC().Format(time.DateOnly)
+	}
+	doc, err := b.all.Document(baseline.Default(), version, source)
+	if err != nil {
+		return doc, err
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return doc, err
+	}
+	population, err := baseline.Parse(text)
+	if err != nil {
+		return doc, err
+	}
+	for _, tenant := range slices.Sorted(maps.Keys(b.tenants)) {
+		if b.tenants[tenant].Users() < b.groups {
+			continue
+		}
+		group, err := b.tenants[tenant].Document(population, version, tenant+" in "+source)
+		if err != nil {
+			return doc, err
+		}
+		if doc.Groups == nil {
+			doc.Groups = map[string]baseline.Document{}
+		}
+		doc.Groups[tenant] = group
+	}
+	return doc, nil
+}
+
+func (b *baselineBuild) add(ev *event.Event) {
+	b.all.Add(ev)
+	b.last = max(b.last, ev.Time)
+	if b.groups == 0 {
+		return
+	}
+	of := b.tenants[ev.Tenant]
+	if of == nil {
+		if len(b.tenants) == maxBaselineTenants {
+			return
+		}
+		of = baseline.NewBuilder()
+		b.tenants[cloneString(ev.Tenant)] = of
+	}
+	of.Add(ev)
+}
+
+func (b *baselineBuild) addWire(pb *riskdv1.Event, en *riskdv1.Enrichment) error {
+	var ev event.Event
+	if err := wire.ToEvent(pb, en, &ev); err != nil {
+		return err
+	}
+	b.add(&ev)
+	return nil
+}
+
+func (b *baselineBuild) fromEvents(ctx context.Context, std streams) (string, error) {
+	if err := b.geo.settle(); err != nil {
+		return "", err
+	}
+	enricher, err := enrich.New(enrich.Config{City: b.geo.city, ASN: b.geo.asn})
+	if err != nil {
+		return "", err
+	}
+	var in io.Reader = std.in
+	if b.events != "-" {
+		f, err := os.Open(b.events)
+		if err != nil {
+			return "", usageError("-events: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	lines := newLineReader(in)
+	for {
+		line, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			return "events", nil
+		}
+		if err != nil && !errors.Is(err, errLongLine) {
+			return "", fmt.Errorf("reading events: %w", err)
+		}
+		if lines.number%4096 == 0 && ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		var pb *riskdv1.Event
+		if err == nil {
+			pb, err = wire.DecodeJSON(line)
+		}
+		if err == nil {
+			err = b.addWire(pb, enricher.Enrich(pb, pb.TimeMs))
+		}
+		if err != nil {
+			if b.bad++; b.bad == 1 {
+				fmt.Fprintf(std.err, "riskctl baseline: line %d: %v\n", lines.number, err)
+			}
+		}
+	}
+}
+
+// fromJournal counts what was scored and allowed, in sessions that were not shut at the time.
+func (b *baselineBuild) fromJournal(ctx context.Context, _ streams) (string, error) {
+	nc, err := connect(b.nats, "riskctl baseline")
+	if err != nil {
+		return "", err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return "", fmt.Errorf("opening jetstream: %w", err)
+	}
+	partitions, err := natsjs.Partitions(ctx, js)
+	if err != nil {
+		return "", err
+	}
+	reader := natsjs.NewJournalReader(js)
+	defer reader.Close()
+	for p := range partitions {
+		last, ok, err := natsjs.LastRecord(ctx, js, p)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			continue
+		}
+		at, err := firstRecord(ctx, reader, p)
+		if err != nil {
+			return "", err
+		}
+		for at < last.Seq {
+			records, err := reader.Next(ctx, p, at, 256)
+			if err != nil {
+				return "", err
+			}
+			for i := range records {
+				for _, e := range records[i].Record.Entries {
+					if e.Status != riskdv1.JournalEntry_STATUS_SCORED || e.Decision.GetAction() != "allow" {
+						continue
+					}
+					if err := b.addWire(e.Event, e.Enrichment); err != nil {
+						return "", fmt.Errorf("partition %d seq %d: %w", p, records[i].Seq, err)
+					}
+				}
+			}
+			at = records[len(records)-1].Seq
+		}
+	}
+	return "journal", nil
+}
+
+// historyQuery reads people's deeds in each user's order, without sessions that were denied or never answered.
+const historyQuery = `
+SELECT tenant, user_id, device_id, action, ts, country, located, lon, asn, device_class, os, browser
+FROM events FINAL
+WHERE status = 'scored' AND type = 'dev.riskd.activity.v1' AND outcome = 'success' AND user_kind IN ('person', '') AND ts > now() - toIntervalDay(?)
+  AND (tenant, session_id) NOT IN (SELECT tenant, session_id FROM signals WHERE state IN ('denied', 'expired'))
+ORDER BY tenant, user_id, ts`
+
+func (b *baselineBuild) fromClickHouse(ctx context.Context, _ streams) (string, error) {
+	b.db.data = b.geo.data
+	conn, err := b.db.open()
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	return b.history(ctx, conn)
+}
+
+func (b *baselineBuild) history(ctx context.Context, conn driver.Conn) (string, error) {
+	rows, err := conn.Query(ctx, historyQuery, b.days)
+	if err != nil {
+		return "", fmt.Errorf("reading history: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		ev := event.Event{Type: event.Activity, Outcome: event.Success, User: event.User{Kind: event.Person}}
+		var at time.Time
+		var lon float32
+		if err := rows.Scan(&ev.Tenant, &ev.User.ID, &ev.Device, &ev.Action, &at, &ev.Network.Place.Country, &ev.Network.Place.Known, &lon, &ev.Network.ASN,
+			&ev.Agent.Class, &ev.Agent.OS, &ev.Agent.Browser); err != nil {
+			return "", fmt.Errorf("reading history: %w", err)
+		}
+		ev.Time, ev.Network.Place.Lon = event.Millis(at.UnixMilli()), float64(lon)
+		b.add(&ev)
+	}
+	if err := rows.Err(); err != nil {
+		return "", fmt.Errorf("reading history: %w", err)
+	}
+	return "ClickHouse", nil
+}
