@@ -77,6 +77,10 @@ bench-pipeline: setup build ## what riskd costs beside its broker: throughput, l
 bench-clickhouse: setup build ## load ROWS decisions (default 2000000) and time every question
 	@bin/riskctl bench-clickhouse -data "$(RISKD_DATA)" -rows $(if $(ROWS),$(ROWS),2000000)
 
+.PHONY: chaos
+chaos: setup build ## kill, stop and starve every part while events flow; CHAOS_FAULTS=200 for the long run
+	@sh scripts/chaos.sh
+
 .PHONY: fuzz
 fuzz: ## fuzz each decoder for FUZZTIME (default 10s)
 	@sh scripts/fuzz.sh

@@ -138,7 +138,7 @@ func splitInsert(text string) (insertion, scanState, *chdb.Exception) {
 				}
 				return insertion{}, incomplete, nil
 			}
-			if name.kind != tokenWord && name.kind != tokenName {
+			if name.kind != tokenWord && name.kind != tokenName || name.text == "" {
 				return insertion{}, notInsert, nil
 			}
 			return insertion{head: text[:start], format: name.text, data: dataStart(text, lex.pos)}, isInsert, nil
