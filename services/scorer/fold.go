@@ -6,6 +6,8 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/risk/session"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
@@ -27,6 +29,11 @@ type fold struct {
 	ev   event.Event
 	dec  decision.Decision
 	prof profile.Profile
+
+	// told, when set, makes run a replay: all its events were judged before, and what apps were told then holds, also
+	// when the engine judges otherwise by now.
+	told *session.Told
+	said []signal.Signal
 }
 
 // item is one event to step.
@@ -109,8 +116,14 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 				// the rule is applied here too, by the broker's time of the events, which a replay has as well.
 				f.prof.Reset()
 			}
+			if f.told != nil {
+				f.told.Save(&f.prof)
+			}
 			f.engine.Step(&f.prof, &f.ev, &f.dec)
-			if f.dec.Status == decision.Scored {
+			if f.told != nil {
+				f.hold(it.entry)
+			}
+			if f.dec.Status == decision.Scored || f.told != nil {
 				g.changed, known = true, true
 				seen = max(seen, received)
 			}
@@ -126,6 +139,18 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 		}
 	}
 	return nil
+}
+
+// hold keeps the profile's sessions at what the record of a repeated event told apps.
+func (f *fold) hold(e *riskdv1.JournalEntry) {
+	was := e.Decision.GetSignals()
+	f.said = append(f.said[:0], make([]signal.Signal, len(was))...)
+	for i, s := range was {
+		wire.ToSignal(s, &f.said[i])
+	}
+	if !session.Same(f.said, f.dec.Signals) || e.Decision.GetSessionState() != f.dec.SessionState {
+		f.told.Restore(&f.prof, f.said)
+	}
 }
 
 // merge makes the outcome the state; called once the record is stored.

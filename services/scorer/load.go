@@ -14,6 +14,7 @@ import (
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/session"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -157,7 +158,11 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 	}
 	defer tail.Close()
 	b := p.s.getBatch()
-	defer p.s.putBatch(b)
+	b.fold.told = new(session.Told)
+	defer func() {
+		b.fold.told = nil
+		p.s.putBatch(b)
+	}()
 	var (
 		chain  journal.Chain
 		buf    []natsjs.Message
@@ -196,7 +201,7 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 	}
 	if differ > 0 {
 		p.s.metrics.replayDiffers.Add(float64(differ))
-		p.s.deps.Log.Warn("replayed events came out otherwise than the journal says: policy, baseline or engine changed since the last checkpoint",
+		p.s.deps.Log.Warn("replayed events came out otherwise than the journal says: policy, baseline or engine changed since the last checkpoint; flags that are out stay as they are",
 			"partition", p.n, "events", differ, "of", p.ck.events)
 	}
 	return nil

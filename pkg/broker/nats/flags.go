@@ -35,13 +35,17 @@ const (
 	flagStream   = "KV_" + subject.StepUpBucket
 	flagSubjects = "$KV." + subject.StepUpBucket + "."
 
-	// DeniedTTL is how long a denied session stays flagged.
-	DeniedTTL = 12 * time.Hour
-	// FlagGrace is added to a flag's own life, so that its expiry is published before the entry goes.
+	// BindingTTL is how long an entry stays that only a decision of the engine may take away: as long as the engine
+	// remembers an idle session that owes something.
+	BindingTTL = 14 * 24 * time.Hour
+	// FlagGrace is added to the life of a flag that may be left unanswered, so that its expiry is published before the entry goes.
 	FlagGrace = 10 * time.Minute
 	// minFlagTTL is the least life of an entry; the server counts in seconds.
 	minFlagTTL = 5 * time.Second
 )
+
+// errNoFlag is wrapped when an entry of the bucket is no signal.
+var errNoFlag = errors.New("entry of the bucket is no flag")
 
 // Position is where in the ledger a flag comes from. Within one partition it orders all changes
 // of a session, also over several challenges.
@@ -102,10 +106,11 @@ func Blocks(s *riskdv1.Signal) bool {
 }
 
 // FlagTTL is how long the entry of a blocking signal lives. It is relative, because event time need not be
-// wall time.
+// wall time. An entry that binds does not leave at the end of its time: whoever was to say what follows may be away,
+// and a session must not become clear by waiting for that.
 func FlagTTL(s *riskdv1.Signal) time.Duration {
-	if s.State != "required" {
-		return DeniedTTL
+	if s.State != "required" || s.OnExpiry != "allow" {
+		return BindingTTL
 	}
 	return max(FlagLife(s)+FlagGrace, minFlagTTL)
 }
@@ -138,7 +143,7 @@ func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos Position) (a
 	// Most flags are the first of their session: try that without reading.
 	var expect uint64
 	if !Blocks(sig) || sig.Revision > 1 {
-		cur, err := f.get(ctx, key)
+		cur, err := f.present(ctx, key)
 		if err != nil {
 			return false, err
 		}
@@ -156,7 +161,7 @@ func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos Position) (a
 		if !IsConflict(err) {
 			return false, fmt.Errorf("writing flag: %w", err)
 		}
-		cur, err := f.get(ctx, key)
+		cur, err := f.present(ctx, key)
 		if err != nil {
 			return false, err
 		}
@@ -222,6 +227,16 @@ func (f *Flags) get(ctx context.Context, key string) (Flag, error) {
 	return decodeFlag(key, m)
 }
 
+// present is get for a writer. An entry that nobody of riskd wrote says nothing, and must not keep the next flag out.
+func (f *Flags) present(ctx context.Context, key string) (Flag, error) {
+	flag, err := f.get(ctx, key)
+	if errors.Is(err, errNoFlag) {
+		flag.challenge, flag.revision = "", 0
+		return flag, nil
+	}
+	return flag, err
+}
+
 func decodeFlag(key string, m *Message) (Flag, error) {
 	flag := Flag{Key: key, Revision: m.Seq, Created: time.Unix(0, m.StoredNS)}
 	flag.Position, _ = parsePosition(m.Header.Get(headerPosition))
@@ -232,7 +247,7 @@ func decodeFlag(key string, m *Message) (Flag, error) {
 	}
 	sig := new(riskdv1.Signal)
 	if err := sig.UnmarshalVT(m.Data); err != nil {
-		return flag, fmt.Errorf("reading flag: %w", err)
+		return flag, fmt.Errorf("%w: %w", errNoFlag, err)
 	}
 	flag.Signal, flag.challenge, flag.revision = sig, sig.ChallengeId, sig.Revision
 	return flag, nil
