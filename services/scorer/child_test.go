@@ -29,7 +29,13 @@ func child(spec string) {
 	}
 }
 
+// children are further kinds of child by the first word of spec.
+var children = map[string]func(args []string) error{}
+
 func runChild(args []string) error {
+	if run := children[args[0]]; run != nil {
+		return run(args)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))

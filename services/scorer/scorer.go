@@ -75,6 +75,8 @@ type Service struct {
 }
 
 const (
+	// minPayload is the broker's smallest limit that one event's record, or a page of many users, can be expected to fit in.
+	minPayload = 1 << 20
 	// maxBatches bounds the idle batches kept.
 	maxBatches = 64
 )
@@ -157,6 +159,9 @@ func (s *Service) open(ctx context.Context) error {
 		}
 	}
 	limit := int(s.deps.JS.Conn().MaxPayload())
+	if limit < minPayload {
+		return fmt.Errorf("the nats server takes messages of at most %d bytes, a journal record may need %d: raise max_payload (8MB is what riskd's own server has)", limit, minPayload)
+	}
 	s.maxRecord = limit - recordSpare
 	s.batchEvents, s.batchBytes = s.cfg.BatchEvents, min(s.cfg.BatchBytes, max(limit/8, 64<<10))
 	var err error

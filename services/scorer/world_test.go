@@ -18,6 +18,7 @@ import (
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	"github.com/riskd-io/riskd/pkg/clickhouse/engine"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/risk"
@@ -34,6 +35,13 @@ import (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("RISKD_TEST_CHILD"); dir != "" {
 		child(dir)
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "engine" { // of the chaos suite
+		if err := engine.RunChild(context.Background(), engine.ChildOptions{}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		return
 	}
 	goleak.VerifyTestMain(m)
@@ -244,6 +252,7 @@ type ledger struct {
 	signals   []*riskdv1.Signal // each session's in order
 	fences    int
 	events    int
+	twice     int // events judged more than once
 }
 
 // readLedger checks every chain and that no input was left out or taken twice.
@@ -292,6 +301,7 @@ func readLedger(t testing.TB, js jetstream.JetStream, partitions int) *ledger {
 						switch e.Status {
 						case riskdv1.JournalEntry_STATUS_SCORED:
 							if l.decisions[e.Decision.EventId] != nil {
+								l.twice++
 								t.Errorf("event %s was judged twice", e.Decision.EventId)
 							}
 							l.decisions[e.Decision.EventId] = e.Decision

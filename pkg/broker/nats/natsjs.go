@@ -23,7 +23,9 @@ import (
 const (
 	codeWrongLastSeq     jetstream.ErrorCode = 10071
 	codeWrongLastSeqKind jetstream.ErrorCode = 10164 // the same, "constant" form used while an append is in flight
-	codeStreamNameInUse  jetstream.ErrorCode = 10058
+	// codeDuplicateInProcess: an earlier attempt with this message id is not decided yet (clusters only).
+	codeDuplicateInProcess jetstream.ErrorCode = 10158
+	codeStreamNameInUse    jetstream.ErrorCode = 10058
 )
 
 // ErrConflict is wrapped when a guarded write was refused because the log or key had moved on.
@@ -68,7 +70,7 @@ func IsTransient(err error) bool {
 	}
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		return api.Code >= 500
+		return api.Code >= 500 || api.ErrorCode == codeDuplicateInProcess
 	}
 	for _, e := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting,
 		nats.ErrNoStreamResponse, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection, nats.ErrNoServers,

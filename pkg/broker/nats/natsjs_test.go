@@ -426,6 +426,38 @@ func TestAFlagLeavesByItself(t *testing.T) {
 	})
 }
 
+func TestAFlagThatBindsOutlivesItsTime(t *testing.T) {
+	sig := &riskdv1.Signal{State: "required", IssuedAtMs: 1000, ExpiresAtMs: 1000 + 15*60*1000, OnExpiry: "deny"}
+	if got := natsjs.FlagTTL(sig); got < 7*24*time.Hour {
+		t.Errorf("required, deny on expiry: got %s; it would become clear while the workers are away", got)
+	}
+	sig.OnExpiry = "allow"
+	if got, want := natsjs.FlagTTL(sig), 15*time.Minute+natsjs.FlagGrace; got != want {
+		t.Errorf("required, allow on expiry: got %s, want %s", got, want)
+	}
+	sig.State, sig.OnExpiry = "denied", "deny"
+	if got := natsjs.FlagTTL(sig); got != natsjs.BindingTTL {
+		t.Errorf("denied: got %s, want %s", got, natsjs.BindingTTL)
+	}
+}
+
+func TestWhatNobodyOfRiskdWroteDoesNotKeepAFlagOut(t *testing.T) {
+	b := natstest.Start(t, 1)
+	msg := nats.NewMsg("$KV.stepup.acme.s")
+	msg.Data = []byte{0xff, 0xff, 0xff}
+	if err := natsjs.Store(t.Context(), b.JS, msg); err != nil {
+		t.Fatal(err)
+	}
+	f, err := natsjs.OpenFlags(t.Context(), b.JS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig := &riskdv1.Signal{ChallengeId: "ch_a", Revision: 1, TenantId: "acme", SessionId: "s", UserId: "u", State: "required", OnExpiry: "deny"}
+	if applied, err := f.Apply(t.Context(), sig, natsjs.Position{Seq: 1}); err != nil || !applied {
+		t.Fatalf("got applied=%v, %v", applied, err)
+	}
+}
+
 func TestErrorsAreSortedByWhatToDo(t *testing.T) {
 	conflict := &jetstream.APIError{Code: 400, ErrorCode: 10071}
 	cases := []struct {
@@ -451,5 +483,15 @@ func TestErrorsAreSortedByWhatToDo(t *testing.T) {
 		if got := natsjs.IsConflict(c.err); got != c.conflict {
 			t.Errorf("%v: conflict %v, want %v", c.err, got, c.conflict)
 		}
+	}
+}
+
+func TestAnEventWhoseFirstAttemptIsUndecidedIsSentAgain(t *testing.T) {
+	// What a cluster answers to a repeat while the first attempt is still being agreed on; found by the chaos suite.
+	if err := (&jetstream.APIError{Code: 409, ErrorCode: 10158}); !natsjs.IsTransient(err) || natsjs.IsConflict(err) {
+		t.Errorf("transient %t, conflict %t", natsjs.IsTransient(err), natsjs.IsConflict(err))
+	}
+	if err := (&jetstream.APIError{Code: 400, ErrorCode: 10054}); natsjs.IsTransient(err) {
+		t.Error("a message too large is no matter of time")
 	}
 }

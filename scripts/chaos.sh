@@ -1,0 +1,10 @@
+#!/bin/sh
+# chaos.sh: processes killed, stopped, woken and starved while events flow, then every promise against a serial reference.
+# CHAOS_FAULTS (default 25) is how many things go wrong, CHAOS_SEED (default 1) which. RISKD_TEST_LOG=1 shows what the processes say.
+set -eu
+cd "$(dirname "$0")/.."
+line=$(mktemp)
+trap 'rm -f "$line"' EXIT
+RISKD_CHAOS=$line RISKD_BIN=$(pwd)/bin/riskd sh scripts/step.sh "chaos: ${CHAOS_FAULTS:-25} faults" \
+  go test -tags chaos -count=1 -v -run '^TestChaos$' -timeout 60m ./services/scorer || { cat "$line"; exit 1; }
+cat "$line"

@@ -1,0 +1,263 @@
+//go:build chaos && unix
+
+package scorer
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// tally counts what a check finds wrong, and reports it.
+type tally struct {
+	testing.TB
+	wrong int
+}
+
+func (y *tally) Errorf(format string, args ...any) {
+	y.TB.Helper()
+	if y.wrong++; y.wrong <= 10 {
+		y.TB.Errorf(format, args...)
+	}
+}
+
+func (y *tally) Error(args ...any) { y.Errorf("%s", fmt.Sprint(args...)) }
+
+func setting(t *testing.T, name string, fallback int) int {
+	text := os.Getenv(name)
+	if text == "" {
+		return fallback
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// fault is one thing that goes wrong, from its beginning until what it hit works again.
+type fault struct {
+	name  string
+	kills int // processes killed with signal 9
+	do    func(in *installation, rng *rand.Rand)
+}
+
+func between(rng *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(rng.Int64N(int64(most-least)))
+}
+
+func (v *victim) kill(away time.Duration) {
+	v.Lock()
+	defer v.Unlock()
+	kill9(v.cmd)
+	time.Sleep(away)
+	v.cmd = v.start()
+}
+
+func (v *victim) freeze(for_ time.Duration) {
+	v.Lock()
+	defer v.Unlock()
+	_ = v.cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(for_)
+	_ = v.cmd.Process.Signal(syscall.SIGCONT)
+}
+
+var faults = []fault{
+	{"scorer killed", 1, func(in *installation, rng *rand.Rand) {
+		in.scorers[rng.IntN(chaosScorers)].kill(between(rng, 0, 1500*time.Millisecond))
+	}},
+	{"scorer stopped, woken as a zombie", 0, func(in *installation, rng *rand.Rand) {
+		in.scorers[rng.IntN(chaosScorers)].freeze(between(rng, 500*time.Millisecond, 3*time.Second))
+	}},
+	{"sink killed", 1, func(in *installation, rng *rand.Rand) { in.sink.kill(between(rng, 0, time.Second)) }},
+	{"sink stopped and woken", 0, func(in *installation, rng *rand.Rand) {
+		in.sink.freeze(between(rng, 300*time.Millisecond, 2*time.Second))
+	}},
+	{"node lost and back", 1, func(in *installation, rng *rand.Rand) {
+		in.node.Lock()
+		defer in.node.Unlock()
+		n := &in.nodes[rng.IntN(chaosNodes)]
+		n.kill(between(rng, 0, 2*time.Second))
+		in.healthy(n, 30*time.Second)
+	}},
+	{"node stopped and woken", 0, func(in *installation, rng *rand.Rand) {
+		in.node.Lock()
+		defer in.node.Unlock()
+		n := &in.nodes[rng.IntN(chaosNodes)]
+		n.freeze(between(rng, 500*time.Millisecond, 3*time.Second))
+		in.healthy(n, 30*time.Second)
+	}},
+	{"ClickHouse killed", 1, func(in *installation, rng *rand.Rand) {
+		in.engines.Lock()
+		defer in.engines.Unlock()
+		if pid := in.engine.PID(); pid > 0 {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		time.Sleep(between(rng, 100*time.Millisecond, time.Second))
+	}},
+	{"ClickHouse hangs", 0, func(in *installation, rng *rand.Rand) {
+		in.engines.Lock()
+		defer in.engines.Unlock()
+		if pid := in.engine.PID(); pid > 0 {
+			_ = syscall.Kill(pid, syscall.SIGSTOP)
+			time.Sleep(between(rng, 300*time.Millisecond, 3*time.Second))
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
+	}},
+	{"disk full", 1, func(in *installation, rng *rand.Rand) {
+		in.node.Lock()
+		defer in.node.Unlock()
+		n := &in.nodes[chaosNodes-1]
+		if n.small {
+			path := filepath.Join(n.dir, "filler")
+			if err := fill(path); err != nil {
+				in.t.Errorf("filling the disk: %v", err)
+			}
+			time.Sleep(between(rng, 500*time.Millisecond, 2*time.Second))
+			_ = os.Remove(path)
+		}
+		n.kill(0) // a server without room switches its JetStream off until it is started again
+		in.healthy(n, 30*time.Second)
+	}},
+}
+
+// TestChaos is `make chaos`. CHAOS_FAULTS (default 25) and CHAOS_SEED (default 1) are its settings.
+func TestChaos(t *testing.T) {
+	count, seed := setting(t, "CHAOS_FAULTS", 25), uint64(setting(t, "CHAOS_SEED", 1))
+	rng := rand.New(rand.NewPCG(seed, 4))
+	in := build(t)
+	js := in.js()
+	pub, err := natsjs.NewPublisher(eventuallyConnect(t, in.url).Conn, chaosPartitions, natsjs.PublisherConfig{AckWait: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	evs, halt := publishSteadily(t, pub, seed)
+
+	kills := 0
+	kinds := map[string]int{}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 4) // faults at a time
+	for i := range count {
+		f := faults[rng.IntN(len(faults))]
+		if i < len(faults) { // each kind at least once
+			f = faults[i]
+		}
+		own := rand.New(rand.NewPCG(seed, uint64(i)))
+		kills += f.kills
+		kinds[f.name]++
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			f.do(in, own)
+		})
+		time.Sleep(between(rng, 300*time.Millisecond, 1200*time.Millisecond))
+	}
+	wg.Wait()
+	halt()
+	t.Logf("%d faults in %s: %v", count, time.Since(began).Round(time.Second), kinds)
+
+	for i := range in.nodes {
+		in.healthy(&in.nodes[i], 30*time.Second)
+	}
+	waitDrained(t, js, chaosPartitions)
+	chain := &tally{TB: t}
+	readLedger(chain, js, chaosPartitions)
+	state := &tally{TB: t}
+	ref := foldSerially(t, *evs)
+	l := checkAgainst(state, js, chaosPartitions, ref)
+	signals := &tally{TB: t}
+	checkSignals(signals, js, l, time.Since(began))
+	rows := &tally{TB: t}
+	in.checkClickHouse(rows, l)
+	lost := 0
+	for id := range ref.decisions {
+		if l.decisions[id] == nil {
+			lost++
+		}
+	}
+	t.Logf("%d fences, %d signals, %d of the engine's duplicates", l.fences, len(l.signals), l.counts.duplicate)
+	ok := !t.Failed() && signals.wrong == 0 && rows.wrong == 0
+	line := fmt.Sprintf("chaos: kills=%d faults=%d events=%d lost=%d doubled=%d state_equal=%t chain_ok=%t ok=%t",
+		kills, count, len(*evs), lost, l.twice, state.wrong == 0, chain.wrong == 0, ok)
+	t.Log(line)
+	if path := os.Getenv("RISKD_CHAOS"); path != "" {
+		if err := os.WriteFile(path, []byte(line+"\n"), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// publishSteadily sends a few thousand events a second where it can, each kept until it is stored, until halt is called; evs are all of them in the order sent.
+func publishSteadily(t *testing.T, pub *natsjs.Publisher, seed uint64) (evs *[]*riskdv1.Event, halt func()) {
+	evs = new([]*riskdv1.Event)
+	world := newWorld(seed, 3000)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			chunk := spread(world, 250, 250) // no user twice in what is under way together
+			*evs = append(*evs, chunk...)
+			for i, r := range pub.PublishBatch(t.Context(), chunk) {
+				if r.Err != nil {
+					t.Errorf("event %s was not stored: %v", chunk[i].Id, r.Err)
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	return evs, func() { close(stop); <-done }
+}
+
+// checkClickHouse waits for the sink and compares rows and the sums of the views with the ledger.
+func (in *installation) checkClickHouse(t testing.TB, l *ledger) {
+	opt, err := clickhouse.ParseDSN(in.engine.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := clickhouse.Open(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var risk float64
+	for _, d := range l.decisions {
+		risk += d.Risk
+	}
+	want := [6]uint64{l.counts.accepted, l.counts.scored, l.counts.scored, uint64(len(l.signals)), l.counts.scored, uint64(len(l.decisions))}
+	var got [6]uint64
+	var sum float64
+	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		err = conn.QueryRow(t.Context(), `SELECT (SELECT sum(accepted) FROM (SELECT scored + duplicate + late + dead AS accepted FROM ledger)),
+			(SELECT count() FROM events), (SELECT count() FROM features), (SELECT count() FROM signals),
+			(SELECT sum(n) FROM activity_5m), (SELECT uniqExact(event_id) FROM features), (SELECT sum(risk_sum) FROM activity_5m)`).
+			Scan(&got[0], &got[1], &got[2], &got[3], &got[4], &got[5], &sum)
+		if err == nil && got == want || time.Now().After(deadline) {
+			break
+		}
+	}
+	if err != nil {
+		t.Errorf("reading ClickHouse: %v", err)
+	}
+	if got != want {
+		t.Errorf("ClickHouse has accepted, events, features, signals, activity, event ids = %v, want %v", got, want)
+	}
+	if d := sum - risk; d > 1e-3 || d < -1e-3 {
+		t.Errorf("the view's sum of risks is %f, want %f", sum, risk)
+	}
+}
