@@ -28,6 +28,7 @@ const (
 type natsTransport struct {
 	js jetstream.JetStream
 
+	told       bool // the count is the application's word
 	mu         sync.Mutex
 	partitions int // 0 until known
 }
@@ -40,10 +41,11 @@ func newNATSTransport(nc *nats.Conn, partitions int) (*natsTransport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening JetStream: %w", err)
 	}
-	return &natsTransport{js: js, partitions: partitions}, nil
+	return &natsTransport{js: js, told: partitions > 0, partitions: partitions}, nil
 }
 
-// partitionCount reads how many partitions the installation has. It never changes once made.
+// partitionCount reads how many partitions the installation has. It never changes once made; but another installation
+// may be made in its place.
 func (t *natsTransport) partitionCount(ctx context.Context) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,7 +94,13 @@ func (t *natsTransport) send(ctx context.Context, batch []*riskdv1.Event, fates 
 		}
 		acks[i] = ack
 	}
-	return 0, settleAcks(ctx, acks, fates)
+	err = settleAcks(ctx, acks, fates)
+	if err != nil && !t.told {
+		t.mu.Lock()
+		t.partitions = 0 // asked again before the next attempt
+		t.mu.Unlock()
+	}
+	return 0, err
 }
 
 func settleAcks(ctx context.Context, acks []jetstream.PubAckFuture, fates []fate) (last error) {

@@ -1,6 +1,7 @@
 package sdk_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -202,5 +203,39 @@ func TestEventsThatRiskdCouldNotAcceptAreRefusedAtOnce(t *testing.T) {
 	}
 	if k := c.Counters(); k.Reported != 0 {
 		t.Errorf("got %+v", k)
+	}
+}
+
+func TestEventsFindTheirWayIntoAnInstallationMadeAnew(t *testing.T) {
+	srv := natstest.Start(t, 8)
+	c := client(t, srv.URL)
+	report := func(user string) {
+		t.Helper()
+		if _, err := c.Report(login(user)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flush := func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := c.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report("ann")
+	flush()
+	for p := range 8 {
+		if err := srv.JS.DeleteStream(t.Context(), subject.EventsStream(p)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	srv.Topology(2)
+	for i := range 8 { // most of them belonged to partitions that are no more
+		report(fmt.Sprintf("user-%d", i))
+	}
+	flush()
+	if got := c.Counters().Acknowledged; got != 9 {
+		t.Errorf("got %d events acknowledged, want 9", got)
 	}
 }
