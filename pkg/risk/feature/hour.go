@@ -24,6 +24,8 @@ const (
 	hourPrior = 5
 	// otherDays is what activity on weekdays tells of weekends and the reverse.
 	otherDays = 0.3
+	// hourImitated is the share of attackers who are awake when the user is.
+	hourImitated = 0.4
 )
 
 // kernel is the density per hour at a distance of 0..23 hours.
@@ -64,7 +66,7 @@ func (s *Set) hour(in *Input) {
 	// Attackers come at any hour; the comparison moves from the population's hours to the user's as history grows.
 	p := sum/s.units.network + hourPrior*q
 	any := h.History*in.Baseline.AnyHour() + hourPrior*q
-	h.Nats = clip(math.Log(any/p), -0.7, 1.5)
+	h.Nats = clip(math.Log(hourImitated+(1-hourImitated)*any/p), -0.7, 1.5)
 }
 
 // localHour estimates the hour by the sun, from the longitude in thousandths of a degree.

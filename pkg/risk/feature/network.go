@@ -30,8 +30,8 @@ var networkLevels = [...]string{"country", "asn", "prefix", "address"}
 
 // networkModel: addresses come and go, so that priors are stronger towards the fine end.
 var networkModel = ladder{
-	strength: [4]float64{0.1, 0.5, 1.5, 2},
-	discount: [4]float64{0.15, 0.5, 0.5, 0.5},
+	strength: [4]float64{0.04, 0.5, 1.5, 2},
+	discount: [4]float64{0.06, 0.5, 0.5, 0.5},
 	imitated: [4]float64{0.6, 0.4, 0.3, 0.1},
 }
 

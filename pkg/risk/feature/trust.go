@@ -55,7 +55,7 @@ func vague(s *profile.Sighting, km float64) float64 {
 // exitDiscount lowers the trust in positions of addresses that are proven to be the user's: home VPN, office
 // exit, carrier gateway. Nobody else comes from there easily.
 func (s *Set) exitDiscount(in *Input, near int) float64 {
-	f := 1 / (1 + s.Network.AddressSeen)
+	f := math.Min(1/(1+s.Network.AddressSeen), 1/(1+0.5*s.Network.PrefixSeen))
 	if s.Sighting.Kind == event.Mobile || s.Context.Agent[0] == phone {
 		f = math.Min(f, 1/(1+0.25*s.Network.ASNSeen))
 	}

@@ -102,12 +102,14 @@ type Evidence struct {
 }
 
 // soft bends what lies past the knee; what is not positive is 0.
-func soft(nats float64) float64 {
+func soft(nats, knee float64) float64 {
 	if nats <= knee {
 		return math.Max(0, nats)
 	}
 	return knee + pastKnee*(nats-knee)
 }
+
+func clip(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
 
 // lesser scales the smaller of two down.
 func lesser(a, b float64) (float64, float64) {
@@ -118,13 +120,15 @@ func lesser(a, b float64) (float64, float64) {
 }
 
 func (e *Evidence) network(f *feature.Set) {
-	e.NewNetwork = Milli(math.Min(capNetwork, soft(f.Network.Nats)))
+	// Where the device is new as well, the network's novelty counts in full: it is not the only one.
+	other := math.Max(f.Device.Nats, f.Agent.Nats)
+	e.NewNetwork = Milli(math.Min(capNetwork, soft(f.Network.Nats, knee+clip(other, 0, 1))))
 	e.Hosting = Milli(f.Network.Hosting * 0.5)
 	e.RTT = Milli(f.RTT.Nats * within)
 }
 
 func (e *Evidence) device(f *feature.Set) {
-	agent := math.Min(capAgent, soft(f.Agent.Nats))
+	agent := math.Min(capAgent, soft(f.Agent.Nats, knee))
 	token := math.Min(capToken, f.Device.Nats)
 	moved := 0.0
 	if f.Device.Moved && f.Agent.New != "" && f.Agent.New != "major" {
