@@ -127,6 +127,8 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 	if !found {
 		st.Summary = Summary{Session: session, User: late[0].User, First: late[len(late)-1].Time, Last: late[0].Time}
 	}
+	// All that hangs on the session is of one of its events.
+	a["from"], a["to"] = st.Summary.First, st.Summary.Last
 	decisions, err := r.decisions(ctx, "session_decisions", a)
 	if err != nil {
 		return st, err
@@ -144,7 +146,16 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 		return st, err
 	}
 	st.Entries = weave(decisions, late, enforcement, signals)
-	st.Challenges, err = r.Challenges(ctx, ChallengeFilter{Tenant: tenant, Session: session, Since: time.Unix(0, 0)})
+	if len(signals) == 0 {
+		return st, nil
+	}
+	since := signals[0].DecidedAt
+	for _, s := range signals {
+		if s.DecidedAt.Before(since) {
+			since = s.DecidedAt
+		}
+	}
+	st.Challenges, err = r.Challenges(ctx, ChallengeFilter{Tenant: tenant, Session: session, Since: since})
 	return st, err
 }
 

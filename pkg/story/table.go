@@ -27,8 +27,8 @@ type Table struct {
 func (t Table) Column(name string) int { return slices.Index(t.Columns, name) }
 
 // Ask answers a named question with parameters as text. Those that are not given get a default: filters are empty,
-// since and from are a day ago, until and to now, limit 100, step 300, minutes 10, min_risk 0; what a question is about
-// (a session, an address) has none. Moments are RFC 3339, "2006-01-02 15:04:05" in UTC, a date, or a duration back from
+// since is a day ago, from long ago, until and to now, limit 100, step 300, minutes 10, min_risk 0; what a question is
+// about (a session, an address) has none. Moments are RFC 3339, "2006-01-02 15:04:05" in UTC, a date, or a duration back from
 // now such as 36h or 7d; lists are separated by commas.
 func (r *Reader) Ask(ctx context.Context, name string, given map[string]string, now time.Time) (Table, error) {
 	a, err := resolve(name, given, now)
@@ -96,7 +96,9 @@ func resolve(name string, given map[string]string, now time.Time) (args, error) 
 // fallback is the value of a parameter that was not given; false when it is what the question is about.
 func fallback(p Parameter, text string) (string, bool) {
 	switch p.Name {
-	case "since", "from":
+	case "from":
+		return "36500d", true
+	case "since":
 		return "24h", true
 	case "until", "to":
 		return "0s", true
@@ -149,4 +151,14 @@ func moment(v string, now time.Time) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is neither a moment (RFC 3339) nor a time back from now (36h, 7d)", v)
+}
+
+// Optional says whether a question's parameter has a default.
+func Optional(name string, p Parameter) bool {
+	text, err := Question(name)
+	if err != nil {
+		return false
+	}
+	_, ok := fallback(p, text)
+	return ok
 }

@@ -32,6 +32,6 @@ type streams struct {
 // commands in the order in which help shows them.
 var commands = []*command{
 	scoreCommand, sendCommand, watchCommand,
-	sessionCommand, userCommand, explainCommand,
+	sessionCommand, userCommand, explainCommand, queryCommand,
 	policyCommand, backtestCommand, simulateCommand, benchCommand, baselineCommand, demoCommand, verifyChainCommand, versionCommand,
 }
