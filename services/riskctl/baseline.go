@@ -12,13 +12,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/nats-io/nats.go/jetstream"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/story"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
@@ -285,13 +285,8 @@ func (b *baselineBuild) fromJournal(ctx context.Context, _ streams) (string, err
 	return "journal", nil
 }
 
-// historyQuery reads people's deeds in each user's order, without sessions that were denied or never answered.
-const historyQuery = `
-SELECT tenant, user_id, device_id, action, ts, country, located, lon, asn, device_class, os, browser
-FROM events FINAL
-WHERE status = 'scored' AND type = 'dev.riskd.activity.v1' AND outcome = 'success' AND user_kind IN ('person', '') AND ts > now() - toIntervalDay(?)
-  AND (tenant, session_id) NOT IN (SELECT tenant, session_id FROM signals WHERE state IN ('denied', 'expired'))
-ORDER BY tenant, user_id, ts`
+// historyTimeout is for reading months of history, not for a person who waits.
+const historyTimeout = time.Hour
 
 func (b *baselineBuild) fromClickHouse(ctx context.Context, _ streams) (string, error) {
 	b.db.data = b.geo.data
@@ -300,27 +295,13 @@ func (b *baselineBuild) fromClickHouse(ctx context.Context, _ streams) (string, 
 		return "", err
 	}
 	defer conn.Close()
-	return b.history(ctx, conn)
-}
-
-func (b *baselineBuild) history(ctx context.Context, conn driver.Conn) (string, error) {
-	rows, err := conn.Query(ctx, historyQuery, b.days)
+	cfg := story.DefaultConfig()
+	cfg.Timeout = historyTimeout
+	reader, err := story.New(cfg, conn)
 	if err != nil {
-		return "", fmt.Errorf("reading history: %w", err)
+		return "", err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		ev := event.Event{Type: event.Activity, Outcome: event.Success, User: event.User{Kind: event.Person}}
-		var at time.Time
-		var lon float32
-		if err := rows.Scan(&ev.Tenant, &ev.User.ID, &ev.Device, &ev.Action, &at, &ev.Network.Place.Country, &ev.Network.Place.Known, &lon, &ev.Network.ASN,
-			&ev.Agent.Class, &ev.Agent.OS, &ev.Agent.Browser); err != nil {
-			return "", fmt.Errorf("reading history: %w", err)
-		}
-		ev.Time, ev.Network.Place.Lon = event.Millis(at.UnixMilli()), float64(lon)
-		b.add(&ev)
-	}
-	if err := rows.Err(); err != nil {
+	if err := reader.History(ctx, time.Now().AddDate(0, 0, -b.days), func(ev *event.Event) error { b.add(ev); return nil }); err != nil {
 		return "", fmt.Errorf("reading history: %w", err)
 	}
 	return "ClickHouse", nil
