@@ -120,6 +120,25 @@ func (b *books) find(ctx context.Context, batch uint64) (*plan, error) {
 	return found, nil
 }
 
+// errBooksChanged says that somebody emptied or restored the database while the sink worked.
+var errBooksChanged = errors.New("the sink's books are not as it left them; reading them again")
+
+// unchanged checks that done still is the last finished batch. A database emptied to be rebuilt from the journal is
+// noticed here, before anything is written behind a gap.
+func (b *books) unchanged(ctx context.Context, done uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, b.timeout)
+	defer cancel()
+	var last uint64
+	err := b.conn.QueryRow(ctx, `SELECT max(batch) FROM `+b.positions+` WHERE sink = {sink:String}`, clickhouse.Named("sink", b.sink)).Scan(&last)
+	if err != nil {
+		return fmt.Errorf("reading sink positions: %w", err)
+	}
+	if last < done {
+		return errBooksChanged
+	}
+	return nil // beyond it: another sink was first, and writing the cut down will tell
+}
+
 // cut writes the plan down. The batch number is the deduplication token, so a number is taken once:
 // errCutLost when another sink was first.
 func (b *books) cut(ctx context.Context, p *plan, counts map[string]uint64) error {

@@ -250,6 +250,9 @@ func (s *Service) commit(ctx context.Context, p *plan, records []journal.Stored,
 		return fmt.Errorf("batch %d has %d journal entries of a kind that this version does not know; a newer riskd wrote them", p.batch, b.unknown)
 	}
 	if fresh {
+		if err := s.books.unchanged(work, p.batch-1); err != nil {
+			return err
+		}
 		if err := s.books.cut(work, p, b.counts()); err != nil {
 			return err
 		}

@@ -183,6 +183,31 @@ func truncate(t *testing.T, conn driver.Conn) {
 	}
 }
 
+func TestADatabaseEmptiedBehindARunningSinkIsRebuilt(t *testing.T) {
+	_, conn := database(t)
+	l := newLedger(t, 2)
+	s := run(t, l, testConfig(2), conn)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for i := range 12 {
+		l.batch(i%2, 10)
+	}
+	if err := s.Drained(ctx); err != nil {
+		t.Fatal(err)
+	}
+	truncate(t, conn)
+	l.batch(0, 10) // what makes the sink look
+	natstest.Eventually(t, "all rows are back", func() bool {
+		var n uint64
+		err := conn.QueryRow(t.Context(), "SELECT count() FROM ledger").Scan(&n)
+		return err == nil && n >= l.want.ledger
+	})
+	if err := s.Drained(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.check(t, conn)
+}
+
 func TestTwoSinksOfOneDatabaseNeverDouble(t *testing.T) {
 	opt, conn := database(t)
 	l := newLedger(t, 4)
