@@ -24,14 +24,12 @@ var conditions = []string{
 
 // drawn is a policy as text, in parts that can be made stricter.
 type drawn struct {
-	stepUp, severe  int
-	onSevere        string
-	coolDown        int
-	prompts         int
-	lists           string
-	rules           []string
-	allows          int // of rules, at the end
-	mode, condition []string
+	stepUp, severe int
+	onSevere       string
+	coolDown       int
+	prompts        int
+	lists          string
+	rules          []string
 }
 
 func (d *drawn) text() string {
