@@ -1,5 +1,5 @@
 # riskd: every target sets up what it needs; nothing has to be run before it.
-# `make` alone explains. Variables: RISKD_DATA (data directory), DEMO_SECONDS, FUZZTIME, TESTFLAGS.
+# `make` alone explains. Variables: RISKD_DATA (data directory), DEMO_SECONDS, FUZZTIME, TESTFLAGS, BENCHFLAGS.
 
 SHELL         := /bin/sh
 .DEFAULT_GOAL := help
@@ -80,6 +80,10 @@ bench-clickhouse: setup build ## load ROWS decisions (default 2000000) and time 
 .PHONY: chaos
 chaos: setup build ## kill, stop and starve every part while events flow; CHAOS_FAULTS=200 for the long run
 	@sh scripts/chaos.sh
+
+.PHONY: bench-detection
+bench-detection: setup build ## detection beside published methods and rules; page in artifacts/detection.html
+	@bin/riskctl bench -page artifacts/detection.html $(BENCHFLAGS)
 
 .PHONY: fuzz
 fuzz: ## fuzz each decoder for FUZZTIME (default 10s)
