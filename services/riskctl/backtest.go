@@ -277,7 +277,7 @@ func (b *backtesting) print(out io.Writer, r *backtest.Report) error {
 	if r.Differ > 0 {
 		fmt.Fprintf(out, "\nthe first decision that differs, as recorded and\n%s\n", r.FirstDiffer)
 		if b.trimmed == 0 {
-			return errors.New("the live policy does not give the decisions on record: is -live what riskd runs with, and -baseline?")
+			return errors.New("the live policy does not give the decisions on record: is -live what riskd runs with, and -baseline? is riskctl of the same build as riskd was?")
 		}
 	}
 	return nil
