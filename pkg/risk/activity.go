@@ -46,7 +46,15 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 		e.passed(p, s, ev, session.Strength(s.Proof.Level, ev.Session.AMR))
 		f.Measure(&in) // what was questioned is the user's own now
 	}
-	evidence := score.Weigh(&f, s.Held, ev.Time)
+	held := s.Held
+	elsewhere := !in.Own && known && away(&s.Context, &f.Context)
+	if elsewhere { // not one browser: what another address has shown is not this one's
+		held = profile.Held{}
+		if !s.Open() {
+			e.leave(p, s, ev.Time)
+		}
+	}
+	evidence := score.Weigh(&f, held, ev.Time)
 	sc := score.Scene{Event: ev, Prior: e.policy.PriorNats, Features: &f, Evidence: &evidence}
 	e.scene(&sc, s, &f.Context, ev.Time)
 	score.Write(d, &sc)
@@ -62,7 +70,30 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	e.learn(&lesson{
 		p: p, s: s, ev: ev, f: &f, e: &evidence, risk: d.Risk, fresh: fresh, known: known,
 	})
+	if elsewhere && open {
+		evidence.Held = s.Held
+	}
 	e.remember(p, s, ev, &f, &evidence, open)
+}
+
+// away tells two addresses apart, for events that share a session only because they bring none.
+func away(a, b *profile.Context) bool {
+	return a.Network[2] != 0 && b.Network[2] != 0 && a.Network[2] != b.Network[2]
+}
+
+// leave takes what an address has shown without question for as much as it has lasted, and begins anew with the
+// next: ageing is of one address, or an intruder's would be as old as the log.
+func (e *Engine) leave(p *profile.Profile, s *profile.Session, now event.Millis) {
+	if !s.Learned {
+		e.age(p, s, e.lasted(s, now))
+	}
+	s.Start, s.Learned, s.Peak = profile.Seconds(now), false, 0
+}
+
+// lasted is what an unquestioned session teaches before it is of age.
+func (e *Engine) lasted(s *profile.Session, now event.Millis) float64 {
+	days := float64(now-s.Start) / float64(millis(e.policy.Learning.Ageing))
+	return e.policy.Learning.Aged * min(1, max(0.02, days))
 }
 
 // scene adds what the session has shown before.

@@ -192,8 +192,7 @@ func (e *Engine) makeRoom(p *profile.Profile, now event.Millis) {
 	}
 	i := p.Idlest()
 	if s := &p.Sessions[i]; !s.Learned {
-		lasted := float64(now-s.Start) / float64(millis(e.policy.Learning.Ageing))
-		e.age(p, s, e.policy.Learning.Aged*min(1, max(0.02, lasted)))
+		e.age(p, s, e.lasted(s, now))
 	}
 	e.settle(p, &p.Sessions[i])
 	p.DropSession(i)

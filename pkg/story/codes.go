@@ -76,6 +76,7 @@ var causes = map[string]string{
 	"feedback_attack":         "judged to be an attack",
 	"feedback_revoke_session": "the session was revoked",
 	"feedback_end_challenge":  "the challenge was ended by hand",
+	"quiet_elsewhere":         "the machine came back quietly from another address",
 	"feedback_legitimate":     "judged to be legitimate",
 }
 

@@ -138,8 +138,14 @@ func (s *Set) travel(in *Input) {
 	t.Home = near >= 0 && float64(p.Places[near].Weight) >= s.units.network
 	machine := in.Event.User.Kind != event.Person
 	position := Position
-	if machine { // a machine is where its servers are
-		position = func(event.NetworkKind) float64 { return 1 }
+	if machine { // a machine is where its servers are, and a cloud has them everywhere
+		clouds := here.Kind == event.Hosting
+		position = func(k event.NetworkKind) float64 {
+			if clouds && k == event.Hosting {
+				return 0.4
+			}
+			return 1
+		}
 	}
 	trust := position(here.Kind) * s.exitDiscount(in, near)
 	for i := range p.Places {
