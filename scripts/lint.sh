@@ -2,6 +2,7 @@
 # lint.sh: formatting, vet, staticcheck over all modules, and the rules in pkg/internal/lint.
 set -eu
 cd "$(dirname "$0")/.."
+tags=integration,chaos # all there are, so that no test is left out
 step() { sh scripts/step.sh "$@"; }
 
 formatted() {
@@ -13,8 +14,8 @@ case ${1:-all} in
   formatted) formatted ;;
   all)
     step "gofmt" sh scripts/lint.sh formatted
-    step "go vet" go vet -tags integration work
-    step "staticcheck" "$(sh scripts/tool.sh staticcheck)" -tags integration $(go list -f '{{.Dir}}/...' -m)
+    step "go vet" go vet -tags "$tags" work
+    step "staticcheck" "$(sh scripts/tool.sh staticcheck)" -tags "$tags" $(go list -f '{{.Dir}}/...' -m)
     step "rules of the house" go test -timeout 2m ./pkg/internal/lint
     ;;
   *) echo "lint.sh: unknown part $1" >&2; exit 2 ;;
