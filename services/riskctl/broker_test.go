@@ -195,10 +195,18 @@ func TestVerifyChainNamesTheBrokenRecord(t *testing.T) {
 	if code != exitOK || !strings.Contains(out, "sound: 2 records in 1 partitions; accepted=2 scored=2") {
 		t.Fatalf("got code %d, %q, %q", code, out, stderr)
 	}
+	_, stderr, code = call(t, "", "rebuild", "-nats-url", b.URL())
+	if code != exitUsage || !strings.Contains(stderr, "2 records") || !strings.Contains(stderr, "-yes") {
+		t.Errorf("rebuild unasked: code %d, %q; want 2 and nothing done", code, stderr)
+	}
 	h = appendRecord(h, 3, 1) // claims one decision more than there are
 	_, stderr, code = call(t, "", "verify-chain", "-nats-url", b.URL())
 	if code != exitError || !strings.Contains(stderr, "partition 0 seq 3") {
 		t.Errorf("wrong totals: code %d, %q; want 1 and the record named", code, stderr)
+	}
+	_, stderr, code = call(t, "", "rebuild", "-yes", "-nats-url", b.URL())
+	if code != exitError || !strings.Contains(stderr, "ClickHouse is left as it is") {
+		t.Errorf("rebuild from a faulty journal: code %d, %q; want 1 and nothing done", code, stderr)
 	}
 	h[0] ^= 1 // the next record names another one before it
 	appendRecord(h, 4, 0)

@@ -197,12 +197,19 @@ func (s *Service) collect(ctx context.Context, in <-chan piece, number uint64) (
 	got := map[int][]journal.Stored{}
 	rows, bytes := 0, 0
 	var full <-chan time.Time
+	idle := time.NewTicker(s.cfg.LagEvery)
+	defer idle.Stop()
 	for rows < s.cfg.MaxRows && bytes < s.cfg.MaxBytes {
 		var p piece
 		select {
 		case p = <-in:
 		case <-full:
 			rows = s.cfg.MaxRows
+			continue
+		case <-idle.C: // emptied while there is nothing to do
+			if err := s.books.unchanged(ctx, number-1); err != nil {
+				return nil, nil, err
+			}
 			continue
 		case <-ctx.Done():
 			return nil, nil, ctx.Err()
