@@ -26,7 +26,7 @@ const (
 )
 
 // hues tell the methods apart; ours comes first and is drawn thickest.
-var hues = []string{"#d6336c", "#1c7ed6", "#0ca678", "#f08c00", "#7048e8", "#868e96", "#15aabf", "#5c940d", "#364fc7", "#862e9c", "#e8590c", "#087f5b"}
+var hues = []string{"#d6336c", "#1c7ed6", "#0ca678", "#f08c00", "#7048e8", "#868e96", "#15aabf", "#5c940d", "#364fc7", "#862e9c", "#e8590c", "#087f5b", "#b08900", "#495057"}
 
 type pageCurve struct {
 	Name, Points, Hue string
@@ -51,7 +51,8 @@ type pageKind struct {
 	Title, What string
 	Attacks     int
 	Bars        []pageBar
-	Curves      []pageCurve
+	Curves      []pageCurve // ours last, so that it is drawn over the others
+	Legend      []pageCurve
 	Rows        []pageRow
 }
 
@@ -81,7 +82,7 @@ func (r *Report) WritePage(w io.Writer, v Verdict, about string) error {
 	data := struct {
 		About            string
 		Verdict          Verdict
-		Missed           []string
+		Missed, Cheaper  []string
 		Met              int
 		Kinds            []pageKind
 		Worlds, Pursuits []pageLine
@@ -98,6 +99,13 @@ func (r *Report) WritePage(w io.Writer, v Verdict, about string) error {
 	data.Met = len(v.Lines) - len(data.Missed)
 	for _, kind := range r.Outcome.Kinds() {
 		data.Kinds = append(data.Kinds, r.pageKind(kind))
+		ours := r.Cell(kind, Ours, SpreadTPR, plotHistory)
+		for _, name := range r.Outcome.Comparators {
+			if theirs := r.Cell(kind, name, SpreadTPR, plotHistory); theirs.Mean < ours.Mean && !strings.Contains(name, " without ") {
+				data.Cheaper = append(data.Cheaper, fmt.Sprintf("%s: %s challenges %.1f %%, riskd %.1f %% (95 %% intervals %.1f to %.1f and %.1f to %.1f)", strangers[kind][0], name,
+					100*theirs.Mean, 100*ours.Mean, 100*theirs.Spread.Low, 100*theirs.Spread.High, 100*ours.Spread.Low, 100*ours.Spread.High))
+			}
+		}
 	}
 	if r.Worlds != nil {
 		data.Worlds, data.Pursuits = r.pageWorlds()
@@ -139,7 +147,7 @@ func (r *Report) pageKind(kind simulate.Kind) pageKind {
 		}
 		k.Rows = append(k.Rows, row)
 	}
-	// Ours is drawn last, over the others.
+	k.Legend = slices.Clone(k.Curves)
 	slices.Reverse(k.Curves)
 	return k
 }
