@@ -7,9 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/risk"
+	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/policy"
+	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
 // twenty are rules as people write them; none of them applies to the event of the benchmark.
@@ -71,5 +74,38 @@ func BenchmarkTwentyRules(b *testing.B) {
 	}
 	if len(hits) > 0 {
 		b.Fatalf("rules applied: %v", hits)
+	}
+}
+
+// What rules add to a whole step, against the same step without any.
+func BenchmarkStep(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		policy *policy.Policy
+	}{{"no rules", policy.Default()}, {"20 rules", twentyRules(b).Policy}} {
+		b.Run(c.name, func(b *testing.B) {
+			e, err := risk.New(c.policy, baseline.Default())
+			if err != nil {
+				b.Fatal(err)
+			}
+			var p profile.Profile
+			var d decision.Decision
+			ev := benchFacts().Event
+			ids := [64]string{}
+			for i := range ids {
+				ids[i] = fmt.Sprintf("event-%d", i)
+			}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				n++
+				ev.ID, ev.Source = ids[n%64], ids[n/64%64] // never the same pair within the memory of duplicates
+				ev.Time += 60_000
+				e.Step(&p, ev, &d)
+			}
+			if d.Status != decision.Scored {
+				b.Fatalf("status %d", d.Status)
+			}
+		})
 	}
 }

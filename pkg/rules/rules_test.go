@@ -97,6 +97,76 @@ func pass(t *testing.T, f *File) {
 	}
 }
 
+// What rules want of each other, of the settings and of risk.
+func TestHowRulesGoTogether(t *testing.T) {
+	pass(t, mustParse(t, `
+id: together
+thresholds: {step_up: 50, severe: 90}
+lists: {office: {networks: [192.0.2.0/24]}}
+rules:
+  - {name: key_only, when: 'event.action == "vault.open"', then: {step_up: {acr: aal2, amr: [hwk], max_age: 10m}}, reason: {user: Touch your key.}}
+  - {name: strong, when: 'event.action in ["vault.open", "vault.drop"] && event.count > 5', then: {step_up: {acr: aal3}}}
+  - {name: office, when: 'network.ip in lists.office', then: allow}
+  - {name: nobody, when: 'event.action == "vault.burn"', then: deny, reason: {user: This is not possible.}}
+  - {name: tried, when: 'event.action.startsWith("vault.")', then: deny, mode: shadow}
+tests:
+  - name: methods are asked for though the level was proven otherwise
+    base: {action: vault.open}
+    steps:
+      - {event: {action: auth.login, session: {acr: aal2, amr: [pwd, otp]}}, proof: 0s, expect: {action: allow, hits: []}}
+      - {expect: {action: step_up, rule: key_only, reason: Touch your key., shadow: [tried]}}
+      - {event: {type: stepup.completed, session: {acr: aal2, amr: [pwd, otp]}}, proof: 0s, expect: {action: step_up, rule: weak_amr}}
+      - {event: {type: stepup.completed, session: {acr: aal2, amr: [hwk]}}, proof: 0s, expect: {action: allow, state: satisfied}}
+      - {after: 9m, expect: {action: allow, hits: [key_only]}}
+      - {after: 2m, expect: {action: step_up, rule: key_only}}
+  - name: an open challenge grows with what a later event wants
+    steps:
+      - {event: {action: vault.open}, expect: {action: step_up, rule: key_only}}
+      - {event: {action: vault.drop, count: 9}, expect: {action: step_up}}
+      - {event: {type: stepup.completed, session: {acr: aal2, amr: [hwk]}}, proof: 0s, expect: {action: step_up, rule: weak_acr}}
+      - {event: {type: stepup.completed, session: {acr: aal3, amr: [hwk, user]}}, proof: 0s, expect: {action: allow, state: satisfied}}
+  - name: to allow lifts what risk alone would ask, and nothing else
+    base: {network: {ip: 192.0.2.9}}
+    steps:
+      - {event: {action: vault.open}, expect: {action: step_up, hits: [key_only, office]}}
+      - {event: {action: role.grant, session: {id: s2}}, expect: {action: step_up, rule: critical_action, hits: [office]}}
+  - name: a denial shuts the session for good, and only that session
+    steps:
+      - {event: {action: vault.burn}, expect: {action: deny, state: denied, rule: nobody, reason: This is not possible.}}
+      - {event: {action: page.open}, expect: {action: deny, state: denied}}
+      - {event: {action: page.open, session: {id: s2}}, expect: {action: allow}}
+  - name: guesses of others do not shut anything
+    steps:
+      - {event: {action: auth.login, outcome: failure}, given: {event.action: vault.burn}, expect: {action: allow, hits: [nobody]}}
+  - name: a machine is not asked, but can be shut out
+    base: {user: {kind: service}}
+    steps:
+      - {event: {action: vault.open}, expect: {action: allow, hits: [key_only]}}
+      - {event: {action: vault.burn}, expect: {action: deny, rule: nobody}}
+`))
+}
+
+// A challenge was passed a minute ago, the budget is spent, a rule allows: what is severe asks again all the same.
+func TestSevereEvidenceSaysWhatItOverrode(t *testing.T) {
+	pass(t, mustParse(t, `
+id: severe
+thresholds: {medium: 5, step_up: 10, severe: 15}
+learning: {below: 5}
+friction: {cool_down: 10d, prompts: 1}
+rules: [{name: fine, when: 'true', then: allow}]
+tests:
+  - name: far away after a passed challenge
+    base: {action: page.open, network: {geo: {lat: 51.5, lon: -0.12, accuracy_km: 10, country: GB}, asn: 64500}, device: {id: laptop}}
+    steps:
+      - {event: {action: auth.login}}
+      - {event: {action: apikey.create}, after: 5m, expect: {action: step_up, rule: critical_action}}
+      - {event: {type: stepup.completed, session: {acr: aal2, amr: [pwd, otp]}}, proof: 0s, expect: {state: satisfied}}
+      - event: {network: {geo: {lat: 35.68, lon: 139.69, country: JP}, asn: 64501, kind: hosting}, device: {id: other}}
+        after: 1m
+        expect: {action: step_up, rule: severe_override, hits: [fine]}
+`))
+}
+
 func TestAWrongExampleFails(t *testing.T) {
 	f := mustParse(t, strings.Replace(small, "expect: {action: step_up, rule: export_outside}", "expect: {action: deny, rule: other}", 1))
 	results, err := f.Test()
