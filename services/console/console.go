@@ -41,6 +41,8 @@ type Stories interface {
 	DeadReasons(ctx context.Context, tenant string, since time.Time) ([]story.DeadReason, error)
 	Find(ctx context.Context, q string) ([]story.Found, error)
 	Tenants(ctx context.Context) ([]string, error)
+	SeenWith(ctx context.Context, kind, value, tenant string, since time.Time, limit int) ([]story.Seen, error)
+	Fatigue(ctx context.Context, tenant string, since, weeks, now time.Time) (story.Fatigue, error)
 }
 
 // Deps is what a console works with.
@@ -59,6 +61,7 @@ type Service struct {
 	pages    *template.Template
 	listener net.Listener
 	handler  http.Handler
+	shared   *shared
 	now      func() time.Time
 	// down is why the last question failed; nil while ClickHouse answers.
 	down atomic.Pointer[error]
@@ -81,6 +84,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.m, err = newMetrics(deps.Metrics); err != nil {
 		return nil, fmt.Errorf("console: registering metrics: %w", err)
 	}
+	// A little less than the refresh: a tab that asks again sees something new.
+	s.shared = newShared(cfg.Refresh*3/4, s.m)
 	s.handler = s.guard(s.routes())
 	if s.listener, err = service.Listen(cfg.Listen, ListenFlag); err != nil {
 		return nil, err
@@ -114,13 +119,15 @@ func (s *Service) Ready() error {
 func (s *Service) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	for path, h := range map[string]func(*http.Request) (page, error){
-		"GET /{$}":      s.live,
-		"GET /stepups":  s.stepUps,
-		"GET /session":  s.session,
-		"GET /user":     s.user,
-		"GET /decision": s.decision,
-		"GET /dead":     s.dead,
-		"GET /find":     s.find,
+		"GET /{$}":         s.shared.page(s.live),
+		"GET /stepups":     s.shared.page(s.stepUps),
+		"GET /fatigue":     s.shared.page(s.fatigue),
+		"GET /investigate": s.investigate,
+		"GET /session":     s.session,
+		"GET /user":        s.user,
+		"GET /decision":    s.decision,
+		"GET /dead":        s.dead,
+		"GET /find":        s.find,
 	} {
 		mux.Handle(path, s.page(path, h))
 	}

@@ -68,6 +68,13 @@ func TestPagesAnswerTheirQuestion(t *testing.T) {
 		{"a decision", at("/decision", "tenant", "acme", "event", "ev-0008"), []string{"no device token came, though 1 device of the user is known", "policy default@3f2a91c0", "partition 3"}},
 		{"dead letters", "/dead", []string{"malformed", "future time", `binary`, `\u{0}`}},
 		{"one reason of them", "/dead?reason=malformed", []string{"unexpected end at byte 17"}},
+		{"who shares an address", at("/investigate", "by", "ip", "value", "91.64.12.8"), []string{"3 users were", "bob", "dave", "s-bob-1"}},
+		{"who shares a device", at("/investigate", "by", "device", "value", "d-ada-7c1f"), []string{"ada", "2 users were"}},
+		{"who shares a network", at("/investigate", "by", "asn", "value", "as3215"), []string{"carol", "1 user was"}},
+		{"an address that is none", at("/investigate", "by", "ip", "value", "<b>"), []string{"is no IP address"}},
+		{"nobody", at("/investigate", "by", "ip", "value", "192.0.2.1"), []string{"Nobody"}},
+		{"investigation at its beginning", "/investigate", []string{"Give one of them"}},
+		{"funnel and fatigue", "/fatigue", []string{"a restricted resource needs a second factor", "Mon 16 Nov 2026", "0.33", "no receipt", "carol"}},
 		{"a search without an answer", "/find?q=nobody", []string{"Nothing has this id"}},
 	} {
 		code, body, _ := get(t, s, c.path)

@@ -16,6 +16,8 @@ type page struct {
 	Name, Title, To string
 	Status          int
 	Data            any
+	// AsOf is when the data of a shared page was read; zero for others.
+	AsOf time.Time
 
 	// Filled in when written.
 	Now       time.Time
@@ -96,7 +98,7 @@ func (s *Service) live(r *http.Request) (page, error) {
 	d.Chart = chartOf(d.Overview.Series)
 	q.Set("fragment", "1")
 	d.Self = "/?" + q.Encode()
-	return page{Name: "live", Title: "Live", Data: d}, nil
+	return page{Name: "live", Title: "Live", Data: d, AsOf: now}, nil
 }
 
 type stepUpsPage struct {
@@ -130,7 +132,7 @@ func (s *Service) stepUps(r *http.Request) (page, error) {
 	}
 	q.Set("fragment", "1")
 	d.Self = "/stepups?" + q.Encode()
-	return page{Name: "stepups", Title: "Step-ups", Data: d}, nil
+	return page{Name: "stepups", Title: "Step-ups", Data: d, AsOf: now}, nil
 }
 
 type sessionPage struct {

@@ -45,7 +45,8 @@ func loadPages() (*template.Template, error) {
 		"link": link, "where": story.Where, "using": story.With, "waterfall": waterfall, "adds": story.AddsUp,
 		"cause": story.Cause, "rule": story.Rule, "plain": func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 		"did": func(d *story.Decision) string { return d.Did() }, "headline": func(d *story.Decision) string { return d.Headline() },
-		"ptr": func(d story.Decision) *story.Decision { return &d }, "found": foundLink,
+		"len64": func(s []story.Seen) uint64 { return uint64(len(s)) },
+		"ptr":   func(d story.Decision) *story.Decision { return &d }, "found": foundLink,
 		"upper": strings.ToUpper, "join": strings.Join, "network": network,
 		"risk": riskOf, "ask": func(c story.Challenge, label string, now time.Time) askView { return askView{c, label, now} }, "raw": printable,
 		"tone": tone, "verdict": verdict, "late": func(d time.Duration) bool { return d > 30*time.Second },
@@ -201,7 +202,7 @@ func tone(s string) string {
 		return "good"
 	case "step_up", "medium", "required", "warn", "challenged", "shown", "stale":
 		return "warn"
-	case "deny", "high", "denied", "expired", "bad", "fail_open", "failed", "failure":
+	case "deny", "high", "denied", "expired", "bad", "fail_open", "let_through", "failed", "failure":
 		return "bad"
 	}
 	return "none"
