@@ -36,8 +36,12 @@ var networkModel = ladder{
 }
 
 // exitModel is for networks whose addresses many strangers share (carriers, VPN, relays): coming from the
-// same one again says little.
-var exitModel = ladder{strength: networkModel.strength, discount: networkModel.discount, imitated: [4]float64{0.6, 0.4, 0.5, 0.6}}
+// same one again says little. Where a VPN comes out is chosen, not travelled to, and another country says less.
+var exitModel = ladder{
+	strength: [4]float64{0.1, 0.5, 1.5, 2},
+	discount: [4]float64{0.15, 0.5, 0.5, 0.5},
+	imitated: [4]float64{0.6, 0.4, 0.5, 0.6},
+}
 
 func (s *Set) network(in *Input) {
 	n := &s.Network

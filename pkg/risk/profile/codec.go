@@ -64,9 +64,12 @@ func (p *Profile) AppendBinary(dst []byte) []byte {
 		w.millis(t)
 	}
 	w.n(len(p.Recent.ids))
+	before := p.Watermark / 1000
 	for i, id := range p.Recent.ids {
-		w.b = append(w.b, byte(id), byte(id>>8), byte(id>>16), byte(id>>24), byte(id>>32), byte(id>>40))
-		w.seconds(p.Recent.times[i])
+		w.b = append(w.b, byte(id), byte(id>>8), byte(id>>16), byte(id>>24), byte(id>>32))
+		t := p.Recent.times[i] / 1000
+		w.z(int64(t - before)) // mostly a few seconds
+		before = t
 	}
 	return w.b
 }
@@ -120,9 +123,11 @@ func Decode(data []byte, p *Profile) error {
 	for range r.n(MaxPrompts) {
 		p.Prompts = append(p.Prompts, r.millis())
 	}
+	before := p.Watermark / 1000
 	for range r.n(MaxRecent) {
-		p.Recent.ids = append(p.Recent.ids, uint64(r.fixed32())|uint64(r.byte())<<32|uint64(r.byte())<<40)
-		p.Recent.times = append(p.Recent.times, r.seconds())
+		p.Recent.ids = append(p.Recent.ids, uint64(r.fixed32())|uint64(r.byte())<<32)
+		before += event.Millis(r.z())
+		p.Recent.times = append(p.Recent.times, before*1000)
 	}
 	if r.err == nil && len(r.b) != r.i {
 		r.fail("end")

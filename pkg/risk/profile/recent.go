@@ -5,11 +5,11 @@ import "github.com/riskd-io/riskd/pkg/risk/event"
 // Recent remembers which events were seen, for as long as a repeat could still be scored: beyond
 // the lateness bound a repeat is late, which changes nothing either.
 type Recent struct {
-	ids   []uint64 // 48 bits of HashPair(source, id)
+	ids   []uint64 // 40 bits of HashPair(source, id): among 256 one in four thousand million events is taken for a repeat
 	times []event.Millis
 }
 
-const idMask = 1<<48 - 1
+const idMask = 1<<40 - 1
 
 // Has reports whether the event was seen.
 func (r *Recent) Has(id uint64) bool {
