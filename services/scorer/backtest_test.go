@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,36 +36,77 @@ func enginesOf(t *testing.T, text string) *rules.Engine {
 	return e
 }
 
+// startWith starts a worker that judges by engine.
+func startWith(t *testing.T, b *natstest.Broker, engine Engine) *worker {
+	t.Helper()
+	nc, err := natsjs.Connect(b.URL(), t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(quickConfig(), Deps{JS: js, Engine: engine, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &worker{Service: s, nc: nc, cancel: cancel, done: make(chan error, 1)}
+	go func() { w.done <- s.Run(ctx) }()
+	return w
+}
+
+// Workers with a new policy take over, under load, from one with the old, which is cut off.
+func TestAPolicyChangeUnderLoadLosesAndDoublesNothing(t *testing.T) {
+	b := natstest.Start(t, 4)
+	before, after := enginesOf(t, "id: before"), enginesOf(t, livePolicy)
+	world := newWorld(11, 40)
+	evs := world.take(3000)
+	first := startWith(t, b, before)
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		for len(evs) > 0 {
+			publishAll(t, newPublisher(t, b.Conn, 4), evs[:100])
+			evs = evs[100:]
+		}
+	}()
+	natstest.Eventually(t, "some events judged", func() bool { return accepted(t, b.JS, 4) > 300 })
+	first.kill()
+	<-first.done
+	second := startWith(t, b, after)
+	defer second.stop(t)
+	<-published
+	waitAccepted(t, b.JS, 4, uint64(3000-world.dups))
+	versions := map[string]int{}
+	led := readLedger(t, b.JS, 4) // checks every chain, and that no input was left out or taken twice
+	for id, d := range led.decisions {
+		versions[d.Policy]++
+		for _, s := range d.Signals {
+			if !strings.HasSuffix(d.Policy, s.Policy.GetVersion()) {
+				t.Errorf("event %s: the signal names %s, its decision %s", id, s.Policy.GetVersion(), d.Policy)
+			}
+		}
+	}
+	old, now := versions[before.Versions()[0]], versions[after.Versions()[0]]
+	if old == 0 || now == 0 || len(versions) != 2 {
+		t.Errorf("decisions by version: %v, want some of each policy and of no other", versions)
+	}
+}
+
 // The journal of workers that judged by a policy with rules, one of which was cut off on the way, is played again.
 func TestABacktestOfTheLivePolicyGivesItsDecisionsByteForByte(t *testing.T) {
 	const events = 3000
 	b := natstest.Start(t, 4)
 	live := enginesOf(t, livePolicy)
-	start := func() *worker {
-		nc, err := natsjs.Connect(b.URL(), t.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		js, err := jetstream.New(nc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := New(quickConfig(), Deps{JS: js, Engine: live, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		w := &worker{Service: s, nc: nc, cancel: cancel, done: make(chan error, 1)}
-		go func() { w.done <- s.Run(ctx) }()
-		return w
-	}
 	world := newWorld(7, 40)
 	pub := newPublisher(t, b.Conn, 4)
-	first := start()
+	first := startWith(t, b, live)
 	publishAll(t, pub, world.take(events/2))
 	first.kill()
 	<-first.done
-	second := start()
+	second := startWith(t, b, live)
 	defer second.stop(t)
 	publishAll(t, pub, world.take(events/2))
 	waitAccepted(t, b.JS, 4, uint64(events-world.dups))

@@ -143,6 +143,7 @@ func TestChaos(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
+	unsupervise := in.supervise()
 	evs, halt := publishSteadily(t, pub, seed)
 
 	kills := 0
@@ -181,13 +182,14 @@ func TestChaos(t *testing.T) {
 	checkSignals(signals, js, l, time.Since(began))
 	rows := &tally{TB: t}
 	in.checkClickHouse(rows, l)
+	restarts := unsupervise()
 	lost := 0
 	for id := range ref.decisions {
 		if l.decisions[id] == nil {
 			lost++
 		}
 	}
-	t.Logf("%d fences, %d signals, %d of the engine's duplicates", l.fences, len(l.signals), l.counts.duplicate)
+	t.Logf("%d fences, %d signals, %d of the engine's duplicates; %d processes ended by themselves and were started again", l.fences, len(l.signals), l.counts.duplicate, restarts)
 	ok := !t.Failed() && signals.wrong == 0 && rows.wrong == 0
 	line := fmt.Sprintf("chaos: kills=%d faults=%d events=%d lost=%d doubled=%d state_equal=%t chain_ok=%t ok=%t",
 		kills, count, len(*evs), lost, l.twice, state.wrong == 0, chain.wrong == 0, ok)
@@ -242,7 +244,7 @@ func (in *installation) checkClickHouse(t testing.TB, l *ledger) {
 	want := [6]uint64{l.counts.accepted, l.counts.scored, l.counts.scored, uint64(len(l.signals)), l.counts.scored, uint64(len(l.decisions))}
 	var got [6]uint64
 	var sum float64
-	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(200 * time.Millisecond) {
 		err = conn.QueryRow(t.Context(), `SELECT (SELECT sum(accepted) FROM (SELECT scored + duplicate + late + dead AS accepted FROM ledger)),
 			(SELECT count() FROM events), (SELECT count() FROM features), (SELECT count() FROM signals),
 			(SELECT sum(n) FROM activity_5m), (SELECT uniqExact(event_id) FROM features), (SELECT sum(risk_sum) FROM activity_5m)`).

@@ -97,13 +97,21 @@ func build(t *testing.T) *installation {
 	}
 	in.startEngine()
 	bin, admin, data := riskdBinary(t), freeAddr(t), t.TempDir()
+	said, err := os.Create(filepath.Join(data, "sink.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = said.Close()
+		if text, err := os.ReadFile(said.Name()); err == nil && t.Failed() {
+			t.Logf("the sink's last words:\n%s", text[max(0, len(text)-6000):])
+		}
+	})
 	in.sink.start = func() *exec.Cmd {
 		cmd := exec.Command(bin, "-target", "sink", "-data", data, "-admin-listen", admin, "-nats-url", in.url, "-replicas", fmt.Sprint(chaosNodes),
-			"-clickhouse-dsn", in.engine.DSN(), "-sink-max-wait", "200ms", "-log-level", "error")
+			"-clickhouse-dsn", in.engine.DSN(), "-sink-max-wait", "200ms", "-log-level", "info")
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + data, "TMPDIR=" + os.TempDir()}
-		if os.Getenv("RISKD_TEST_LOG") != "" {
-			cmd.Stderr = os.Stderr
-		}
+		cmd.Stderr = said
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -212,6 +220,47 @@ func retry(t *testing.T, what string, do func() error) {
 		}
 	}
 	t.Fatalf("%s: %v", what, err)
+}
+
+// supervise starts again what ended by itself, as systemd or Kubernetes would, until halt is called. restarts is valid after that.
+func (in *installation) supervise() (halt func() (restarts int)) {
+	stop, done := make(chan struct{}), make(chan int)
+	watched := []*victim{&in.sink}
+	for i := range in.scorers {
+		watched = append(watched, &in.scorers[i])
+	}
+	go func() {
+		n := 0
+		defer func() { done <- n }()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(500 * time.Millisecond):
+			}
+			for _, v := range watched {
+				if v.TryLock() { // else a fault is at work on it
+					if ended(v.cmd.Process.Pid) {
+						kill9(v.cmd)
+						v.cmd = v.start()
+						n++
+					}
+					v.Unlock()
+				}
+			}
+		}
+	}()
+	return func() int { close(stop); return <-done }
+}
+
+// ended tells whether a child has ended and waits to be reaped.
+func ended(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, ok := strings.Cut(string(text), ") ")
+	return ok && strings.HasPrefix(rest, "Z")
 }
 
 // js is a connection that the faults do not share.
