@@ -13,5 +13,6 @@ printf 'machine: %s, %s cores; commit %s\n' \
   "$(getconf _NPROCESSORS_ONLN)" "$(git describe --always --dirty 2>/dev/null || echo unknown)"
 bench "Guard.Check: what a request pays" 'Check' ./pkg/sdk
 bench "Step: what an event costs" 'Step' ./pkg/risk
+bench "Rules: what 20 of them add" 'TwentyRules|Step' ./pkg/rules
 step "event to flag in the guard, at a low and a high rate" \
   go test -run '^$' -bench 'EventToFlag' -benchtime 1x -timeout 10m ./services/scorer

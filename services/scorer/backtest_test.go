@@ -62,22 +62,15 @@ func TestAPolicyChangeUnderLoadLosesAndDoublesNothing(t *testing.T) {
 	b := natstest.Start(t, 4)
 	before, after := enginesOf(t, "id: before"), enginesOf(t, livePolicy)
 	world := newWorld(11, 40)
-	evs := world.take(3000)
+	pub := newPublisher(t, b.Conn, 4)
 	first := startWith(t, b, before)
-	published := make(chan struct{})
-	go func() {
-		defer close(published)
-		for len(evs) > 0 {
-			publishAll(t, newPublisher(t, b.Conn, 4), evs[:100])
-			evs = evs[100:]
-		}
-	}()
+	publishAll(t, pub, world.take(1500))
 	natstest.Eventually(t, "some events judged", func() bool { return accepted(t, b.JS, 4) > 300 })
-	first.kill()
+	first.kill() // in the middle of its work, most likely
 	<-first.done
 	second := startWith(t, b, after)
 	defer second.stop(t)
-	<-published
+	publishAll(t, pub, world.take(1500))
 	waitAccepted(t, b.JS, 4, uint64(3000-world.dups))
 	versions := map[string]int{}
 	led := readLedger(t, b.JS, 4) // checks every chain, and that no input was left out or taken twice
