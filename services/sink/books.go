@@ -126,17 +126,37 @@ var errBooksChanged = errors.New("the sink's books are not as it left them; read
 // unchanged checks that done still is the last finished batch. A database emptied to be rebuilt from the journal is
 // noticed here, before anything is written behind a gap.
 func (b *books) unchanged(ctx context.Context, done uint64) error {
+	last, err := b.finished(ctx)
+	if err == nil && last < done {
+		return errBooksChanged
+	}
+	return err // beyond it: another sink was first, and writing the cut down will tell
+}
+
+// due checks that batch is still the next one to be finished: errCutLost when another sink has finished it.
+func (b *books) due(ctx context.Context, batch uint64) error {
+	last, err := b.finished(ctx)
+	switch {
+	case err != nil:
+		return err
+	case last >= batch:
+		return errCutLost
+	case last < batch-1:
+		return errBooksChanged
+	}
+	return nil
+}
+
+// finished is the number of the last finished batch, 0 when there is none.
+func (b *books) finished(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
 	var last uint64
 	err := b.conn.QueryRow(ctx, `SELECT max(batch) FROM `+b.positions+` WHERE sink = {sink:String}`, clickhouse.Named("sink", b.sink)).Scan(&last)
 	if err != nil {
-		return fmt.Errorf("reading sink positions: %w", err)
+		return 0, fmt.Errorf("reading sink positions: %w", err)
 	}
-	if last < done {
-		return errBooksChanged
-	}
-	return nil // beyond it: another sink was first, and writing the cut down will tell
+	return last, nil
 }
 
 // cut writes the plan down. The batch number is the deduplication token, so a number is taken once:

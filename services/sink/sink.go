@@ -48,6 +48,7 @@ type Service struct {
 	books   books
 	journal JournalSource
 	prepare func(ctx context.Context) error
+	trust   time.Duration // how long what the books said is taken for true within a batch
 	log     *slog.Logger
 	m       *metrics
 	writer  string
@@ -79,7 +80,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	host, _ := os.Hostname()
 	s := &Service{
-		cfg: cfg, journal: deps.Journal, prepare: deps.Prepare, log: deps.Log, m: m,
+		cfg: cfg, journal: deps.Journal, prepare: deps.Prepare, trust: booksTrust, log: deps.Log, m: m,
 		writer: host + ":" + strconv.Itoa(os.Getpid()) + ":" + hex.EncodeToString(nonce[:]),
 		books: books{conn: deps.ClickHouse, sink: cfg.Name, timeout: cfg.Timeout,
 			batches: cfg.table("sink_batches"), positions: cfg.table("sink_positions")},
@@ -256,7 +257,9 @@ func (s *Service) commit(ctx context.Context, p *plan, records []journal.Stored,
 	if b.unknown > 0 {
 		return fmt.Errorf("batch %d has %d journal entries of a kind that this version does not know; a newer riskd wrote them", p.batch, b.unknown)
 	}
+	var read time.Time // when the books last said that this batch is the next one
 	if fresh {
+		read = time.Now()
 		if err := s.books.unchanged(work, p.batch-1); err != nil {
 			return err
 		}
@@ -268,6 +271,14 @@ func (s *Service) commit(ctx context.Context, p *plan, records []journal.Stored,
 	for _, f := range b.frames() {
 		if f.rows() == 0 {
 			continue
+		}
+		// Tokens are remembered for a number of inserts. Whoever was held up meanwhile (a stopped process, a moved
+		// machine) may come back when another sink has finished this batch and its tokens are forgotten.
+		if elapsed(read, time.Now()) > s.trust {
+			read = time.Now()
+			if err := s.books.due(work, p.batch); err != nil {
+				return err
+			}
 		}
 		start := time.Now()
 		one, done := context.WithTimeout(work, s.cfg.Timeout)
@@ -289,6 +300,15 @@ func (s *Service) commit(ctx context.Context, p *plan, records []journal.Stored,
 	s.m.size.Observe(float64(entries))
 	s.m.batches.Inc()
 	return nil
+}
+
+// booksTrust is far below the time in which 10 000 inserts into one table, the deduplication window, can pass.
+const booksTrust = 5 * time.Second
+
+// elapsed is the time between two readings, by the clock that counted more: the monotonic one may stand still while a
+// machine is suspended, the wall clock may be set back.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
 // Ready is nil while rows can be persisted, else why not.
