@@ -121,3 +121,42 @@ func BenchmarkStep(b *testing.B) {
 		i++
 	}
 }
+
+// BenchmarkStepUnderSuspicion is the dear case: nearly every kind of evidence speaks, a challenge is
+// raised or held, and there is much to explain. The profile is read back now and then, as after a batch.
+func BenchmarkStepUnderSuspicion(b *testing.B) {
+	e := newEngine(b)
+	var enc = veteran(b, e, 50).AppendBinary(nil)
+	var d decision.Decision
+	evs := make([]event.Event, 64)
+	for i := range evs {
+		evs[i] = thief(100+i, noon+event.Millis(i)*hour/60)
+		evs[i].Network.Kind, evs[i].Device = event.Hosting, "another"
+		evs[i].Crowd = event.Crowd{IPFailedUsers: 30, IPUsers: 40, DeviceUsers: 5, IPFailures: 90}
+		if i%4 != 0 {
+			evs[i].Session.ID, evs[i].Action, evs[i].Bytes = evs[i-i%4].Session.ID, "resource.export", 50<<20
+			evs[i].Resource = event.Resource{Type: "payroll", ID: "2026-11", Sensitivity: event.Restricted}
+		}
+	}
+	var q profile.Profile
+	parts, asked := 0, 0
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		if n%len(evs) == 0 {
+			if err := profile.Decode(enc, &q); err != nil {
+				b.Fatal(err)
+			}
+		}
+		e.Step(&q, &evs[n%len(evs)], &d)
+		parts += len(d.Parts)
+		if d.Action != decision.Allow {
+			asked++
+		}
+		n++
+	}
+	b.ReportMetric(float64(parts)/float64(n), "parts/op")
+	if asked < n/2 {
+		b.Fatalf("only %d of %d events were under suspicion: this measures something else", asked, n)
+	}
+}
