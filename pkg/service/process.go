@@ -72,9 +72,6 @@ func NewProcess(g Graph, open map[string]Open, targets []string, log *slog.Logge
 	}, nil
 }
 
-// Parts lists the planned parts in start order.
-func (p *Process) Parts() []string { return slices.Clone(p.order) }
-
 // Started is closed when every part has been opened and is running.
 func (p *Process) Started() <-chan struct{} { return p.ready }
 

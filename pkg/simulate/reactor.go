@@ -111,15 +111,6 @@ func (r *Reactor) face(k faceKey) *face {
 	return f
 }
 
-// Knows tells whether the session has been seen, and the truth about it.
-func (r *Reactor) Knows(tenant, session string) (Truth, bool) {
-	f := r.faces[faceKey{tenant, session}]
-	if f == nil || f.last == nil {
-		return Truth{}, false
-	}
-	return f.truth, true
-}
-
 // React returns what follows from a flag, in time order. The events are to be sent as they are,
 // not through [Reactor.Admit].
 func (r *Reactor) React(flag Flag) []Item {

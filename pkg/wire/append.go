@@ -132,14 +132,6 @@ func AppendEventJSON(dst []byte, ev *riskdv1.Event) []byte {
 	return o.b
 }
 
-// AppendEventDataJSON appends only the event's data, for CloudEvents binary mode.
-func AppendEventDataJSON(dst []byte, ev *riskdv1.Event) []byte {
-	o := begin(dst)
-	o.data(ev)
-	o.close('}')
-	return o.b
-}
-
 func (o *object) data(ev *riskdv1.Event) {
 	o.text("tenant_id", ev.TenantId)
 	o.open("user", '{')
