@@ -4,7 +4,7 @@
 // database of its own for each test.
 //
 // It is for tests only. A test binary calls [Main] from its TestMain; where the engine's library is
-// not installed, tests that ask for a database are skipped and say why.
+// not installed, tests that ask for a database fail and say what to do (RISKD_SKIP_ENGINE=1 skips them).
 package enginetest
 
 import (
@@ -120,11 +120,15 @@ func library() string {
 // Quiet is a logger that says nothing.
 func Quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-// Engine is the engine itself, to be killed and watched. It skips the test when there is none.
+// Engine is the engine itself, to be killed and watched. Without one the test fails, so that nobody
+// takes a run without the engine for a proof; RISKD_SKIP_ENGINE=1 (make unit) skips it instead.
 func Engine(t testing.TB) *engine.Engine {
 	t.Helper()
 	if shared == nil {
-		t.Skipf("needs the ClickHouse engine (make setup): %v", absent)
+		if os.Getenv("RISKD_SKIP_ENGINE") == "1" {
+			t.Skipf("RISKD_SKIP_ENGINE=1: %v", absent)
+		}
+		t.Fatalf("needs the ClickHouse engine: run make setup, or set RISKD_SKIP_ENGINE=1 to leave it out: %v", absent)
 	}
 	return shared
 }
