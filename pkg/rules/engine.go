@@ -90,57 +90,116 @@ func inFile(name string, err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
+// Staged is a policy that judges a share of its tenant's users.
+type Staged struct {
+	File *File
+	// Share is in percent. Users who are in it stay so as it grows, over all versions of one policy id.
+	Share float64
+	// Rest judges the other users; nil: the default policy.
+	Rest *File
+}
+
 // Engine judges each tenant by its own policy. Safe for concurrent use on different profiles.
 type Engine struct {
-	others  *risk.Engine
-	tenants map[string]*risk.Engine
+	others  judged
+	tenants map[string]*judged
+}
+
+// judged is what judges one tenant's users: core, or rest beyond the share.
+type judged struct {
+	core, rest *risk.Engine
+	share      float64
+	salt       uint64
 }
 
 // NewEngine makes an engine of files as [Open] returns them. Tenants without a file are judged by the one without a
 // tenant, or else by the default policy.
 func NewEngine(files []*File, b *baseline.Baseline) (*Engine, error) {
-	e := &Engine{tenants: map[string]*risk.Engine{}}
-	for _, f := range files {
-		core, err := risk.New(f.Policy, b)
+	staged := make([]Staged, len(files))
+	for i, f := range files {
+		staged[i] = Staged{File: f, Share: 100}
+	}
+	return NewStagedEngine(staged, b)
+}
+
+// NewStagedEngine is [NewEngine] with policies that judge a share of their users.
+func NewStagedEngine(staged []Staged, b *baseline.Baseline) (*Engine, error) {
+	e := &Engine{tenants: map[string]*judged{}}
+	for i := range staged {
+		s := &staged[i]
+		j, err := newJudged(s, b)
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case f.Tenant != "":
-			e.tenants[f.Tenant] = core
-		case e.others != nil:
+		case s.File.Tenant != "":
+			e.tenants[s.File.Tenant] = &j
+		case e.others.core != nil:
 			return nil, errors.New("making engine: two policies for all tenants")
 		default:
-			e.others = core
+			e.others = j
 		}
 	}
-	if e.others == nil {
-		var err error
-		if e.others, err = risk.New(policy.Default(), b); err != nil {
+	if e.others.core == nil {
+		core, err := risk.New(policy.Default(), b)
+		if err != nil {
 			return nil, err
 		}
+		e.others = judged{core: core, share: 100}
 	}
 	return e, nil
 }
 
-// Step judges one event by the policy of its tenant; see [risk.Engine.Step].
-func (e *Engine) Step(p *profile.Profile, ev *event.Event, d *decision.Decision) {
-	e.For(ev.Tenant).Step(p, ev, d)
+func newJudged(s *Staged, b *baseline.Baseline) (j judged, err error) {
+	if j.core, err = risk.New(s.File.Policy, b); err != nil || s.Share >= 100 {
+		j.share = 100
+		return j, err
+	}
+	other := policy.Default()
+	if s.Rest != nil {
+		other = s.Rest.Policy
+	}
+	j.share, j.salt = s.Share, profile.Hash64(s.File.Policy.ID)
+	j.rest, err = risk.New(other, b)
+	return j, err
 }
 
-// For is the engine of a tenant.
-func (e *Engine) For(tenant string) *risk.Engine {
-	if core := e.tenants[tenant]; core != nil {
-		return core
+func (j *judged) of(tenant, user string) *risk.Engine {
+	if j.share >= 100 {
+		return j.core
 	}
-	return e.others
+	if h := (profile.HashPair(tenant, user) ^ j.salt) * 0x9e3779b97f4a7c15; float64((h>>32)%10_000) < j.share*100 {
+		return j.core
+	}
+	return j.rest
+}
+
+// Step judges one event by the policy of its tenant; see [risk.Engine.Step].
+func (e *Engine) Step(p *profile.Profile, ev *event.Event, d *decision.Decision) {
+	e.For(ev.Tenant, ev.User.ID).Step(p, ev, d)
+}
+
+// For is the engine of a tenant's user.
+func (e *Engine) For(tenant, user string) *risk.Engine {
+	if j := e.tenants[tenant]; j != nil {
+		return j.of(tenant, user)
+	}
+	return e.others.of(tenant, user)
 }
 
 // Versions of all policies in use, that of the other tenants first.
 func (e *Engine) Versions() []string {
-	out := []string{e.others.Policy().Version()}
+	out := e.others.versions()
 	for _, t := range slices.Sorted(maps.Keys(e.tenants)) {
-		out = append(out, e.tenants[t].Policy().Version())
+		out = append(out, e.tenants[t].versions()...)
+	}
+	return out
+}
+
+func (j *judged) versions() []string {
+	out := []string{j.core.Policy().Version()}
+	if j.rest != nil {
+		out = append(out, j.rest.Policy().Version())
 	}
 	return out
 }

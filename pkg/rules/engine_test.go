@@ -27,7 +27,7 @@ func TestEachTenantHasItsOwnPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	for tenant, want := range map[string]string{"acme": "strict", "globex": "json", "somebody": "all", "": "all"} {
-		if got := e.For(tenant).Policy().ID; got != want {
+		if got := e.For(tenant, "ann").Policy().ID; got != want {
 			t.Errorf("tenant %q is judged by %s, want %s", tenant, got, want)
 		}
 	}
@@ -47,7 +47,7 @@ func TestWithoutAPolicyTheDefaultDecides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := e.For("acme").Policy().ID; got != "default" {
+	if got := e.For("acme", "ann").Policy().ID; got != "default" {
 		t.Errorf("got %s, want default", got)
 	}
 }

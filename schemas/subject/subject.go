@@ -33,6 +33,8 @@ const (
 	StepUpBucket = "stepup"
 	// WorkersBucket is the KV bucket of live workers and the partitions they hold.
 	WorkersBucket = "riskd_workers"
+	// PoliciesBucket is the KV bucket of policies: every version, and the log of what was done with them.
+	PoliciesBucket = "riskd_policies"
 	// SignalsStream keeps recent signals for subscribers.
 	SignalsStream = "RISKD_SIGNALS"
 	// DeadStream keeps dead letters for inspection and re-drive.

@@ -138,7 +138,7 @@ func Ensure(ctx context.Context, js jetstream.JetStream, t Topology) (Topology, 
 
 // streams lists every stream, those under the buckets included.
 func (t Topology) streams() []jetstream.StreamConfig {
-	out := []jetstream.StreamConfig{t.signals(), t.dead(), t.flags(), t.workers()}
+	out := []jetstream.StreamConfig{t.signals(), t.dead(), t.flags(), t.workers(), t.policies()}
 	for p := range t.Partitions {
 		out = append(out, t.events(p), t.journal(p), t.pages(p))
 	}
@@ -209,6 +209,12 @@ func (t Topology) workers() jetstream.StreamConfig {
 	// In memory: with an embedded server, a crash ends the worker's entry along with the worker.
 	c.Storage, c.MaxAge = jetstream.MemoryStorage, t.LeaseTTL
 	c.Duplicates = min(c.Duplicates, t.LeaseTTL)
+	return c
+}
+
+func (t Topology) policies() jetstream.StreamConfig {
+	c := t.bucket(subject.PoliciesBucket)
+	c.Description = "policies: every version, and the log of what was done with them"
 	return c
 }
 
