@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) policylog.Log) {
 	}
 	seen := [2][]string{}
 	follow, stop := context.WithCancel(ctx)
+	defer stop()
 	known := make(chan struct{}, 2)
 	for i, l := range []policylog.Log{a, b} {
 		wg.Go(func() {
