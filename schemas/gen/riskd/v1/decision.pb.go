@@ -56,7 +56,11 @@ type Decision struct {
 	// Names of the policy's rules that applied, in its order.
 	Hits []string `protobuf:"bytes,20,rep,name=hits,proto3" json:"hits,omitempty"`
 	// Names of those that would have, had they been enforced for this user.
-	ShadowHits    []string `protobuf:"bytes,21,rep,name=shadow_hits,json=shadowHits,proto3" json:"shadow_hits,omitempty"`
+	ShadowHits []string `protobuf:"bytes,21,rep,name=shadow_hits,json=shadowHits,proto3" json:"shadow_hits,omitempty"`
+	// What the event tells the adaptive threshold: the session's highest risk before and after it, in hundredths plus one.
+	// 0 before: the session has none yet. 0 after: it is not to be counted any more. Both 0: nothing new.
+	PeakFrom      uint32 `protobuf:"varint,22,opt,name=peak_from,json=peakFrom,proto3" json:"peak_from,omitempty"`
+	PeakTo        uint32 `protobuf:"varint,23,opt,name=peak_to,json=peakTo,proto3" json:"peak_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -236,6 +240,20 @@ func (x *Decision) GetShadowHits() []string {
 		return x.ShadowHits
 	}
 	return nil
+}
+
+func (x *Decision) GetPeakFrom() uint32 {
+	if x != nil {
+		return x.PeakFrom
+	}
+	return 0
+}
+
+func (x *Decision) GetPeakTo() uint32 {
+	if x != nil {
+		return x.PeakTo
+	}
+	return 0
 }
 
 type Scores struct {
@@ -456,7 +474,7 @@ var File_riskd_v1_decision_proto protoreflect.FileDescriptor
 
 const file_riskd_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x17riskd/v1/decision.proto\x12\briskd.v1\x1a\x15riskd/v1/signal.proto\"\xda\x04\n" +
+	"\x17riskd/v1/decision.proto\x12\briskd.v1\x1a\x15riskd/v1/signal.proto\"\x90\x05\n" +
 	"\bDecision\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x1b\n" +
 	"\ttenant_id\x18\x02 \x01(\tR\btenantId\x12\x17\n" +
@@ -481,7 +499,9 @@ const file_riskd_v1_decision_proto_rawDesc = "" +
 	"\asignals\x18\x13 \x03(\v2\x10.riskd.v1.SignalR\asignals\x12\x12\n" +
 	"\x04hits\x18\x14 \x03(\tR\x04hits\x12\x1f\n" +
 	"\vshadow_hits\x18\x15 \x03(\tR\n" +
-	"shadowHits\"r\n" +
+	"shadowHits\x12\x1b\n" +
+	"\tpeak_from\x18\x16 \x01(\rR\bpeakFrom\x12\x17\n" +
+	"\apeak_to\x18\x17 \x01(\rR\x06peakTo\"r\n" +
 	"\x06Scores\x12+\n" +
 	"\x11impossible_travel\x18\x01 \x01(\x01R\x10impossibleTravel\x12\x1d\n" +
 	"\n" +

@@ -51,6 +51,20 @@ func (m *Decision) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.PeakTo != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.PeakTo))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb8
+	}
+	if m.PeakFrom != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.PeakFrom))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb0
+	}
 	if len(m.ShadowHits) > 0 {
 		for iNdEx := len(m.ShadowHits) - 1; iNdEx >= 0; iNdEx-- {
 			i -= len(m.ShadowHits[iNdEx])
@@ -511,6 +525,12 @@ func (m *Decision) SizeVT() (n int) {
 			l = len(s)
 			n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
+	}
+	if m.PeakFrom != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.PeakFrom))
+	}
+	if m.PeakTo != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.PeakTo))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -1269,6 +1289,44 @@ func (m *Decision) UnmarshalVT(dAtA []byte) error {
 			}
 			m.ShadowHits = append(m.ShadowHits, string(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
+		case 22:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PeakFrom", wireType)
+			}
+			m.PeakFrom = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PeakFrom |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 23:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PeakTo", wireType)
+			}
+			m.PeakTo = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PeakTo |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -2368,6 +2426,44 @@ func (m *Decision) UnmarshalVTUnsafe(dAtA []byte) error {
 			}
 			m.ShadowHits = append(m.ShadowHits, stringValue)
 			iNdEx = postIndex
+		case 22:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PeakFrom", wireType)
+			}
+			m.PeakFrom = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PeakFrom |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 23:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PeakTo", wireType)
+			}
+			m.PeakTo = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PeakTo |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

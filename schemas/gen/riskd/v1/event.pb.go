@@ -832,7 +832,9 @@ type Enrichment struct {
 	// When the broker took the event, Unix milliseconds UTC.
 	ReceivedMs int64 `protobuf:"varint,6,opt,name=received_ms,json=receivedMs,proto3" json:"received_ms,omitempty"`
 	// Look-ups across users, as of this event.
-	Crowd         *Crowd `protobuf:"bytes,7,opt,name=crowd,proto3" json:"crowd,omitempty"`
+	Crowd *Crowd `protobuf:"bytes,7,opt,name=crowd,proto3" json:"crowd,omitempty"`
+	// Adaptive threshold in force for this event, risk 0..100: where the tenant's chosen share of sessions lies. 0: none.
+	StepUpAt      float64 `protobuf:"fixed64,8,opt,name=step_up_at,json=stepUpAt,proto3" json:"step_up_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -914,6 +916,13 @@ func (x *Enrichment) GetCrowd() *Crowd {
 		return x.Crowd
 	}
 	return nil
+}
+
+func (x *Enrichment) GetStepUpAt() float64 {
+	if x != nil {
+		return x.StepUpAt
+	}
+	return 0
 }
 
 type Agent struct {
@@ -1139,7 +1148,7 @@ const file_riskd_v1_event_proto_rawDesc = "" +
 	"\bFeedback\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x18\n" +
 	"\averdict\x18\x02 \x01(\tR\averdict\x12\x16\n" +
-	"\x06author\x18\x03 \x01(\tR\x06author\"\xd9\x01\n" +
+	"\x06author\x18\x03 \x01(\tR\x06author\"\xf7\x01\n" +
 	"\n" +
 	"Enrichment\x12\x1f\n" +
 	"\x03geo\x18\x01 \x01(\v2\r.riskd.v1.GeoR\x03geo\x12\x10\n" +
@@ -1149,7 +1158,9 @@ const file_riskd_v1_event_proto_rawDesc = "" +
 	"\x05agent\x18\x05 \x01(\v2\x0f.riskd.v1.AgentR\x05agent\x12\x1f\n" +
 	"\vreceived_ms\x18\x06 \x01(\x03R\n" +
 	"receivedMs\x12%\n" +
-	"\x05crowd\x18\a \x01(\v2\x0f.riskd.v1.CrowdR\x05crowd\"\x94\x01\n" +
+	"\x05crowd\x18\a \x01(\v2\x0f.riskd.v1.CrowdR\x05crowd\x12\x1c\n" +
+	"\n" +
+	"step_up_at\x18\b \x01(\x01R\bstepUpAt\"\x94\x01\n" +
 	"\x05Agent\x12\x18\n" +
 	"\abrowser\x18\x01 \x01(\tR\abrowser\x12#\n" +
 	"\rbrowser_major\x18\x02 \x01(\rR\fbrowserMajor\x12\x0e\n" +

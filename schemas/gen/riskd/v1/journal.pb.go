@@ -156,8 +156,11 @@ type JournalRecord struct {
 	// to be published when this record was written. A new owner publishes those after it again;
 	// receivers drop what they have by revision.
 	PublishedThrough uint64 `protobuf:"varint,14,opt,name=published_through,json=publishedThrough,proto3" json:"published_through,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Revision of the policies that judged this batch, or were in force at this fence: the number of a change in the
+	// installation's log of policies. 0: the policies the worker was started with. It never falls within a partition.
+	Policies      uint64 `protobuf:"varint,15,opt,name=policies,proto3" json:"policies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JournalRecord) Reset() {
@@ -284,6 +287,13 @@ func (x *JournalRecord) GetTotals() *Counts {
 func (x *JournalRecord) GetPublishedThrough() uint64 {
 	if x != nil {
 		return x.PublishedThrough
+	}
+	return 0
+}
+
+func (x *JournalRecord) GetPolicies() uint64 {
+	if x != nil {
+		return x.Policies
 	}
 	return 0
 }
@@ -474,7 +484,7 @@ var File_riskd_v1_journal_proto protoreflect.FileDescriptor
 
 const file_riskd_v1_journal_proto_rawDesc = "" +
 	"\n" +
-	"\x16riskd/v1/journal.proto\x12\briskd.v1\x1a\x17riskd/v1/decision.proto\x1a\x14riskd/v1/event.proto\"\x8b\x04\n" +
+	"\x16riskd/v1/journal.proto\x12\briskd.v1\x1a\x17riskd/v1/decision.proto\x1a\x14riskd/v1/event.proto\"\xa7\x04\n" +
 	"\rJournalRecord\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.riskd.v1.JournalRecord.KindR\x04kind\x12\x1c\n" +
 	"\tpartition\x18\x02 \x01(\rR\tpartition\x12\x14\n" +
@@ -492,7 +502,8 @@ const file_riskd_v1_journal_proto_rawDesc = "" +
 	"\x03geo\x18\v \x01(\tR\x03geo\x12\x16\n" +
 	"\x06engine\x18\f \x01(\tR\x06engine\x12(\n" +
 	"\x06totals\x18\r \x01(\v2\x10.riskd.v1.CountsR\x06totals\x12+\n" +
-	"\x11published_through\x18\x0e \x01(\x04R\x10publishedThrough\"<\n" +
+	"\x11published_through\x18\x0e \x01(\x04R\x10publishedThrough\x12\x1a\n" +
+	"\bpolicies\x18\x0f \x01(\x04R\bpolicies\"<\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +

@@ -49,6 +49,11 @@ func (m *JournalRecord) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Policies != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Policies))
+		i--
+		dAtA[i] = 0x78
+	}
 	if m.PublishedThrough != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.PublishedThrough))
 		i--
@@ -355,6 +360,9 @@ func (m *JournalRecord) SizeVT() (n int) {
 	}
 	if m.PublishedThrough != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.PublishedThrough))
+	}
+	if m.Policies != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Policies))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -828,6 +836,25 @@ func (m *JournalRecord) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.PublishedThrough |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Policies", wireType)
+			}
+			m.Policies = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Policies |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -1715,6 +1742,25 @@ func (m *JournalRecord) UnmarshalVTUnsafe(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.PublishedThrough |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Policies", wireType)
+			}
+			m.Policies = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Policies |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

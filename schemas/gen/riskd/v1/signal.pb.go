@@ -47,7 +47,9 @@ type Signal struct {
 	// Event time of this revision, Unix milliseconds UTC.
 	AtMs int64 `protobuf:"varint,15,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
 	// Why this revision: a part code, "stepup_completed", "weak_acr", "stale_auth_time", ...
-	Cause         string `protobuf:"bytes,16,opt,name=cause,proto3" json:"cause,omitempty"`
+	Cause string `protobuf:"bytes,16,opt,name=cause,proto3" json:"cause,omitempty"`
+	// What the requirement or denial is about; absent: the whole session.
+	Scope         *Scope `protobuf:"bytes,17,opt,name=scope,proto3" json:"scope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -194,6 +196,74 @@ func (x *Signal) GetCause() string {
 	return ""
 }
 
+func (x *Signal) GetScope() *Scope {
+	if x != nil {
+		return x.Scope
+	}
+	return nil
+}
+
+// Scope narrows a signal to one action, or to one resource. Empty fields match everything.
+type Scope struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Action        string                 `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	ResourceType  string                 `protobuf:"bytes,2,opt,name=resource_type,json=resourceType,proto3" json:"resource_type,omitempty"`
+	ResourceId    string                 `protobuf:"bytes,3,opt,name=resource_id,json=resourceId,proto3" json:"resource_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Scope) Reset() {
+	*x = Scope{}
+	mi := &file_riskd_v1_signal_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Scope) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Scope) ProtoMessage() {}
+
+func (x *Scope) ProtoReflect() protoreflect.Message {
+	mi := &file_riskd_v1_signal_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Scope.ProtoReflect.Descriptor instead.
+func (*Scope) Descriptor() ([]byte, []int) {
+	return file_riskd_v1_signal_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Scope) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Scope) GetResourceType() string {
+	if x != nil {
+		return x.ResourceType
+	}
+	return ""
+}
+
+func (x *Scope) GetResourceId() string {
+	if x != nil {
+		return x.ResourceId
+	}
+	return ""
+}
+
 type SignalRisk struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 0..100.
@@ -208,7 +278,7 @@ type SignalRisk struct {
 
 func (x *SignalRisk) Reset() {
 	*x = SignalRisk{}
-	mi := &file_riskd_v1_signal_proto_msgTypes[1]
+	mi := &file_riskd_v1_signal_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -220,7 +290,7 @@ func (x *SignalRisk) String() string {
 func (*SignalRisk) ProtoMessage() {}
 
 func (x *SignalRisk) ProtoReflect() protoreflect.Message {
-	mi := &file_riskd_v1_signal_proto_msgTypes[1]
+	mi := &file_riskd_v1_signal_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -233,7 +303,7 @@ func (x *SignalRisk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalRisk.ProtoReflect.Descriptor instead.
 func (*SignalRisk) Descriptor() ([]byte, []int) {
-	return file_riskd_v1_signal_proto_rawDescGZIP(), []int{1}
+	return file_riskd_v1_signal_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SignalRisk) GetScore() float64 {
@@ -277,7 +347,7 @@ type Requirement struct {
 
 func (x *Requirement) Reset() {
 	*x = Requirement{}
-	mi := &file_riskd_v1_signal_proto_msgTypes[2]
+	mi := &file_riskd_v1_signal_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -289,7 +359,7 @@ func (x *Requirement) String() string {
 func (*Requirement) ProtoMessage() {}
 
 func (x *Requirement) ProtoReflect() protoreflect.Message {
-	mi := &file_riskd_v1_signal_proto_msgTypes[2]
+	mi := &file_riskd_v1_signal_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -302,7 +372,7 @@ func (x *Requirement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requirement.ProtoReflect.Descriptor instead.
 func (*Requirement) Descriptor() ([]byte, []int) {
-	return file_riskd_v1_signal_proto_rawDescGZIP(), []int{2}
+	return file_riskd_v1_signal_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Requirement) GetAcrValues() []string {
@@ -337,7 +407,7 @@ type PolicyRef struct {
 
 func (x *PolicyRef) Reset() {
 	*x = PolicyRef{}
-	mi := &file_riskd_v1_signal_proto_msgTypes[3]
+	mi := &file_riskd_v1_signal_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -349,7 +419,7 @@ func (x *PolicyRef) String() string {
 func (*PolicyRef) ProtoMessage() {}
 
 func (x *PolicyRef) ProtoReflect() protoreflect.Message {
-	mi := &file_riskd_v1_signal_proto_msgTypes[3]
+	mi := &file_riskd_v1_signal_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -362,7 +432,7 @@ func (x *PolicyRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyRef.ProtoReflect.Descriptor instead.
 func (*PolicyRef) Descriptor() ([]byte, []int) {
-	return file_riskd_v1_signal_proto_rawDescGZIP(), []int{3}
+	return file_riskd_v1_signal_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PolicyRef) GetId() string {
@@ -390,7 +460,7 @@ var File_riskd_v1_signal_proto protoreflect.FileDescriptor
 
 const file_riskd_v1_signal_proto_rawDesc = "" +
 	"\n" +
-	"\x15riskd/v1/signal.proto\x12\briskd.v1\"\x84\x04\n" +
+	"\x15riskd/v1/signal.proto\x12\briskd.v1\"\xab\x04\n" +
 	"\x06Signal\x12!\n" +
 	"\fchallenge_id\x18\x01 \x01(\tR\vchallengeId\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x1b\n" +
@@ -411,7 +481,13 @@ const file_riskd_v1_signal_proto_rawDesc = "" +
 	"\vreason_user\x18\x0e \x01(\tR\n" +
 	"reasonUser\x12\x13\n" +
 	"\x05at_ms\x18\x0f \x01(\x03R\x04atMs\x12\x14\n" +
-	"\x05cause\x18\x10 \x01(\tR\x05cause\"y\n" +
+	"\x05cause\x18\x10 \x01(\tR\x05cause\x12%\n" +
+	"\x05scope\x18\x11 \x01(\v2\x0f.riskd.v1.ScopeR\x05scope\"e\n" +
+	"\x05Scope\x12\x16\n" +
+	"\x06action\x18\x01 \x01(\tR\x06action\x12#\n" +
+	"\rresource_type\x18\x02 \x01(\tR\fresourceType\x12\x1f\n" +
+	"\vresource_id\x18\x03 \x01(\tR\n" +
+	"resourceId\"y\n" +
 	"\n" +
 	"SignalRisk\x12\x14\n" +
 	"\x05score\x18\x01 \x01(\x01R\x05score\x12\x14\n" +
@@ -441,22 +517,24 @@ func file_riskd_v1_signal_proto_rawDescGZIP() []byte {
 	return file_riskd_v1_signal_proto_rawDescData
 }
 
-var file_riskd_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_riskd_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_riskd_v1_signal_proto_goTypes = []any{
 	(*Signal)(nil),      // 0: riskd.v1.Signal
-	(*SignalRisk)(nil),  // 1: riskd.v1.SignalRisk
-	(*Requirement)(nil), // 2: riskd.v1.Requirement
-	(*PolicyRef)(nil),   // 3: riskd.v1.PolicyRef
+	(*Scope)(nil),       // 1: riskd.v1.Scope
+	(*SignalRisk)(nil),  // 2: riskd.v1.SignalRisk
+	(*Requirement)(nil), // 3: riskd.v1.Requirement
+	(*PolicyRef)(nil),   // 4: riskd.v1.PolicyRef
 }
 var file_riskd_v1_signal_proto_depIdxs = []int32{
-	1, // 0: riskd.v1.Signal.risk:type_name -> riskd.v1.SignalRisk
-	2, // 1: riskd.v1.Signal.require:type_name -> riskd.v1.Requirement
-	3, // 2: riskd.v1.Signal.policy:type_name -> riskd.v1.PolicyRef
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	2, // 0: riskd.v1.Signal.risk:type_name -> riskd.v1.SignalRisk
+	3, // 1: riskd.v1.Signal.require:type_name -> riskd.v1.Requirement
+	4, // 2: riskd.v1.Signal.policy:type_name -> riskd.v1.PolicyRef
+	1, // 3: riskd.v1.Signal.scope:type_name -> riskd.v1.Scope
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_riskd_v1_signal_proto_init() }
@@ -470,7 +548,7 @@ func file_riskd_v1_signal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_riskd_v1_signal_proto_rawDesc), len(file_riskd_v1_signal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
