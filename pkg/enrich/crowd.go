@@ -2,6 +2,7 @@ package enrich
 
 import (
 	"encoding/binary"
+	"math"
 	"net/netip"
 	"sync"
 
@@ -13,74 +14,137 @@ import (
 const (
 	// crowdWindow is how far back the counters look, seconds of event time.
 	crowdWindow = 3600
-	// crowdUsers is how many users one address or device can hold; a count that reaches it means
-	// "at least". Enough to tell an office from a sprayer, small enough to walk.
+	// crowdUsers is how many users of one partition one address or device can hold; a count that reaches it
+	// means "at least". Enough to tell an office from a sprayer, small enough to walk.
 	crowdUsers = 64
+	// crowdEnough ends a look-up over many partitions: whoever has seen this many users has seen enough.
+	crowdEnough = 256
+	// crowdVisits bounds the users held over all addresses and devices of a partition, per key allowed.
+	crowdVisits = 4
+	// crowdIdle is how long an address or device stays without an event, seconds of the broker's time.
+	crowdIdle = 2 * crowdWindow
 	// crowdShards is how many locks share the keys.
-	crowdShards = 16
+	crowdShards = 64
 
 	failureSlice  = 300 // seconds
 	failureSlices = crowdWindow/failureSlice + 1
 )
 
-// crowd counts who else was seen on an address (IPv6: its /64) or device within the last hour of
-// event time. Counts stay inside a tenant. They live in this process alone: scorers that share the
-// partitions each see their own part, and a restart begins anew; what was counted for an event is
-// stored with it, so replay never needs them. Given the same events in the same order, the counts
-// are the same.
-type crowd struct {
-	ips, devices [crowdShards]shard
+// Crowd counts, for one partition, who was seen on an address (IPv6: its /64) or device within the last hour of event
+// time. What it holds is a function of the partition's journal alone: [Crowd.Take] gets every record, live and in a
+// replay, and its stored form is a section of the partition's state. So a new owner counts on exactly.
+//
+// A look-up adds up the counts of all partitions that this process knows. That is exact, because
+// every user belongs to one partition. Counts stay inside a tenant. What was counted for an event is stored with
+// it, so a replay of decisions never asks a crowd.
+//
+// It is safe for concurrent use; a partition has one writer.
+type Crowd struct {
+	square *square
+	stats  *stats
+	keys   int // bound
+
+	mu sync.Mutex
+	// newest to oldest is the order in which spots were last touched; the oldest leave first.
+	newest, oldest *spot
+	spots, visits  int
+	clock          uint32 // latest broker time, seconds
+
+	// What the events looked up since the last stored record did.
+	round   uint32
+	before  uint32 // clock before them
+	looked  int
+	asked   []*riskdv1.Event // those that count
+	touched []*spot
+	saved   []saved
+	savedV  []visit
+	savedF  [][failureSlices]tally
 }
 
-func newCrowd(keys int) *crowd {
-	c := new(crowd)
-	half := max(1, keys/crowdShards/2)
-	for i := range crowdShards {
-		c.ips[i] = shard{half: half, young: map[uint64]*group{}}
-		c.devices[i] = shard{half: half, young: map[uint64]*group{}}
+// square is the place where the crowds of all partitions meet.
+type square struct {
+	shards [crowdShards]struct {
+		sync.Mutex
+		spots map[uint64]*spot
 	}
-	return c
 }
 
-// observe fills out with the counts before ev, then counts ev.
-func (c *crowd) observe(ev *riskdv1.Event, addr netip.Addr, out *riskdv1.Crowd, s *stats) {
+// spot is what one partition saw on one address or device.
+type spot struct {
+	key   uint64
+	crowd *Crowd
+	peer  *spot // the same key in another partition; guarded by the key's lock, as are users and fails
+	users []visit
+	fails *[failureSlices]tally
+
+	newer, older *spot
+	touched      uint32 // broker time, seconds
+	round        uint32 // in which it was saved last
+	listed       bool
+}
+
+type visit struct {
+	user         uint32
+	seen, failed uint32 // last time, seconds of event time; 0 is never
+}
+
+type tally struct {
+	slice uint32 // time / failureSlice
+	n     uint32
+}
+
+// saved is a spot as it was before the events looked up last.
+type saved struct {
+	spot    *spot
+	v0, v1  int
+	fails   int // in savedF, -1: none
+	touched uint32
+	fresh   bool
+}
+
+func newSquare() *square {
+	s := new(square)
+	for i := range s.shards {
+		s.shards[i].spots = make(map[uint64]*spot)
+	}
+	return s
+}
+
+func newCrowd(on *square, keys int, s *stats) *Crowd {
+	return &Crowd{square: on, keys: keys, stats: s, round: 1}
+}
+
+// sighting is what of an event a crowd looks at.
+type sighting struct {
+	ip, device uint64 // 0: none
+	user       uint32
+	now        uint32
+	counts     bool // else it only looks
+	failed     bool
+	times      uint32
+}
+
+func see(ev *riskdv1.Event, addr netip.Addr) (s sighting, ok bool) {
 	if ev.TimeMs <= 0 {
-		return
+		return s, false
 	}
-	now := uint32(ev.TimeMs / 1000)
-	counts := ev.Type == "dev.riskd.activity.v1"
-	failed := ev.Action == "auth.login" && (ev.Outcome == "failure" || ev.Outcome == "denied")
 	tenant := xxhash.Sum64String(ev.TenantId)
-	user := uint32(mix(xxhash.Sum64String(ev.User.GetId()) ^ tenant))
-
+	s = sighting{
+		user: uint32(mix(xxhash.Sum64String(ev.User.GetId()) ^ tenant)), now: uint32(ev.TimeMs / 1000),
+		counts: ev.Type == "dev.riskd.activity.v1", times: max(ev.Count, 1),
+		failed: ev.Action == "auth.login" && (ev.Outcome == "failure" || ev.Outcome == "denied"),
+	}
 	if addr.IsValid() {
-		key := addressKey(addr, tenant)
-		sh := &c.ips[key%crowdShards]
-		sh.Lock()
-		g := sh.find(key, counts, s)
-		if g != nil {
-			out.IpUsers, out.IpFailedUsers = g.others(user, now)
-			out.IpFailures = g.failures(now)
-			if counts {
-				g.see(user, now, failed, max(ev.Count, 1), s)
-			}
-		}
-		sh.Unlock()
+		s.ip = max(addressKey(addr, tenant), 1)
 	}
 	if d := ev.Device.GetId(); d != "" {
-		key := mix(xxhash.Sum64String(d) ^ tenant)
-		sh := &c.devices[key%crowdShards]
-		sh.Lock()
-		g := sh.find(key, counts, s)
-		if g != nil {
-			out.DeviceUsers, _ = g.others(user, now)
-			if counts {
-				g.see(user, now, false, 0, s)
-			}
-		}
-		sh.Unlock()
+		s.device = max(mix(xxhash.Sum64String(d)^tenant^deviceKeys), 1)
 	}
+	return s, s.ip != 0 || s.device != 0
 }
+
+// deviceKeys keeps devices and addresses apart in one map.
+const deviceKeys = 0x5851f42d4c957f2d
 
 func addressKey(addr netip.Addr, tenant uint64) uint64 {
 	b := addr.As16()
@@ -91,107 +155,138 @@ func addressKey(addr netip.Addr, tenant uint64) uint64 {
 	return mix(mix(hi^tenant) ^ lo)
 }
 
-// shard holds groups in two generations: when the young one is full, the old one is dropped and
-// the young one becomes old; a group in use moves back to the young. So the longest unseen leave.
-type shard struct {
-	sync.Mutex
-	half       int
-	young, old map[uint64]*group
+// observe fills out with the counts before ev, then counts ev. What it counts is kept by Take and undone by Discard.
+func (c *Crowd) observe(ev *riskdv1.Event, addr netip.Addr, receivedMS int64, out *riskdv1.Crowd) {
+	s, ok := see(ev, addr)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count(&s, receivedMS, out)
+	c.looked++
+	if s.counts {
+		c.asked = append(c.asked, ev)
+	}
 }
 
-func (s *shard) find(key uint64, create bool, st *stats) *group {
-	if g := s.young[key]; g != nil {
-		return g
-	}
-	g := s.old[key]
-	if g == nil {
-		if !create {
-			return nil
+// count looks up, when out is not nil, and counts; c.mu is held.
+func (c *Crowd) count(s *sighting, receivedMS int64, out *riskdv1.Crowd) {
+	at := uint32(max(receivedMS, 0) / 1000)
+	if s.ip != 0 {
+		sh := &c.square.shards[s.ip%crowdShards]
+		sh.Lock()
+		first := sh.spots[s.ip]
+		if out != nil {
+			out.IpUsers, out.IpFailedUsers, out.IpFailures = first.look(s.user, s.now)
 		}
-		g = new(group)
+		if s.counts {
+			c.touch(first, s.ip, at).see(c, s, s.failed)
+		}
+		sh.Unlock()
 	}
-	delete(s.old, key)
-	if len(s.young) >= s.half {
-		st.crowdEvicted.Add(uint64(len(s.old)))
-		s.old, s.young = s.young, make(map[uint64]*group, s.half)
+	if s.device != 0 {
+		sh := &c.square.shards[s.device%crowdShards]
+		sh.Lock()
+		first := sh.spots[s.device]
+		if out != nil {
+			out.DeviceUsers, _, _ = first.look(s.user, s.now)
+		}
+		if s.counts {
+			c.touch(first, s.device, at).see(c, s, false)
+		}
+		sh.Unlock()
 	}
-	s.young[key] = g
-	return g
-}
-
-// group is what was seen on one address or device.
-type group struct {
-	users []visit
-	fails *[failureSlices]tally
-}
-
-type visit struct {
-	user         uint32
-	seen, failed uint32 // last time, seconds; 0 is never
-}
-
-type tally struct {
-	slice uint32 // time / failureSlice
-	n     uint32
+	if s.counts {
+		c.clock = max(c.clock, at)
+	}
 }
 
 func recent(t, now uint32) bool { return t != 0 && t <= now && now-t < crowdWindow }
 
-// others counts users apart from this one.
-func (g *group) others(user, now uint32) (seen, failed uint32) {
-	for i := range g.users {
-		v := &g.users[i]
-		if v.user == user {
+// look counts users apart from this one over the spots of all partitions, and failed logins in slices of five
+// minutes: between 55 and 60 minutes back.
+func (g *spot) look(user, now uint32) (seen, failed, failures uint32) {
+	last := now / failureSlice
+	for ; g != nil && seen < crowdEnough; g = g.peer {
+		for i := range g.users {
+			v := &g.users[i]
+			if v.user == user {
+				continue
+			}
+			late := recent(v.failed, now) // seen again after a late event's time, but known to have failed before
+			if late {
+				failed++
+			}
+			if late || recent(v.seen, now) {
+				seen++
+			}
+		}
+		if g.fails == nil {
 			continue
 		}
-		late := recent(v.failed, now) // seen again after a late event's time, but known to have failed before
-		if late {
-			failed++
-		}
-		if late || recent(v.seen, now) {
-			seen++
+		for _, t := range g.fails {
+			if t.n > 0 && t.slice <= last && last-t.slice < failureSlices-1 {
+				failures += t.n
+			}
 		}
 	}
-	return seen, failed
+	return seen, failed, failures
 }
 
-// failures counts failed logins in slices of five minutes: between 55 and 60 minutes back.
-func (g *group) failures(now uint32) uint32 {
-	if g.fails == nil {
-		return 0
+// touch returns the crowd's own spot of a key, as something about to change. The key's lock is held.
+func (c *Crowd) touch(first *spot, key uint64, at uint32) *spot {
+	g := first
+	for g != nil && g.crowd != c {
+		g = g.peer
 	}
-	var n uint32
-	last := now / failureSlice
-	for _, t := range g.fails {
-		if t.n > 0 && t.slice <= last && last-t.slice < failureSlices-1 {
-			n += t.n
+	fresh := g == nil
+	if fresh {
+		g = &spot{key: key, crowd: c}
+		if first == nil {
+			c.square.shards[key%crowdShards].spots[key] = g
+		} else {
+			g.peer, first.peer = first.peer, g
 		}
 	}
-	return n
+	if g.round != c.round {
+		g.round = c.round
+		sv := saved{spot: g, v0: len(c.savedV), fails: -1, touched: g.touched, fresh: fresh}
+		c.savedV = append(c.savedV, g.users...)
+		sv.v1 = len(c.savedV)
+		if g.fails != nil {
+			sv.fails = len(c.savedF)
+			c.savedF = append(c.savedF, *g.fails)
+		}
+		c.saved = append(c.saved, sv)
+	}
+	g.touched = max(g.touched, at)
+	c.touched = append(c.touched, g)
+	return g
 }
 
-func (g *group) see(user, now uint32, failed bool, count uint32, s *stats) {
-	v := g.visit(user, now, s)
-	v.seen = max(v.seen, now)
+func (g *spot) see(c *Crowd, s *sighting, failed bool) {
+	v := g.visit(c, s.user, s.now)
+	v.seen = max(v.seen, s.now)
 	if !failed {
 		return
 	}
-	v.failed = max(v.failed, now)
+	v.failed = max(v.failed, s.now)
 	if g.fails == nil {
 		g.fails = new([failureSlices]tally)
 	}
-	slice := now / failureSlice
+	slice := s.now / failureSlice
 	t := &g.fails[slice%failureSlices]
 	switch {
 	case t.slice == slice:
-		t.n += count
+		t.n += min(s.times, math.MaxUint32-t.n)
 	case t.slice < slice || t.n == 0: // a late event does not wipe a newer slice
-		*t = tally{slice, count}
+		*t = tally{slice, s.times}
 	}
 }
 
 // visit finds the user's slot, or takes a new one: a forgotten user's before the oldest one's.
-func (g *group) visit(user, now uint32, s *stats) *visit {
+func (g *spot) visit(c *Crowd, user, now uint32) *visit {
 	oldest := -1
 	for i := range g.users {
 		v := &g.users[i]
@@ -207,7 +302,7 @@ func (g *group) visit(user, now uint32, s *stats) *visit {
 		return &g.users[len(g.users)-1]
 	}
 	if recent(g.users[oldest].seen, now) {
-		s.crowdFull.Add(1)
+		c.stats.crowdFull.Add(1)
 	}
 	g.users[oldest] = visit{user: user}
 	return &g.users[oldest]

@@ -2,12 +2,12 @@ package enrich
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -28,15 +28,18 @@ func (s step) event() *riskdv1.Event {
 	return ev
 }
 
-func observe(c *crowd, ev *riskdv1.Event) *riskdv1.Crowd {
-	out, st := new(riskdv1.Crowd), new(stats)
-	addr, _ := netip.ParseAddr(ev.Network.Ip)
-	c.observe(ev, addr, out, st)
+// testCrowd is one partition's, alone.
+func testCrowd(keys int) *Crowd { return newCrowd(newSquare(), keys, new(stats)) }
+
+func observe(c *Crowd, ev *riskdv1.Event) *riskdv1.Crowd {
+	out := new(riskdv1.Crowd)
+	c.observe(ev, wire.Addr(ev), noon, out)
+	c.settle()
 	return out
 }
 
 func TestTheCrowdCountsOthersWithinTheLastHour(t *testing.T) {
-	c := newCrowd(1024)
+	c := testCrowd(1024)
 	const ip, other = "198.51.100.7", "198.51.100.8"
 	for i, s := range []struct {
 		step
@@ -57,7 +60,7 @@ func TestTheCrowdCountsOthersWithinTheLastHour(t *testing.T) {
 }
 
 func TestIPv6NeighboursInA64AreOneAddress(t *testing.T) {
-	c := newCrowd(1024)
+	c := testCrowd(1024)
 	observe(c, step{user: "a", ip: "2001:db8:1:2::1"}.event())
 	if got := observe(c, step{user: "b", ip: "2001:db8:1:2:ffff::9", sec: 1}.event()).IpUsers; got != 1 {
 		t.Errorf("got %d in the same /64, want 1", got)
@@ -68,7 +71,7 @@ func TestIPv6NeighboursInA64AreOneAddress(t *testing.T) {
 }
 
 func TestTenantsDoNotSeeEachOther(t *testing.T) {
-	c := newCrowd(1024)
+	c := testCrowd(1024)
 	observe(c, step{user: "a", ip: "198.51.100.7", device: "d"}.event())
 	ev := step{user: "b", ip: "198.51.100.7", device: "d"}.event()
 	ev.TenantId = "other"
@@ -78,7 +81,7 @@ func TestTenantsDoNotSeeEachOther(t *testing.T) {
 }
 
 func TestOnlyActivityCountsAndOnlyLoginsFail(t *testing.T) {
-	c := newCrowd(1024)
+	c := testCrowd(1024)
 	receipt := step{user: "a", ip: "198.51.100.7"}.event()
 	receipt.Type = "dev.riskd.enforcement.v1"
 	observe(c, receipt)
@@ -93,7 +96,7 @@ func TestOnlyActivityCountsAndOnlyLoginsFail(t *testing.T) {
 }
 
 func TestALateEventDoesNotSeeWhatCameAfterIt(t *testing.T) {
-	c := newCrowd(1024)
+	c := testCrowd(1024)
 	observe(c, step{user: "a", ip: "198.51.100.7", sec: 1000, outcome: "failure"}.event())
 	if got := observe(c, step{user: "b", ip: "198.51.100.7", sec: 0}.event()); !proto.Equal(got, &riskdv1.Crowd{}) {
 		t.Errorf("got %v", got)
@@ -101,25 +104,23 @@ func TestALateEventDoesNotSeeWhatCameAfterIt(t *testing.T) {
 }
 
 func TestASprayerSaturatesTheCountAndMemoryStaysBounded(t *testing.T) {
-	c, st := newCrowd(64), new(stats)
-	addr := netip.MustParseAddr("198.51.100.7")
+	c := testCrowd(64)
 	var out *riskdv1.Crowd
 	for i := range 10_000 {
-		out = new(riskdv1.Crowd)
-		c.observe(step{user: fmt.Sprint("u", i), ip: addr.String(), outcome: "failure", device: fmt.Sprint("d", i)}.event(), addr, out, st)
+		out = observe(c, step{user: fmt.Sprint("u", i), ip: "198.51.100.7", outcome: "failure", device: fmt.Sprint("d", i)}.event())
 	}
 	if out.IpUsers < crowdUsers-1 || out.IpFailures != 9999 {
 		t.Errorf("got %v, want at least %d users and 9999 failures", out, crowdUsers-1)
 	}
-	if st.crowdFull.Load() == 0 || st.crowdEvicted.Load() == 0 {
+	if c.stats.crowdFull.Load() == 0 || c.stats.crowdEvicted.Load() == 0 {
 		t.Error("evictions were not counted")
 	}
-	groups := 0
-	for i := range crowdShards {
-		groups += len(c.devices[i].young) + len(c.devices[i].old)
+	spots := 0
+	for i := range c.square.shards {
+		spots += len(c.square.shards[i].spots)
 	}
-	if groups > 64 {
-		t.Errorf("got %d devices in memory, want at most 64", groups)
+	if spots != c.spots || spots > 64 || c.visits > 64*crowdVisits {
+		t.Errorf("got %d addresses and devices in memory, %d counted with %d users, want at most 64", spots, c.spots, c.visits)
 	}
 }
 
@@ -134,7 +135,7 @@ func TestTheSameEventsInTheSameOrderGiveTheSameCounts(t *testing.T) {
 				sec:     rapid.Int64Range(0, 10000).Draw(t, "sec"),
 			}
 		}), 0, 60).Draw(rt, "steps")
-		one, two := newCrowd(16), newCrowd(16)
+		one, two := testCrowd(16), testCrowd(16)
 		for i, s := range steps {
 			a, b := observe(one, s.event()), observe(two, s.event())
 			if !proto.Equal(a, b) {

@@ -39,8 +39,8 @@ type Config struct {
 	AgentCache int
 	// RecordCache is how many geo records are remembered decoded, for each file. Default 32768.
 	RecordCache int
-	// CrowdKeys bounds how many addresses and, apart from them, how many devices are counted at a
-	// time; the longest unseen leave first. Default 65536, each at most 1 KiB.
+	// CrowdKeys bounds how many addresses and devices each partition counts at a time; the longest unseen leave
+	// first. They hold four users each on average, and 64 at most. Default 8192: about 1 MiB for each partition.
 	CrowdKeys int
 	// Log receives what happens to the files. Default: nothing is logged.
 	Log *slog.Logger
@@ -48,7 +48,7 @@ type Config struct {
 
 // DefaultConfig has no databases.
 func DefaultConfig() Config {
-	return Config{ReloadEvery: 30 * time.Second, AgentCache: 8192, RecordCache: 32768, CrowdKeys: 65536}
+	return Config{ReloadEvery: 30 * time.Second, AgentCache: 8192, RecordCache: 32768, CrowdKeys: 8192}
 }
 
 // Validate reports every fault of the configuration.
@@ -89,9 +89,19 @@ type Enricher struct {
 	data   atomic.Pointer[databases]
 	agents *agents
 	kinds  *kinds
-	crowd  *crowd
 	stats  stats
+
+	square *square
+	crowds [maxPartitions]atomic.Pointer[Crowd]
+	solo   *Crowd
 }
+
+const (
+	// maxPartitions is the most an installation may have.
+	maxPartitions = 1024
+	// soloKeys is how many times CrowdKeys are counted where there are no partitions.
+	soloKeys = 16
+)
 
 // New opens the databases. Zero fields of cfg mean their defaults. It starts nothing: call Run to
 // follow changes of the files.
@@ -100,7 +110,8 @@ func New(cfg Config) (*Enricher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	e := &Enricher{cfg: cfg, agents: newAgents(cfg.AgentCache), crowd: newCrowd(cfg.CrowdKeys)}
+	e := &Enricher{cfg: cfg, agents: newAgents(cfg.AgentCache), square: newSquare()}
+	e.solo = newCrowd(newSquare(), soloKeys*cfg.CrowdKeys, &e.stats)
 	e.kinds = newKinds()
 	data := new(databases)
 	for _, path := range filepath.SplitList(cfg.City) {
@@ -179,9 +190,31 @@ func (e *Enricher) refresh(f *file, open func() error) int {
 	return 1
 }
 
-// Enrich looks up everything about ev. receivedMS is when the broker took it, Unix milliseconds.
-// It counts the event in the crowd, so call it once for each event, in order of arrival.
+// Crowd is the counters of one partition across its users: the same at every call. Whoever owns the partition restores
+// it, hands it every record of the partition's journal, and enriches with [Enricher.EnrichIn].
+func (e *Enricher) Crowd(partition int) *Crowd {
+	at := &e.crowds[partition]
+	if c := at.Load(); c != nil {
+		return c
+	}
+	at.CompareAndSwap(nil, newCrowd(e.square, e.cfg.CrowdKeys, &e.stats))
+	return at.Load()
+}
+
+// EnrichIn looks up everything about an event of a partition. receivedMS is when the broker took it, Unix milliseconds. Call it
+// once for each event, in order of arrival, and then Take or Discard of the partition's [Crowd].
+func (e *Enricher) EnrichIn(partition int, ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment {
+	return e.enrich(e.Crowd(partition), ev, receivedMS)
+}
+
+// Enrich is [Enricher.EnrichIn] for one stream of events without partitions: every event counts at once.
 func (e *Enricher) Enrich(ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment {
+	out := e.enrich(e.solo, ev, receivedMS)
+	e.solo.settle()
+	return out
+}
+
+func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment {
 	block := new(struct {
 		e riskdv1.Enrichment
 		c riskdv1.Crowd
@@ -192,7 +225,7 @@ func (e *Enricher) Enrich(ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichme
 	out.Agent = e.agents.parse(ev.Http.GetUserAgent(), &e.stats)
 
 	addr := wire.Addr(ev)
-	e.crowd.observe(ev, addr, out.Crowd, &e.stats)
+	crowd.observe(ev, addr, receivedMS, out.Crowd)
 
 	given := ev.Network
 	data := e.data.Load()

@@ -74,6 +74,11 @@ func Page(partition, page int) string {
 	return Pages + "." + strconv.Itoa(partition) + "." + strconv.Itoa(page)
 }
 
+// Section is the subject of a named part of a partition's state beside its profile pages. The name is one token.
+func Section(partition int, name string) string {
+	return Pages + "." + strconv.Itoa(partition) + ".state-" + name
+}
+
 // Signal is the subject of a session's signals.
 func Signal(tenant, session string) string {
 	return Signals + "." + Token(tenant) + "." + Token(session)

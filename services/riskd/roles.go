@@ -74,7 +74,9 @@ func (a *app) openScorer(context.Context) (service.Runner, error) {
 	}
 	return a.openRole(Scorer, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		return scorer.New(a.cfg.Scorer, scorer.Deps{
-			JS: js, Engine: core, Enricher: a.enricher, Log: a.roleLog(Scorer), Registry: a.metrics,
+			JS: js, Engine: core, Enricher: a.enricher,
+			Sections: func(n int) []scorer.Section { return []scorer.Section{a.enricher.Crowd(n)} },
+			Log:      a.roleLog(Scorer), Registry: a.metrics,
 		})
 	})
 }

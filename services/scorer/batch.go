@@ -138,7 +138,7 @@ func (b *batch) read(s *Service, partition, i int, m *natsjs.Message) {
 		bury(e, reasonPartition, "its user belongs to another partition", m.Data)
 		return
 	}
-	en := s.deps.Enricher.Enrich(pb, m.StoredNS/1e6)
+	en := s.deps.Enricher.EnrichIn(partition, pb, m.StoredNS/1e6)
 	e.Event, e.Enrichment = pb, en
 	b.fold.add(pb, en, e)
 }

@@ -24,11 +24,12 @@ const (
 	manifestPage = -1
 )
 
-// manifest is the page stream's index: every stored page is complete at least up to Through.
+// manifest is the page stream's index: every stored page and section is complete at least up to Through.
 type manifest struct {
-	Version int    `json:"v"`
-	Pages   int    `json:"pages"`
-	Through uint64 `json:"through"`
+	Version  int      `json:"v"`
+	Pages    int      `json:"pages"`
+	Through  uint64   `json:"through"`
+	Sections []string `json:"sections,omitempty"`
 }
 
 func manifestSubject(partition int) string {
@@ -108,15 +109,20 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 			break
 		}
 		n := ck.todo[len(ck.todo)-1]
-		pg := &p.st.pages[n]
 		var buf []byte
 		if k := len(ck.spare); k > 0 {
 			buf, ck.spare = ck.spare[k-1], ck.spare[:k-1]
 		}
-		job := pageJob{partition: p.n, page: n, seq: p.at.seq, raw: pg.snapshot(buf, p.at.seq), rev: pg.rev, reply: ck.results}
+		job, err := p.pageJob(n, buf)
+		if err != nil {
+			p.checkpointFailed(err, now)
+			return pageRetry
+		}
 		select {
 		case p.s.pageJobs <- job:
-			pg.dirty = false
+			if n >= 0 {
+				p.st.pages[n].dirty = false
+			}
 			ck.todo = ck.todo[:len(ck.todo)-1]
 			ck.flying++
 		default:
@@ -126,12 +132,27 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 	}
 	if len(ck.todo) == 0 && ck.flying == 0 && !ck.index {
 		select {
-		case p.s.pageJobs <- pageJob{partition: p.n, page: manifestPage, seq: ck.from, rev: ck.rev, reply: ck.results}:
+		case p.s.pageJobs <- pageJob{partition: p.n, page: manifestPage, seq: ck.from, names: p.partNames(), rev: ck.rev, reply: ck.results}:
 			ck.index = true
 		default:
 		}
 	}
 	return 2 * time.Millisecond
+}
+
+// pageJob is the writing of a page or section as it is now.
+func (p *partition) pageJob(n int, buf []byte) (pageJob, error) {
+	job := pageJob{partition: p.n, page: n, seq: p.at.seq, reply: p.ck.results}
+	if n >= 0 {
+		pg := &p.st.pages[n]
+		job.raw, job.rev = pg.snapshot(buf, p.at.seq), pg.rev
+		return job, nil
+	}
+	s := &p.parts[sectionPage-n]
+	var err error
+	job.names, job.rev = []string{s.Name()}, s.rev
+	job.raw, err = s.snapshot(buf, p.at.seq)
+	return job, err
 }
 
 func (p *partition) beginCheckpoint(now time.Time) {
@@ -148,6 +169,9 @@ func (p *partition) beginCheckpoint(now time.Time) {
 		if p.st.pages[n].dirty {
 			ck.todo = append(ck.todo, n)
 		}
+	}
+	for i := range p.parts {
+		ck.todo = append(ck.todo, sectionPage-i)
 	}
 }
 
@@ -167,14 +191,19 @@ func (p *partition) pageDone(r pageResult, now time.Time) {
 	if cap(r.raw) <= 4<<20 && len(ck.spare) < pagesPerTurn {
 		ck.spare = append(ck.spare, r.raw)
 	}
-	pg := &p.st.pages[r.page]
 	if r.err != nil {
-		pg.dirty = true
+		if r.page >= 0 {
+			p.st.pages[r.page].dirty = true
+		}
 		ck.todo = append(ck.todo, r.page)
 		p.checkpointFailed(r.err, now)
 		return
 	}
-	pg.rev = r.rev
+	if r.page >= 0 {
+		p.st.pages[r.page].rev = r.rev
+	} else {
+		p.parts[sectionPage-r.page].rev = r.rev
+	}
 	p.s.metrics.pages.Inc()
 }
 

@@ -20,7 +20,9 @@ import (
 func TestWorkersCutOffAtAnyMomentLoseAndDoubleNothing(t *testing.T) {
 	const partitions = 4
 	b := natstest.Start(t, partitions)
-	evs := newWorld(7, 60).take(12000)
+	world := newWorld(7, 60)
+	world.crowded = true
+	evs := world.take(12000)
 	pub := newPublisher(t, b.Conn, partitions)
 	rng := rand.New(rand.NewPCG(7, 7))
 	cfg := quickConfig()
@@ -56,7 +58,7 @@ func TestWorkersCutOffAtAnyMomentLoseAndDoubleNothing(t *testing.T) {
 	<-killed
 	last.ready(t)
 	waitDrained(t, b.JS, partitions)
-	l := checkAgainst(t, b.JS, partitions, foldSerially(t, evs))
+	l := checkAgainst(t, b.JS, partitions, foldAsJournaled(t, evs, readLedger(t, b.JS, partitions).looked))
 	if kills < 4 || l.fences < kills {
 		t.Errorf("%d kills and %d fences: nothing was tested", kills, l.fences)
 	}

@@ -70,6 +70,9 @@ func (p *partition) checkInput(stop context.Context) error {
 func (p *partition) loadOnce(stop context.Context, before journal.Stored) error {
 	p.st = newStore()
 	p.ck.events, p.clock = 0, 0
+	if err := p.emptyParts(); err != nil {
+		return err
+	}
 	man, rev, err := p.readManifest(stop)
 	if err != nil {
 		return err
@@ -83,6 +86,9 @@ func (p *partition) loadOnce(stop context.Context, before journal.Stored) error 
 	}
 	// The manifest comes first: pages written since then hold more than it says, never less.
 	if err := p.readPages(stop); err != nil {
+		return err
+	}
+	if err := p.checkParts(man); err != nil {
 		return err
 	}
 	return p.replay(stop, min(man.Through, before.Record.PublishedThrough), before.Record.PublishedThrough)
@@ -108,9 +114,13 @@ func (p *partition) readManifest(stop context.Context) (m manifest, rev uint64, 
 func (p *partition) readPages(stop context.Context) error {
 	stream := subject.PagesStream(p.n)
 	ctx, cancel := context.WithTimeout(stop, readTimeout)
-	last, msgs, err := natsjs.LastSeq(ctx, p.s.deps.JS, stream)
+	// The last message that is there: what the stream stored last may have been deleted by hand.
+	newest, err := natsjs.ReadLast(ctx, p.s.deps.JS, stream, fmt.Sprintf("%s.%d.*", subject.Pages, p.n))
 	cancel()
-	if err != nil || msgs == 0 {
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	tail, err := natsjs.OpenTail(p.s.deps.JS, stream, 1, natsjs.TailConfig{Messages: loadMessages, Bytes: loadBytes})
@@ -121,7 +131,7 @@ func (p *partition) readPages(stop context.Context) error {
 	prefix := subject.Page(p.n, 0)
 	prefix = prefix[:len(prefix)-1]
 	var buf []natsjs.Message
-	for at := uint64(0); at < last; {
+	for at := uint64(0); at < newest.Seq; {
 		if buf, err = tail.Take(stop, buf[:0], loadMessages, loadBytes); err != nil {
 			return err
 		}
@@ -129,7 +139,10 @@ func (p *partition) readPages(stop context.Context) error {
 			m := &buf[i]
 			at = m.Seq
 			n, err := strconv.Atoi(strings.TrimPrefix(m.Subject, prefix))
-			if err != nil { // the manifest
+			if err != nil { // a section, or the manifest
+				if err := p.restorePart(m.Subject, m.Seq, m.Data); err != nil {
+					return err
+				}
 				continue
 			}
 			if n < 0 || n >= pageCount {
@@ -224,6 +237,7 @@ func (p *partition) replayRecord(f *fold, s journal.Stored) (differ int, err err
 		}
 		f.add(e.Event, e.Enrichment, e)
 	}
+	p.takeParts(s.Seq, s.Record)
 	err = f.run(p.st, func(it *item, d *decision.Decision) {
 		if !sameOutcome(it.entry, d) {
 			differ++

@@ -131,7 +131,8 @@ func (s *Service) heldElsewhere(v natsjs.View, n int) bool {
 // start runs a partition; s.mu is held.
 func (s *Service) start(ctx context.Context, n int) {
 	stop, cancel := context.WithCancel(ctx)
-	o := &ownership{p: &partition{s: s, n: n, st: newStore()}, stop: cancel, done: make(chan struct{})}
+	parts, _ := newParts(s.deps.Sections(n)) // New has checked them
+	o := &ownership{p: &partition{s: s, n: n, st: newStore(), parts: parts}, stop: cancel, done: make(chan struct{})}
 	s.owned[n] = o
 	go func() {
 		defer close(o.done)

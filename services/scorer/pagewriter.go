@@ -13,10 +13,11 @@ import (
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
-// pageJob asks a writer to store one page, or the manifest.
+// pageJob asks a writer to store one page, a section or the manifest.
 type pageJob struct {
 	partition, page int
-	seq             uint64 // of the snapshot; of the manifest: through
+	names           []string // the section's name; those of all sections for the manifest
+	seq             uint64   // of the snapshot; of the manifest: through
 	raw             []byte
 	rev             uint64
 	reply           chan<- pageResult
@@ -57,12 +58,15 @@ func (s *Service) writePage(ctx context.Context, job pageJob) (rev uint64, err e
 	defer cancel()
 	var subj string
 	var data []byte
-	if job.page == manifestPage {
+	switch {
+	case job.page == manifestPage:
 		subj = manifestSubject(job.partition)
-		if data, err = json.Marshal(manifest{Version: 1, Pages: pageCount, Through: job.seq}); err != nil {
+		if data, err = json.Marshal(manifest{Version: 1, Pages: pageCount, Through: job.seq, Sections: job.names}); err != nil {
 			return 0, err
 		}
-	} else {
+	case job.page <= sectionPage:
+		subj, data = subject.Section(job.partition, job.names[0]), sealSection(job.raw)
+	default:
 		subj = subject.Page(job.partition, job.page)
 		data = sealPage(job.raw)
 	}
@@ -89,6 +93,10 @@ func (s *Service) writePage(ctx context.Context, job pageJob) (rev uint64, err e
 
 // pageSeq is the journal sequence that stored bytes hold.
 func pageSeq(page int, stored []byte) (uint64, error) {
+	if page <= sectionPage {
+		seq, _, _, err := openSection(stored)
+		return seq, err
+	}
 	if page == manifestPage {
 		var m manifest
 		err := json.Unmarshal(stored, &m)

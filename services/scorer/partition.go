@@ -47,9 +47,11 @@ type partition struct {
 	s  *Service
 	n  int
 	st *store
-	at place
-	fx *effects
-	ck checkpoint
+	// parts is what the partition's state holds beside the profiles.
+	parts []part
+	at    place
+	fx    *effects
+	ck    checkpoint
 	// tail reads the input behind at.inputLast; carry holds messages read and not committed.
 	tail     *natsjs.Tail
 	msgs     []natsjs.Message
@@ -84,6 +86,7 @@ func (p *partition) run(stop context.Context) error {
 	}()
 	defer func() {
 		p.ready.Store(false)
+		p.discard()
 		if p.tail != nil {
 			p.tail.Close()
 		}
@@ -294,6 +297,7 @@ func (p *partition) commit(stop context.Context, msgs []natsjs.Message) error {
 	defer p.s.putBatch(b)
 	began := time.Now()
 	for {
+		p.discard()
 		if err := b.build(p.s, p, msgs); err != nil {
 			return fmt.Errorf("%w: %w", ErrState, err)
 		}
@@ -350,6 +354,7 @@ func (p *partition) merge(stop context.Context, b *batch, seq uint64, msgs []nat
 	if err := b.fold.merge(p.st); err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}
+	p.takeParts(seq, &b.rec)
 	if p.at.seq < seq { // else a fence behind the batch is already there
 		p.at.seq, p.at.hash = seq, journal.Hash(b.stored)
 		p.at.inputLast = b.rec.InputLast

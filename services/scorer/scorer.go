@@ -31,7 +31,8 @@ type Engine interface {
 
 // Enricher adds what is looked up: *enrich.Enricher. Safe for concurrent use.
 type Enricher interface {
-	Enrich(ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment
+	// EnrichIn is called once for each event of a partition, in order.
+	EnrichIn(partition int, ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment
 	GeoVersion() string
 }
 
@@ -40,6 +41,9 @@ type Deps struct {
 	JS       jetstream.JetStream
 	Engine   Engine
 	Enricher Enricher
+	// Sections makes what a partition's state holds beside the profiles; a partition that is taken over again may
+	// get the same ones. Optional. See [Section].
+	Sections func(partition int) []Section
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 }
@@ -88,6 +92,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	if deps.JS == nil || deps.Engine == nil || deps.Enricher == nil || deps.Log == nil || deps.Registry == nil {
 		return nil, errors.New("new scorer: jetstream, engine, enricher, logger and registry are required")
+	}
+	if deps.Sections == nil {
+		deps.Sections = func(int) []Section { return nil }
+	}
+	if _, err := newParts(deps.Sections(0)); err != nil {
+		return nil, fmt.Errorf("new scorer: %w", err)
 	}
 	if cfg.Worker == "" {
 		cfg.Worker = workerName()

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
@@ -74,6 +75,10 @@ func newEnricher(t testing.TB) *enrich.Enricher {
 	return e
 }
 
+func sectionsOf(en *enrich.Enricher) func(int) []Section {
+	return func(n int) []Section { return []Section{en.Crowd(n)} }
+}
+
 // place is where users of the test world live or are said to be.
 var (
 	london = &riskdv1.Geo{Lat: 51.5, Lon: -0.12, AccuracyKm: 10, Country: "GB", City: "London"}
@@ -81,16 +86,17 @@ var (
 )
 
 // world makes events of a few users in event-time order per user: quiet days, now and then a login from the other side of
-// the earth, challenges answered or not, receipts, and duplicates. No addresses and devices: what the crowd
-// did is looked up in memory and would differ after a restart.
+// the earth, challenges answered or not, receipts, and duplicates. A crowded one shares addresses and devices: what was
+// counted across users then depends on how partitions went along, and is taken from the journal by foldAsJournaled.
 type world struct {
-	rng   *rand.Rand
-	users int
-	base  time.Time
-	n     int
-	last  []*riskdv1.Event
-	clock []time.Time
-	dups  int
+	crowded bool
+	rng     *rand.Rand
+	users   int
+	base    time.Time
+	n       int
+	last    []*riskdv1.Event
+	clock   []time.Time
+	dups    int
 }
 
 func newWorld(seed uint64, users int) *world {
@@ -131,6 +137,11 @@ func (w *world) next() *riskdv1.Event {
 		ev.Outcome = "failure"
 		ev.Action = "auth.login"
 	}
+	if w.crowded {
+		ev.Network = proto.CloneOf(ev.Network)
+		ev.Network.Ip = fmt.Sprintf("198.51.100.%d", w.rng.IntN(40))
+		ev.Device = &riskdv1.Device{Id: fmt.Sprintf("d%d", w.rng.IntN(60))}
+	}
 	w.last[u] = ev
 	return ev
 }
@@ -152,6 +163,12 @@ type serial struct {
 
 func foldSerially(t testing.TB, evs []*riskdv1.Event) *serial {
 	t.Helper()
+	return foldAsJournaled(t, evs, nil)
+}
+
+// foldAsJournaled takes what was looked up for an event from the journal where it is there.
+func foldAsJournaled(t testing.TB, evs []*riskdv1.Event, looked map[string]*riskdv1.Enrichment) *serial {
+	t.Helper()
 	engine, enricher := newEngine(t), newEnricher(t)
 	s := &serial{decisions: map[string]*riskdv1.Decision{}, profiles: map[string]*profile.Profile{}}
 	for _, pb := range evs {
@@ -162,7 +179,11 @@ func foldSerially(t testing.TB, evs []*riskdv1.Event) *serial {
 			s.profiles[key] = p
 		}
 		var ev event.Event
-		if err := wire.ToEvent(pb, enricher.Enrich(pb, time.Now().UnixMilli()), &ev); err != nil {
+		en := looked[pb.Id]
+		if en == nil {
+			en = enricher.Enrich(pb, time.Now().UnixMilli())
+		}
+		if err := wire.ToEvent(pb, en, &ev); err != nil {
 			t.Fatal(err)
 		}
 		var d decision.Decision
@@ -206,7 +227,8 @@ func startWorker(t testing.TB, url string, cfg Config) *worker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(cfg, Deps{JS: js, Engine: newEngine(t), Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
+	en := newEnricher(t)
+	s, err := New(cfg, Deps{JS: js, Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,6 +269,7 @@ func (w *worker) ready(t testing.TB) {
 // ledger is everything the journals of all partitions hold.
 type ledger struct {
 	decisions map[string]*riskdv1.Decision
+	looked    map[string]*riskdv1.Enrichment
 	counts    counts
 	dead      []*riskdv1.JournalEntry
 	signals   []*riskdv1.Signal // each session's in order
@@ -258,7 +281,7 @@ type ledger struct {
 // readLedger checks every chain and that no input was left out or taken twice.
 func readLedger(t testing.TB, js jetstream.JetStream, partitions int) *ledger {
 	t.Helper()
-	l := &ledger{decisions: map[string]*riskdv1.Decision{}}
+	l := &ledger{decisions: map[string]*riskdv1.Decision{}, looked: map[string]*riskdv1.Enrichment{}}
 	r := natsjs.NewJournalReader(js)
 	defer r.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -305,6 +328,7 @@ func readLedger(t testing.TB, js jetstream.JetStream, partitions int) *ledger {
 								t.Errorf("event %s was judged twice", e.Decision.EventId)
 							}
 							l.decisions[e.Decision.EventId] = e.Decision
+							l.looked[e.Decision.EventId] = e.Enrichment
 							l.signals = append(l.signals, e.Decision.Signals...)
 						case riskdv1.JournalEntry_STATUS_DEAD:
 							l.dead = append(l.dead, e)
@@ -372,8 +396,10 @@ func checkAgainst(t testing.TB, js jetstream.JetStream, partitions int, ref *ser
 	}
 	users := 0
 	for p := range partitions {
-		st := rebuild(t, js, p)
+		loaded := reload(t, js, p)
+		st := loaded.st
 		users += st.users
+		checkCrowd(t, js, loaded)
 		for n := range st.pages {
 			walk(st.pages[n].buf, func(e entry) {
 				want := ref.profiles[string(e.key)]
@@ -397,11 +423,21 @@ func checkAgainst(t testing.TB, js jetstream.JetStream, partitions int, ref *ser
 // rebuild loads a partition's state as a new owner would, without taking the partition.
 func rebuild(t testing.TB, js jetstream.JetStream, n int) *store {
 	t.Helper()
-	s, err := New(quickConfig(), Deps{JS: js, Engine: newEngine(t), Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
+	return reload(t, js, n).st
+}
+
+func reload(t testing.TB, js jetstream.JetStream, n int) *partition {
+	t.Helper()
+	en := newEnricher(t)
+	s, err := New(quickConfig(), Deps{JS: js, Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &partition{s: s, n: n, fx: newEffects(s, n)}
+	parts, err := newParts(s.deps.Sections(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &partition{s: s, n: n, fx: newEffects(s, n), parts: parts}
 	last, ok, err := natsjs.LastRecord(t.Context(), js, n)
 	if err != nil || !ok {
 		t.Fatalf("partition %d: %v, %v", n, ok, err)
@@ -415,7 +451,7 @@ func rebuild(t testing.TB, js jetstream.JetStream, n int) *store {
 	if err := p.loadOnce(t.Context(), last); err != nil {
 		t.Fatalf("loading partition %d: %v", n, err)
 	}
-	return p.st
+	return p
 }
 
 func publishAll(t testing.TB, pub *natsjs.Publisher, evs []*riskdv1.Event) {
