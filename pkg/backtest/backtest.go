@@ -39,6 +39,8 @@ type Item struct {
 	Enrichment *riskdv1.Enrichment
 	// Recorded is the decision that was made; nil when history does not tell.
 	Recorded *riskdv1.Decision
+	// Revision of the policies that made it; 0: those riskd was started with.
+	Revision uint64
 }
 
 // Source hands out history, each user's events in the order in which they were judged. Items are kept until they are judged.
@@ -62,6 +64,8 @@ const (
 type Config struct {
 	// Live and New are the policies to compare. Both are required.
 	Live, New Engine
+	// LiveAt, when set, is what was live at a revision above 0; Live is for revision 0. Otherwise Live is for all.
+	LiveAt func(revision uint64) (Engine, error)
 	// From and To bound what is counted, by event time; zero is open. Events before From build up state.
 	From, To time.Time
 	// Workers play users in parallel. Default: one per processor.

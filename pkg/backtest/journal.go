@@ -56,7 +56,7 @@ func partition(ctx context.Context, js jetstream.JetStream, reader *natsjs.Journ
 				if e.Event == nil {
 					continue // a duplicate, or no event at all
 				}
-				if err := hand(Item{Event: e.Event, Enrichment: e.Enrichment, Recorded: e.Decision}); err != nil {
+				if err := hand(Item{Event: e.Event, Enrichment: e.Enrichment, Recorded: e.Decision, Revision: r.Record.Policies}); err != nil {
 					return err
 				}
 			}

@@ -21,7 +21,10 @@ type worker struct {
 	in    chan []Item
 	err   error
 	users map[userKey]*user
-	live  []*user // in the order of coming alive; the oldest rests first
+	// past is what was live at revision, the one asked for last.
+	past     Engine
+	revision uint64
+	live     []*user // in the order of coming alive; the oldest rests first
 	free  []*pair
 
 	ev       event.Event
@@ -92,15 +95,19 @@ func (w *worker) play(it *Item) error {
 		u.now.old.Reset()
 		u.now.new.Reset()
 	}
+	live, err := w.liveAt(it.Revision)
+	if err != nil {
+		return err
+	}
 	id := w.answer(u, ev) // before the live policy takes the answer in
 	switch {
 	case w.cfg.Answers == Assumed:
-		w.assume(w.cfg.Live, &u.now.old, ev)
+		w.assume(live, &u.now.old, ev)
 		w.assume(w.cfg.New, &u.now.new, ev)
 	case w.cfg.Answers == FromHistory && !openSession(&u.now.old, ev):
 		w.assume(w.cfg.New, &u.now.new, ev)
 	}
-	w.cfg.Live.Step(&u.now.old, ev, &w.old)
+	live.Step(&u.now.old, ev, &w.old)
 	asked := ev.ChallengeID
 	ev.ChallengeID = id
 	w.cfg.New.Step(&u.now.new, ev, &w.new)
@@ -113,6 +120,21 @@ func (w *worker) play(it *Item) error {
 	}
 	w.count(u, ev)
 	return nil
+}
+
+// liveAt is what was live at a revision.
+func (w *worker) liveAt(revision uint64) (Engine, error) {
+	if revision == 0 || w.cfg.LiveAt == nil {
+		return w.cfg.Live, nil
+	}
+	if w.past == nil || w.revision != revision {
+		var err error
+		if w.past, err = w.cfg.LiveAt(revision); err != nil {
+			return nil, fmt.Errorf("what was live at revision %d: %w", revision, err)
+		}
+		w.revision = revision
+	}
+	return w.past, nil
 }
 
 // sessionKey names an event's session in a profile, as the core does.

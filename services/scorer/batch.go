@@ -76,6 +76,7 @@ func (b *batch) grow(n int) {
 func (b *batch) build(s *Service, p *partition, msgs []natsjs.Message) error {
 	b.grow(len(msgs))
 	b.fold.reset()
+	b.fold.engine = p.by.engine
 	b.fx = effect{}
 	b.counts.Reset()
 
@@ -106,6 +107,7 @@ func (b *batch) build(s *Service, p *partition, msgs []natsjs.Message) error {
 		p.versions = versions{policy: d.Policy, baseline: d.Baseline, engine: d.Engine}
 	}
 	b.rec.Policy, b.rec.Baseline, b.rec.Engine = p.versions.policy, p.versions.baseline, p.versions.engine
+	b.rec.Policies = p.by.revision
 	b.rec.PublishedThrough = p.fx.publishedThrough(p.at.seq)
 	for i, e := range b.rec.Entries {
 		if err := journal.Count(&b.counts, e.Status); err != nil {

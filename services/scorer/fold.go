@@ -16,6 +16,7 @@ import (
 // the overlay of the commit protocol. It takes the users one after the other, so one decoded profile is
 // in memory at a time; the events of a user keep their order. Reused from batch to batch; not safe for concurrent use.
 type fold struct {
+	// engine judges the next run; its caller sets it.
 	engine    Engine
 	retention int64 // milliseconds
 
@@ -54,8 +55,8 @@ type group struct {
 	changed     bool
 }
 
-func newFold(engine Engine, retentionMS int64) *fold {
-	return &fold{engine: engine, retention: retentionMS, byHash: make(map[uint64]int32)}
+func newFold(retentionMS int64) *fold {
+	return &fold{retention: retentionMS, byHash: make(map[uint64]int32)}
 }
 
 func (f *fold) reset() {

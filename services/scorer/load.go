@@ -30,6 +30,9 @@ const (
 // record before the fence. It also hands on the effects that no record is known to have published.
 func (p *partition) load(stop context.Context, before journal.Stored) error {
 	enter(stageReplay)
+	if err := p.adoptFirst(stop); err != nil {
+		return err
+	}
 	var err error
 	for range loadAttempts {
 		if err = p.loadOnce(stop, before); !errors.As(err, new(*natsjs.TrimmedError)) {
@@ -201,7 +204,7 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 			if err := chain.Next(rec); err != nil {
 				return err
 			}
-			n, err := p.replayRecord(b.fold, rec)
+			n, err := p.replayRecord(stop, b.fold, rec)
 			if err != nil {
 				return err
 			}
@@ -221,7 +224,7 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 }
 
 // replayRecord steps one record's events; differ is how many came out otherwise than recorded.
-func (p *partition) replayRecord(f *fold, s journal.Stored) (differ int, err error) {
+func (p *partition) replayRecord(stop context.Context, f *fold, s journal.Stored) (differ int, err error) {
 	f.reset()
 	for _, e := range s.Record.Entries {
 		p.clock = max(p.clock, e.Enrichment.GetReceivedMs())
@@ -238,6 +241,12 @@ func (p *partition) replayRecord(f *fold, s journal.Stored) (differ int, err err
 		f.add(e.Event, e.Enrichment, e)
 	}
 	p.takeParts(s.Seq, s.Record)
+	if len(f.items) == 0 {
+		return 0, nil
+	}
+	if f.engine, err = p.judgedBy(stop, s.Record.Policies); err != nil {
+		return 0, err
+	}
 	err = f.run(p.st, func(it *item, d *decision.Decision) {
 		if !sameOutcome(it.entry, d) {
 			differ++

@@ -12,7 +12,7 @@ type metrics struct {
 	deadReasons, signals, takeovers                          *prometheus.CounterVec
 	eventToFlag, batchEvents, recordBytes, commit, stepNS    prometheus.Histogram
 	takeover                                                 prometheus.Histogram
-	inputGaps, replayed, replayDiffers, pages, expired       prometheus.Counter
+	inputGaps, replayed, replayDiffers, policySwaps, pages, expired       prometheus.Counter
 	effectWaits, effectRetries, effectDrops, checkpointFails prometheus.Counter
 }
 
@@ -54,6 +54,7 @@ func newMetrics(reg prometheus.Registerer, s *Service) *metrics {
 		inputGaps:       counter("input_gaps_total", "Times the input began later than the journal ended: messages were lost before they were read."),
 		replayed:        counter("replayed_events_total", "Events stepped again after a takeover."),
 		replayDiffers:   counter("replay_differences_total", "Replayed events whose outcome differs from the journal's: policy, baseline or engine changed in between."),
+		policySwaps:     counter("policy_swaps_total", "Times a partition went over to a newer revision of the policies."),
 		pages:           counter("pages_written_total", "Profile pages checkpointed."),
 		expired:         counter("profiles_expired_total", "Profiles forgotten after the retention."),
 		effectWaits:     counter("effect_waits_total", "Times a partition waited because signals could not be published fast enough."),

@@ -38,6 +38,8 @@ type place struct {
 	epoch     uint64
 	inputLast uint64
 	totals    counts
+	// policies is the revision that judged it.
+	policies uint64
 }
 
 type versions struct{ policy, baseline, engine string }
@@ -59,6 +61,7 @@ type partition struct {
 	next     uint64 // the input sequence that tail should bring next
 	clock    int64  // latest broker time of an input message, Unix milliseconds
 	versions versions
+	by       judging
 	ckTold   time.Time
 
 	ready             atomic.Bool
@@ -173,7 +176,7 @@ func (p *partition) fence(stop context.Context) (before journal.Stored, err erro
 			Owner: p.s.cfg.Worker, WrittenMs: p.s.now().UnixMilli(), Totals: &riskdv1.Counts{}}
 		if ok {
 			rec.Epoch, rec.PrevHash, rec.InputLast = last.Record.Epoch+1, last.Hash[:], last.Record.InputLast
-			rec.PublishedThrough = last.Record.PublishedThrough
+			rec.PublishedThrough, rec.Policies = last.Record.PublishedThrough, last.Record.Policies
 			if last.Record.Totals != nil {
 				rec.Totals = last.Record.Totals
 			}
@@ -235,7 +238,7 @@ func (p *partition) unreachable(stop context.Context, err error) {
 }
 
 func placeOf(s journal.Stored) place {
-	pl := place{seq: s.Seq, hash: s.Hash, epoch: s.Record.Epoch, inputLast: s.Record.InputLast}
+	pl := place{seq: s.Seq, hash: s.Hash, epoch: s.Record.Epoch, inputLast: s.Record.InputLast, policies: s.Record.Policies}
 	pl.totals.add(s.Record.Totals)
 	return pl
 }
@@ -295,6 +298,7 @@ func (p *partition) take(stop context.Context, wait time.Duration) ([]natsjs.Mes
 func (p *partition) commit(stop context.Context, msgs []natsjs.Message) error {
 	b := p.s.getBatch()
 	defer p.s.putBatch(b)
+	p.adopt()
 	began := time.Now()
 	for {
 		p.discard()
@@ -358,7 +362,7 @@ func (p *partition) merge(stop context.Context, b *batch, seq uint64, msgs []nat
 	if p.at.seq < seq { // else a fence behind the batch is already there
 		p.at.seq, p.at.hash = seq, journal.Hash(b.stored)
 		p.at.inputLast = b.rec.InputLast
-		p.at.totals = b.after
+		p.at.totals, p.at.policies = b.after, b.rec.Policies
 	}
 	for i := range msgs {
 		p.clock = max(p.clock, msgs[i].StoredNS/1e6)

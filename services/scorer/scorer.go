@@ -39,7 +39,9 @@ type Enricher interface {
 // Deps are what the role needs from outside.
 type Deps struct {
 	JS       jetstream.JetStream
+	// Engine judges, or Policies say which one does; exactly one of the two is required.
 	Engine   Engine
+	Policies Policies
 	Enricher Enricher
 	// Sections makes what a partition's state holds beside the profiles; a partition that is taken over again may
 	// get the same ones. Optional. See [Section].
@@ -52,7 +54,9 @@ type Deps struct {
 type Service struct {
 	cfg     Config
 	deps    Deps
-	metrics *metrics
+	// policies is never nil.
+	policies Policies
+	metrics  *metrics
 	now     func() time.Time
 
 	partitions int
@@ -90,8 +94,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("new scorer: %w", err)
 	}
-	if deps.JS == nil || deps.Engine == nil || deps.Enricher == nil || deps.Log == nil || deps.Registry == nil {
-		return nil, errors.New("new scorer: jetstream, engine, enricher, logger and registry are required")
+	if deps.JS == nil || (deps.Engine == nil) == (deps.Policies == nil) || deps.Enricher == nil || deps.Log == nil || deps.Registry == nil {
+		return nil, errors.New("new scorer: jetstream, engine or policies, enricher, logger and registry are required")
 	}
 	if deps.Sections == nil {
 		deps.Sections = func(int) []Section { return nil }
@@ -105,6 +109,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	s := &Service{cfg: cfg, deps: deps, now: time.Now, loading: make(chan struct{}, cfg.Takeovers),
 		pageJobs: make(chan pageJob, 2*pageWriters), trims: make(chan trimJob, 2*natsjs.MaxPartitions),
 		owned: make(map[int]*ownership), waiting: make(map[int]time.Time), failures: make(map[int]error)}
+	if s.policies = deps.Policies; s.policies == nil {
+		s.policies = fixed{deps.Engine}
+	}
 	s.metrics = newMetrics(deps.Registry, s)
 	return s, nil
 }
@@ -233,7 +240,7 @@ func (s *Service) getBatch() *batch {
 		s.batches = s.batches[:n-1]
 		return b
 	}
-	return &batch{fold: newFold(s.deps.Engine, s.cfg.Retention.Milliseconds())}
+	return &batch{fold: newFold(s.cfg.Retention.Milliseconds())}
 }
 
 func (s *Service) putBatch(b *batch) {
