@@ -25,7 +25,7 @@ type worker struct {
 	past     Engine
 	revision uint64
 	live     []*user // in the order of coming alive; the oldest rests first
-	free  []*pair
+	free     []*pair
 
 	ev       event.Event
 	old, new decision.Decision

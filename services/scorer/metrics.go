@@ -7,13 +7,13 @@ import (
 )
 
 type metrics struct {
-	events                                                   *prometheus.CounterVec
-	scored, duplicate, late, dead                            prometheus.Counter
-	deadReasons, signals, takeovers                          *prometheus.CounterVec
-	eventToFlag, batchEvents, recordBytes, commit, stepNS    prometheus.Histogram
-	takeover                                                 prometheus.Histogram
-	inputGaps, replayed, replayDiffers, policySwaps, pages, expired       prometheus.Counter
-	effectWaits, effectRetries, effectDrops, checkpointFails prometheus.Counter
+	events                                                          *prometheus.CounterVec
+	scored, duplicate, late, dead                                   prometheus.Counter
+	deadReasons, signals, takeovers                                 *prometheus.CounterVec
+	eventToFlag, batchEvents, recordBytes, commit, stepNS           prometheus.Histogram
+	takeover                                                        prometheus.Histogram
+	inputGaps, replayed, replayDiffers, policySwaps, pages, expired prometheus.Counter
+	effectWaits, effectRetries, effectDrops, checkpointFails        prometheus.Counter
 }
 
 // maxDeadReasons bounds the label of dead letters: stable codes of ours, the rest is "other".

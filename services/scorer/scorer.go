@@ -38,7 +38,7 @@ type Enricher interface {
 
 // Deps are what the role needs from outside.
 type Deps struct {
-	JS       jetstream.JetStream
+	JS jetstream.JetStream
 	// Engine judges, or Policies say which one does; exactly one of the two is required.
 	Engine   Engine
 	Policies Policies
@@ -52,12 +52,12 @@ type Deps struct {
 
 // Service is the role.
 type Service struct {
-	cfg     Config
-	deps    Deps
+	cfg  Config
+	deps Deps
 	// policies is never nil.
 	policies Policies
 	metrics  *metrics
-	now     func() time.Time
+	now      func() time.Time
 
 	partitions int
 	maxRecord  int
