@@ -12,3 +12,8 @@ done
 buf=$(sh "$repo/scripts/tool.sh" buf) # the first time builds it: a minute or two
 cd "$repo/schemas"
 PATH="$plugins:$PATH" "$buf" generate --output "$out"
+# Maps are written in the order of their keys: the same record always has the same bytes.
+cd "$out/gen/riskd/v1"
+sed -e 's/^import ($/import (\n\tmaps "maps"\n\tslices "slices"/' \
+  -e 's/for k := range m\.Attributes {/for _, k := range slices.Backward(slices.Sorted(maps.Keys(m.Attributes))) {/' event_vtproto.pb.go | gofmt >event_vtproto.tmp
+mv event_vtproto.tmp event_vtproto.pb.go

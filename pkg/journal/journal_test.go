@@ -184,3 +184,27 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+func TestTheSameRecordAlwaysHasTheSameBytes(t *testing.T) {
+	attrs := func() map[string]string {
+		m := map[string]string{}
+		for i := range 16 {
+			m[strings.Repeat("k", i+1)] = "v"
+		}
+		return m
+	}
+	var first []byte
+	for i := range 50 {
+		rec := &riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH, Entries: []*riskdv1.JournalEntry{{Status: riskdv1.JournalEntry_STATUS_SCORED,
+			Event: &riskdv1.Event{Id: "e", User: &riskdv1.User{Id: "u"}, Attributes: attrs()}}}}
+		b, err := journal.Encode(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = b
+		} else if !bytes.Equal(b, first) {
+			t.Fatal("an event's attributes are written in another order each time")
+		}
+	}
+}

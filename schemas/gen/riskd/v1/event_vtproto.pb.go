@@ -10,7 +10,9 @@ import (
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	io "io"
+	maps "maps"
 	math "math"
+	slices "slices"
 	unsafe "unsafe"
 )
 
@@ -94,7 +96,7 @@ func (m *Event) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x8a
 	}
 	if len(m.Attributes) > 0 {
-		for k := range m.Attributes {
+		for _, k := range slices.Backward(slices.Sorted(maps.Keys(m.Attributes))) {
 			v := m.Attributes[k]
 			baseI := i
 			i -= len(v)
