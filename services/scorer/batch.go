@@ -3,6 +3,7 @@ package scorer
 import (
 	"context"
 	"runtime/pprof"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"google.golang.org/protobuf/proto"
@@ -55,7 +56,9 @@ type batch struct {
 	rec     riskdv1.JournalRecord
 	entries []*riskdv1.JournalEntry
 	events  []*riskdv1.Event
-	decs    []*riskdv1.Decision
+	dec     riskdv1.Decision // of the event in hand: it is written at once, while it is in the processor's cache
+	raised  []raised
+	w       *journal.Writer
 	stored  []byte
 	counts  riskdv1.Counts // of this batch
 	after   counts         // the partition's totals with it
@@ -63,12 +66,17 @@ type batch struct {
 	fx effect // what has to be published once the record is stored
 }
 
+// raised is the signals of one entry.
+type raised struct {
+	entry   int
+	signals []*riskdv1.Signal
+}
+
 // grow makes room for n events.
 func (b *batch) grow(n int) {
 	for len(b.entries) < n {
 		b.entries = append(b.entries, new(riskdv1.JournalEntry))
 		b.events = append(b.events, new(riskdv1.Event))
-		b.decs = append(b.decs, new(riskdv1.Decision))
 	}
 }
 
@@ -77,8 +85,17 @@ func (b *batch) build(s *Service, p *partition, msgs []natsjs.Message) error {
 	b.grow(len(msgs))
 	b.fold.reset()
 	b.fold.engine = p.by.engine
-	b.fx = effect{}
+	b.fx, b.raised = effect{}, b.raised[:0]
 	b.counts.Reset()
+	geo := s.deps.Enricher.GeoVersion()
+	b.rec.Reset()
+	b.rec.Kind, b.rec.Partition, b.rec.Epoch = riskdv1.JournalRecord_KIND_BATCH, uint32(p.n), p.at.epoch
+	b.rec.PrevHash, b.rec.InputLast = p.at.hash[:], msgs[len(msgs)-1].Seq
+	b.rec.Owner, b.rec.WrittenMs = s.cfg.Worker, s.now().UnixMilli()
+	b.rec.Policy, b.rec.Baseline, b.rec.Engine = p.versions.policy, p.versions.baseline, p.versions.engine
+	b.rec.Geo, b.rec.Policies = geo, p.by.revision
+	b.rec.Entries = b.entries[:len(msgs)]
+	b.w.Begin(&b.rec, len(msgs))
 
 	enter(stageDecode)
 	for i := range msgs {
@@ -86,44 +103,37 @@ func (b *batch) build(s *Service, p *partition, msgs []natsjs.Message) error {
 	}
 
 	enter(stageStep)
-	geo := s.deps.Enricher.GeoVersion()
-	next := 0
+	first := true
 	err := b.fold.run(p.st, func(it *item, d *decision.Decision) {
-		b.judge(it, d, geo, &next)
+		if first && d.Status == decision.Scored {
+			first = false
+			p.versions = versions{policy: d.Policy, baseline: d.Baseline, engine: d.Engine}
+			b.rec.Policy, b.rec.Baseline, b.rec.Engine = d.Policy, d.Baseline, d.Engine
+		}
+		b.judge(it, d, geo)
 	})
 	if err != nil {
 		return err
 	}
 
 	enter(stageEncode)
-	b.rec.Reset()
-	b.rec.Kind, b.rec.Partition, b.rec.Epoch = riskdv1.JournalRecord_KIND_BATCH, uint32(p.n), p.at.epoch
-	b.rec.PrevHash, b.rec.InputLast = p.at.hash[:], msgs[len(msgs)-1].Seq
-	b.rec.Owner, b.rec.WrittenMs = s.cfg.Worker, s.now().UnixMilli()
-	b.rec.Entries = b.entries[:len(msgs)]
-	b.rec.Geo = geo
-	if next > 0 {
-		d := b.decs[0]
-		p.versions = versions{policy: d.Policy, baseline: d.Baseline, engine: d.Engine}
-	}
-	b.rec.Policy, b.rec.Baseline, b.rec.Engine = p.versions.policy, p.versions.baseline, p.versions.engine
-	b.rec.Policies = p.by.revision
 	b.rec.PublishedThrough = p.fx.publishedThrough(p.at.seq)
-	for i, e := range b.rec.Entries {
+	for _, e := range b.rec.Entries {
 		if err := journal.Count(&b.counts, e.Status); err != nil {
 			return err
 		}
-		switch e.Status {
-		case riskdv1.JournalEntry_STATUS_SCORED:
-			b.fx.add(e.Decision.Signals, msgs[i].StoredNS)
-		case riskdv1.JournalEntry_STATUS_DEAD:
+		if e.Status == riskdv1.JournalEntry_STATUS_DEAD {
 			b.fx.dead = append(b.fx.dead, proto.CloneOf(e))
 		}
+	}
+	slices.SortFunc(b.raised, func(x, y raised) int { return x.entry - y.entry })
+	for _, r := range b.raised {
+		b.fx.add(r.signals, msgs[r.entry].StoredNS)
 	}
 	b.after = p.at.totals
 	b.after.add(&b.counts)
 	b.rec.Totals = b.after.record()
-	b.stored, err = journal.Append(b.stored[:0], &b.rec)
+	b.stored, err = b.w.Append(b.stored[:0])
 	return err
 }
 
@@ -132,6 +142,7 @@ func (b *batch) read(s *Service, partition, i int, m *natsjs.Message) {
 	e, pb := b.entries[i], b.events[i]
 	e.Reset()
 	e.Input = m.Seq
+	defer b.w.Add(e)
 	if err := wire.DecodeInto(envelope(m.Header), m.Data, pb); err != nil {
 		bury(e, wire.Reason(err), err.Error(), m.Data)
 		return
@@ -142,19 +153,21 @@ func (b *batch) read(s *Service, partition, i int, m *natsjs.Message) {
 	}
 	en := s.deps.Enricher.EnrichIn(partition, pb, m.StoredNS/1e6)
 	e.Event, e.Enrichment = pb, en
-	b.fold.add(pb, en, e)
+	b.fold.add(pb, en, e, i)
 }
 
 // judge writes one outcome of the engine into the record.
-func (b *batch) judge(it *item, d *decision.Decision, geo string, next *int) {
+func (b *batch) judge(it *item, d *decision.Decision, geo string) {
 	e := it.entry
 	switch d.Status {
 	case decision.Scored:
 		e.Status = riskdv1.JournalEntry_STATUS_SCORED
-		e.Decision = b.decs[*next]
-		*next++
-		wire.FromDecision(d, e.Decision)
-		e.Decision.Geo = geo
+		wire.FromDecision(d, &b.dec)
+		b.dec.Geo = geo
+		b.w.Decide(it.at, &b.dec)
+		if len(b.dec.Signals) > 0 {
+			b.raised = append(b.raised, raised{it.at, b.dec.Signals})
+		}
 	case decision.Duplicate:
 		e.Status = riskdv1.JournalEntry_STATUS_DUPLICATE
 		e.Event, e.Enrichment = nil, nil

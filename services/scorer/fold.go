@@ -42,6 +42,7 @@ type item struct {
 	pb    *riskdv1.Event
 	en    *riskdv1.Enrichment
 	entry *riskdv1.JournalEntry
+	at    int   // place of entry in its record
 	next  int32 // the same user's next item, -1 at the end
 }
 
@@ -66,13 +67,13 @@ func (f *fold) reset() {
 }
 
 // add takes one readable event into the batch.
-func (f *fold) add(pb *riskdv1.Event, en *riskdv1.Enrichment, entry *riskdv1.JournalEntry) {
+func (f *fold) add(pb *riskdv1.Event, en *riskdv1.Enrichment, entry *riskdv1.JournalEntry, at int) {
 	key0 := len(f.keys)
 	f.keys = appendKey(f.keys, pb.TenantId, pb.User.GetId())
 	key := f.keys[key0:]
 	hash := hashKey(key)
 	n := int32(len(f.items))
-	f.items = append(f.items, item{pb: pb, en: en, entry: entry, next: -1})
+	f.items = append(f.items, item{pb: pb, en: en, entry: entry, at: at, next: -1})
 	for slot := hash; ; slot += 0x9e3779b97f4a7c15 {
 		g, taken := f.byHash[slot]
 		if !taken {

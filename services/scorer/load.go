@@ -226,7 +226,7 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 // replayRecord steps one record's events; differ is how many came out otherwise than recorded.
 func (p *partition) replayRecord(stop context.Context, f *fold, s journal.Stored) (differ int, err error) {
 	f.reset()
-	for _, e := range s.Record.Entries {
+	for i, e := range s.Record.Entries {
 		p.clock = max(p.clock, e.Enrichment.GetReceivedMs())
 		if e.Status != riskdv1.JournalEntry_STATUS_SCORED {
 			continue // it changed nothing
@@ -238,7 +238,7 @@ func (p *partition) replayRecord(stop context.Context, f *fold, s journal.Stored
 		if p.st.pages[pageOf(hashKey(key))].stored >= s.Seq {
 			continue
 		}
-		f.add(e.Event, e.Enrichment, e)
+		f.add(e.Event, e.Enrichment, e, i)
 	}
 	p.takeParts(s.Seq, s.Record)
 	if len(f.items) == 0 {

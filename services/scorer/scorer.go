@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
@@ -240,7 +241,7 @@ func (s *Service) getBatch() *batch {
 		s.batches = s.batches[:n-1]
 		return b
 	}
-	return &batch{fold: newFold(s.cfg.Retention.Milliseconds())}
+	return &batch{fold: newFold(s.cfg.Retention.Milliseconds()), w: journal.NewWriter()}
 }
 
 func (s *Service) putBatch(b *batch) {

@@ -1,0 +1,249 @@
+package journal
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math"
+	"sync"
+	"unsafe"
+
+	"github.com/klauspost/compress/s2"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// compactAll is whether the compact form knows every field that an entry can have.
+var compactAll = sync.OnceValue(func() bool {
+	for _, d := range entryMessages() {
+		if d.Fields().Len() != known[string(d.Name())] {
+			return false
+		}
+	}
+	return true
+})
+
+// entryMessages are the messages within an entry, itself included; signals are stored whole.
+func entryMessages() (out []protoreflect.MessageDescriptor) {
+	seen := map[protoreflect.FullName]bool{(*riskdv1.Signal)(nil).ProtoReflect().Descriptor().FullName(): true}
+	var visit func(d protoreflect.MessageDescriptor)
+	visit = func(d protoreflect.MessageDescriptor) {
+		if d == nil || d.IsMapEntry() || seen[d.FullName()] {
+			return
+		}
+		seen[d.FullName()] = true
+		out = append(out, d)
+		for i := range d.Fields().Len() {
+			visit(d.Fields().Get(i).Message())
+		}
+	}
+	visit((*riskdv1.JournalEntry)(nil).ProtoReflect().Descriptor())
+	return out
+}
+
+// The compact form of a record: length and protobuf of the record without its entries, then in one S2 block
+//
+//	number of entries; for each: what there is (event 1, enrichment 2), input, those two
+//	decisions in any order; for each: which entry's, and the decision
+//	statuses, as runs of equal ones
+//	for each entry with more to say: which, and reason, detail, raw
+//
+// Empty messages are left out, and what a decision repeats of its event is said once.
+const (
+	hasEvent = 1 << iota
+	hasEnrichment
+	hasBoth = hasEvent | hasEnrichment
+)
+
+// readCompact reads what a Writer wrote. The record's texts are cut out of one buffer that nobody else has.
+func readCompact(stored []byte) (*riskdv1.JournalRecord, error) {
+	n, k := binary.Uvarint(stored)
+	if k <= 0 || n > uint64(len(stored)-k) {
+		return nil, errCut
+	}
+	rec := new(riskdv1.JournalRecord)
+	if err := rec.UnmarshalVT(stored[k : k+int(n)]); err != nil {
+		return nil, err
+	}
+	block := stored[k+int(n):]
+	size, err := s2.DecodedLen(block)
+	if err != nil {
+		return nil, err
+	}
+	if size > MaxRecord || size > len(block)*maxRatio {
+		return nil, fmt.Errorf("%d bytes in a block of %d", size, len(block))
+	}
+	buf, err := s2.Decode(make([]byte, size), block)
+	if err != nil {
+		return nil, err
+	}
+	c := coder{b: buf, all: unsafe.String(unsafe.SliceData(buf), len(buf)), reading: true}
+	// Memory is taken as entries turn out to be there: a false number of them costs nothing.
+	mem := new(slab)
+	for range c.count(0) {
+		e := mem.entries.next()
+		rec.Entries = append(rec.Entries, e)
+		if c.input(e, mem); c.err != nil {
+			return nil, c.err
+		}
+	}
+	for e := range c.those(rec.Entries) {
+		e.Decision = mem.decisions.next()
+		c.decision(e.Decision, e.Event, rec, mem)
+	}
+	c.statuses(rec.Entries)
+	for e := range c.those(rec.Entries) {
+		c.more(e)
+	}
+	if c.err == nil && len(c.b) > 0 {
+		c.err = fmt.Errorf("%d bytes too many", len(c.b))
+	}
+	return rec, c.err
+}
+
+// input is one entry without decision and status.
+func (c *coder) input(e *riskdv1.JournalEntry, mem *slab) {
+	m := on(e.Event != nil, 0) | on(e.Enrichment != nil, 1)
+	if c.u(&m); m > hasBoth {
+		c.fail(errRange)
+		return
+	}
+	at := int64(e.Input)
+	c.step(&at, &c.at)
+	e.Input = uint64(at)
+	if m&hasEvent != 0 {
+		if c.reading {
+			e.Event = mem.events.next()
+		}
+		c.event(e.Event, mem)
+	}
+	if m&hasEnrichment != 0 {
+		if c.reading {
+			e.Enrichment = mem.enrichments.next()
+		}
+		c.enrichment(e.Enrichment, mem)
+	}
+}
+
+// those reads a list of entries, each as the distance from the one before; 0 ends it.
+func (c *coder) those(entries []*riskdv1.JournalEntry) iter.Seq[*riskdv1.JournalEntry] {
+	return func(yield func(*riskdv1.JournalEntry) bool) {
+		for n := int64(nowhere); ; {
+			var d int64
+			if c.z(&d); c.err != nil || d == 0 {
+				return
+			}
+			if n += d; n < 0 || n >= int64(len(entries)) {
+				c.fail(errRange)
+				return
+			}
+			if !yield(entries[n]) {
+				return
+			}
+		}
+	}
+}
+
+// nowhere is where a list of entries begins.
+const nowhere = -1
+
+// more is what only entries that were not scored have to say.
+func (c *coder) more(e *riskdv1.JournalEntry) {
+	c.text(&e.Reason)
+	c.text(&e.Detail)
+	c.bytes(&e.Raw)
+}
+
+// statuses reads or writes runs of equal ones. Duplicates have no event: one that was written is dropped.
+func (c *coder) statuses(entries []*riskdv1.JournalEntry) {
+	for i := 0; i < len(entries); {
+		status, run := uint64(entries[i].Status), 1
+		for !c.reading && i+run < len(entries) && entries[i+run].Status == entries[i].Status {
+			run++
+		}
+		left := uint64(run)
+		c.u(&status)
+		c.u(&left)
+		if c.err == nil && (left == 0 || left > uint64(len(entries)-i) || status > math.MaxInt32) {
+			c.fail(errRange)
+		}
+		if c.err != nil {
+			return
+		}
+		for range left {
+			e := entries[i]
+			e.Status = riskdv1.JournalEntry_Status(status)
+			if c.reading && e.Status == riskdv1.JournalEntry_STATUS_DUPLICATE {
+				e.Event, e.Enrichment = nil, nil
+			}
+			i++
+		}
+	}
+}
+
+// maxRatio bounds how much larger than its block a record may be: S2 cannot do better than this by far.
+const maxRatio = 1 << 16
+
+// slab hands out messages from blocks, so that reading a record costs few allocations.
+type slab struct {
+	entries     block[riskdv1.JournalEntry]
+	events      block[riskdv1.Event]
+	enrichments block[riskdv1.Enrichment]
+	decisions   block[riskdv1.Decision]
+	users       block[riskdv1.User]
+	sessions    block[riskdv1.Session]
+	devices     block[riskdv1.Device]
+	networks    block[riskdv1.Network]
+	https       block[riskdv1.Http]
+	resources   block[riskdv1.Resource]
+	agents      block[riskdv1.Agent]
+	crowds      block[riskdv1.Crowd]
+	scores      block[riskdv1.Scores]
+	evidence    block[riskdv1.Part]
+	details     block[riskdv1.Detail]
+}
+
+// block grows from one message to many.
+type block[T any] struct {
+	free []T
+	size int
+}
+
+func (b *block[T]) next() *T {
+	if len(b.free) == 0 {
+		b.size = min(max(2*b.size, 1), 128)
+		b.free = make([]T, b.size)
+	}
+	v := &b.free[0]
+	b.free = b.free[1:]
+	return v
+}
+
+// parts makes the messages within an event that its mask says are there.
+func (s *slab) parts(e *riskdv1.Event, m uint64) {
+	if m&(1<<0) != 0 {
+		e.User = s.users.next()
+	}
+	if m&(1<<1) != 0 {
+		e.Session = s.sessions.next()
+	}
+	if m&(1<<2) != 0 {
+		e.Device = s.devices.next()
+	}
+	if m&(1<<3) != 0 {
+		e.Network = s.networks.next()
+	}
+	if m&(1<<4) != 0 {
+		e.Http = s.https.next()
+	}
+	if m&(1<<5) != 0 {
+		e.Resource = s.resources.next()
+	}
+	if m&(1<<9) != 0 {
+		e.Enforcement = new(riskdv1.Enforcement)
+	}
+	if m&(1<<10) != 0 {
+		e.Feedback = new(riskdv1.Feedback)
+	}
+}

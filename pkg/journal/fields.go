@@ -1,0 +1,364 @@
+package journal
+
+import (
+	"maps"
+	"math"
+	"slices"
+
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// The order of the fields is part of the stored form. A field that a message gets later has to be added under a new
+// bit of that message's mask, and to known: until then records are stored in the general form, which knows every field.
+
+// known is how many fields of each message the compact form writes.
+var known = map[string]int{
+	"JournalEntry": 8, "Event": 20, "User": 2, "Session": 4, "Device": 1, "Network": 6, "Geo": 6, "Http": 1, "Resource": 3,
+	"Enforcement": 3, "Feedback": 3, "Enrichment": 8, "Agent": 5, "Crowd": 4, "Decision": 23, "Scores": 3, "Part": 3, "Detail": 3,
+}
+
+func (c *coder) event(e *riskdv1.Event, mem *slab) {
+	var m uint64
+	if !c.reading {
+		u, s, n, r := e.User, e.Session, e.Network, e.Resource
+		m = on(u.GetId() != "" || u.GetKind() != "", 0) |
+			on(s != nil && (s.Id != "" || s.AuthTimeMs != 0 || s.Acr != "" || len(s.Amr) > 0), 1) |
+			on(e.Device.GetId() != "", 2) |
+			on(n != nil && (n.Ip != "" || n.RttMs != 0 || holds(n.Geo) || n.Asn != 0 || n.AsOrg != "" || n.Kind != ""), 3) |
+			on(e.Http.GetUserAgent() != "", 4) |
+			on(r != nil && (r.Type != "" || r.Id != "" || r.Sensitivity != ""), 5) |
+			on(e.Count != 0 || e.Bytes != 0, 6) | on(len(e.Attributes) > 0, 7) |
+			on(e.ChallengeId != "" || e.Reason != "", 8) |
+			on(e.Enforcement != nil && (e.Enforcement.Route != "" || e.Enforcement.Result != "" || e.Enforcement.Sdk != ""), 9) |
+			on(e.Feedback != nil && (e.Feedback.EventId != "" || e.Feedback.Verdict != "" || e.Feedback.Author != ""), 10)
+	}
+	if c.u(&m); m>>11 != 0 {
+		c.fail(errRange)
+		return
+	}
+	if c.reading {
+		mem.parts(e, m)
+	}
+	c.raw(&e.Id)
+	c.text(&e.Source)
+	c.text(&e.Type)
+	c.step(&e.TimeMs, &c.time)
+	c.text(&e.TenantId)
+	c.text(&e.Action)
+	c.text(&e.Outcome)
+	if m&(1<<0) != 0 {
+		c.text(&e.User.Id)
+		c.text(&e.User.Kind)
+	}
+	if m&(1<<1) != 0 {
+		s := e.Session
+		c.text(&s.Id)
+		c.z(&s.AuthTimeMs)
+		c.text(&s.Acr)
+		c.texts(&s.Amr)
+	}
+	if m&(1<<2) != 0 {
+		c.text(&e.Device.Id)
+	}
+	if m&(1<<3) != 0 {
+		c.network(e.Network)
+	}
+	if m&(1<<4) != 0 {
+		c.text(&e.Http.UserAgent)
+	}
+	if m&(1<<5) != 0 {
+		c.text(&e.Resource.Type)
+		c.text(&e.Resource.Id)
+		c.text(&e.Resource.Sensitivity)
+	}
+	if m&(1<<6) != 0 {
+		c.u32(&e.Count)
+		c.u(&e.Bytes)
+	}
+	if m&(1<<7) != 0 {
+		c.attributes(&e.Attributes)
+	}
+	if m&(1<<8) != 0 {
+		c.text(&e.ChallengeId)
+		c.text(&e.Reason)
+	}
+	if m&(1<<9) != 0 {
+		c.text(&e.Enforcement.Route)
+		c.text(&e.Enforcement.Result)
+		c.text(&e.Enforcement.Sdk)
+	}
+	if m&(1<<10) != 0 {
+		c.text(&e.Feedback.EventId)
+		c.text(&e.Feedback.Verdict)
+		c.text(&e.Feedback.Author)
+	}
+}
+
+// attributes are written in the order of their keys, so that the same event always gives the same bytes.
+func (c *coder) attributes(attrs *map[string]string) {
+	n := c.count(len(*attrs))
+	if !c.reading {
+		var room [16]string
+		keys := slices.AppendSeq(room[:0], maps.Keys(*attrs))
+		slices.Sort(keys)
+		for _, k := range keys {
+			v := (*attrs)[k]
+			c.text(&k)
+			c.text(&v)
+		}
+		return
+	}
+	*attrs = make(map[string]string, min(n, 16))
+	for range n {
+		var k, v string
+		c.text(&k)
+		c.text(&v)
+		(*attrs)[k] = v
+	}
+}
+
+func (c *coder) network(n *riskdv1.Network) {
+	m := on(n.RttMs != 0, 0) | on(holds(n.Geo), 1) | on(n.Asn != 0 || n.AsOrg != "" || n.Kind != "", 2)
+	if c.u(&m); m>>3 != 0 {
+		c.fail(errRange)
+		return
+	}
+	c.text(&n.Ip)
+	if m&(1<<0) != 0 {
+		c.u32(&n.RttMs)
+	}
+	if m&(1<<1) != 0 {
+		c.geo(&n.Geo)
+	}
+	if m&(1<<2) != 0 {
+		c.u32(&n.Asn)
+		c.text(&n.AsOrg)
+		c.text(&n.Kind)
+	}
+}
+
+func holds(g *riskdv1.Geo) bool {
+	return g != nil && (math.Float64bits(g.Lat)|math.Float64bits(g.Lon)|math.Float64bits(g.AccuracyKm) != 0 || g.Country != "" || g.City != "" || g.AtOrigin)
+}
+
+func (c *coder) geo(p **riskdv1.Geo) {
+	if c.reading {
+		*p = new(riskdv1.Geo)
+	}
+	g := *p
+	m := on(g.AtOrigin, 0)
+	if c.u(&m); m>>1 != 0 {
+		c.fail(errRange)
+		return
+	}
+	g.AtOrigin = m&1 != 0
+	c.number(&g.Lat)
+	c.number(&g.Lon)
+	c.number(&g.AccuracyKm)
+	c.text(&g.Country)
+	c.text(&g.City)
+}
+
+func (c *coder) enrichment(e *riskdv1.Enrichment, mem *slab) {
+	a, w := e.Agent, e.Crowd
+	m := on(holds(e.Geo), 0) | on(e.Asn != 0 || e.AsOrg != "" || e.Kind != "", 1) |
+		on(a != nil && (a.Browser != "" || a.BrowserMajor != 0 || a.Os != "" || a.OsMajor != 0 || a.DeviceClass != ""), 2) |
+		on(w != nil && (w.IpFailedUsers|w.IpUsers|w.DeviceUsers|w.IpFailures) != 0, 3) |
+		on(math.Float64bits(e.StepUpAt) != 0, 4)
+	if c.u(&m); m>>5 != 0 {
+		c.fail(errRange)
+		return
+	}
+	c.step(&e.ReceivedMs, &c.received)
+	if m&(1<<0) != 0 {
+		c.geo(&e.Geo)
+	}
+	if m&(1<<1) != 0 {
+		c.u32(&e.Asn)
+		c.text(&e.AsOrg)
+		c.text(&e.Kind)
+	}
+	if m&(1<<2) != 0 {
+		if c.reading {
+			a = mem.agents.next()
+			e.Agent = a
+		}
+		c.text(&a.Browser)
+		c.u32(&a.BrowserMajor)
+		c.text(&a.Os)
+		c.u32(&a.OsMajor)
+		c.text(&a.DeviceClass)
+	}
+	if m&(1<<3) != 0 {
+		if c.reading {
+			w = mem.crowds.next()
+			e.Crowd = w
+		}
+		c.u32(&w.IpFailedUsers)
+		c.u32(&w.IpUsers)
+		c.u32(&w.DeviceUsers)
+		c.u32(&w.IpFailures)
+	}
+	if m&(1<<4) != 0 {
+		c.number(&e.StepUpAt)
+	}
+}
+
+// decision leaves out what the event beside it, or the record around it, says already.
+func (c *coder) decision(d *riskdv1.Decision, ev *riskdv1.Event, rec *riskdv1.JournalRecord, mem *slab) {
+	user, sess := ev.GetUser().GetId(), ev.GetSession().GetId()
+	m := on(d.EventId == ev.GetId() && d.TenantId == ev.GetTenantId() && d.UserId == user && d.TimeMs == ev.GetTimeMs(), 0) |
+		on(d.SessionId == sess, 1) | on(d.SessionId != sess && sessionOf(user, d.SessionId), 2) |
+		on(d.Policy == rec.Policy && d.Baseline == rec.Baseline && d.Geo == rec.Geo && d.Engine == rec.Engine, 3) |
+		on(d.ChallengeId != "", 4) | on(d.Rule != "" || len(d.Hits) > 0 || len(d.ShadowHits) > 0, 5) | on(len(d.Signals) > 0, 6) |
+		on(d.Scores != nil, 7) | on(d.PeakFrom|d.PeakTo != 0, 8)
+	if c.u(&m); m>>9 != 0 {
+		c.fail(errRange)
+		return
+	}
+	if m&(1<<0) == 0 {
+		c.raw(&d.EventId)
+		c.text(&d.TenantId)
+		c.text(&d.UserId)
+		c.z(&d.TimeMs)
+	} else if c.reading {
+		d.EventId, d.TenantId, d.UserId, d.TimeMs = ev.GetId(), ev.GetTenantId(), user, ev.GetTimeMs()
+	}
+	switch {
+	case m&(1<<1|1<<2) == 0:
+		c.text(&d.SessionId)
+	case !c.reading:
+	case m&(1<<1) != 0:
+		d.SessionId = sess
+	default:
+		d.SessionId = sessionless + user
+	}
+	if m&(1<<3) == 0 {
+		c.text(&d.Policy)
+		c.text(&d.Baseline)
+		c.text(&d.Geo)
+		c.text(&d.Engine)
+	} else if c.reading {
+		d.Policy, d.Baseline, d.Geo, d.Engine = rec.Policy, rec.Baseline, rec.Geo, rec.Engine
+	}
+	c.number(&d.Risk)
+	c.text(&d.Level)
+	c.text(&d.Action)
+	c.text(&d.SessionState)
+	if m&(1<<7) != 0 {
+		if c.reading {
+			d.Scores = mem.scores.next()
+		}
+		c.number(&d.Scores.ImpossibleTravel)
+		c.number(&d.Scores.NewDevice)
+		c.number(&d.Scores.Deviation)
+	}
+	c.parts(&d.Parts, mem)
+	c.texts(&d.Unknown)
+	if m&(1<<4) != 0 {
+		c.text(&d.ChallengeId)
+	}
+	if m&(1<<5) != 0 {
+		c.text(&d.Rule)
+		c.texts(&d.Hits)
+		c.texts(&d.ShadowHits)
+	}
+	if m&(1<<6) != 0 {
+		c.signals(&d.Signals)
+	}
+	if m&(1<<8) != 0 {
+		c.u32(&d.PeakFrom)
+		c.u32(&d.PeakTo)
+	}
+}
+
+// sessionless begins the session that the engine gives to events without one.
+const sessionless = "u:"
+
+func sessionOf(user, session string) bool {
+	return len(session) == len(sessionless)+len(user) && session[:len(sessionless)] == sessionless && session[len(sessionless):] == user
+}
+
+func (c *coder) parts(parts *[]*riskdv1.Part, mem *slab) {
+	n := c.count(len(*parts))
+	if c.reading && n > 0 {
+		*parts = make([]*riskdv1.Part, n)
+	}
+	for i := range n {
+		if c.reading {
+			(*parts)[i] = mem.evidence.next()
+		}
+		p := (*parts)[i]
+		c.text(&p.Code)
+		c.number(&p.Nats)
+		k := c.count(len(p.Detail))
+		if c.reading && k > 0 {
+			p.Detail = make([]*riskdv1.Detail, k)
+		}
+		for j := range k {
+			if c.reading {
+				p.Detail[j] = mem.details.next()
+			}
+			c.detail(p.Detail[j])
+		}
+	}
+}
+
+// The kinds of a detail's value.
+const (
+	detailNone = iota
+	detailNumber
+	detailText
+)
+
+func (c *coder) detail(d *riskdv1.Detail) {
+	c.text(&d.Key)
+	kind := uint64(detailNone)
+	switch d.Value.(type) {
+	case *riskdv1.Detail_Number:
+		kind = detailNumber
+	case *riskdv1.Detail_Text:
+		kind = detailText
+	}
+	switch c.u(&kind); kind {
+	case detailNone:
+	case detailNumber:
+		if c.reading {
+			d.Value = new(riskdv1.Detail_Number)
+		}
+		c.number(&d.Value.(*riskdv1.Detail_Number).Number)
+	case detailText:
+		if c.reading {
+			d.Value = new(riskdv1.Detail_Text)
+		}
+		c.text(&d.Value.(*riskdv1.Detail_Text).Text)
+	default:
+		c.fail(errRange)
+	}
+}
+
+// signals are rare: each is protobuf.
+func (c *coder) signals(all *[]*riskdv1.Signal) {
+	n := c.count(len(*all))
+	if c.reading && n > 0 {
+		*all = make([]*riskdv1.Signal, n)
+	}
+	for i := range n {
+		var b []byte
+		if !c.reading {
+			var err error
+			if b, err = (*all)[i].MarshalVT(); err != nil {
+				c.fail(err)
+				return
+			}
+		}
+		c.bytes(&b)
+		if c.reading {
+			s := new(riskdv1.Signal)
+			if err := s.UnmarshalVTUnsafe(b); err != nil {
+				c.fail(err)
+			}
+			(*all)[i] = s
+		}
+	}
+}
