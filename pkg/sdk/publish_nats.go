@@ -75,26 +75,11 @@ func (t *natsTransport) send(ctx context.Context, batch []*riskdv1.Event, fates 
 	if err != nil {
 		return 0, err
 	}
-	acks := make([]jetstream.PubAckFuture, len(batch))
-	for i, ev := range batch {
-		p := subject.Partition(ev.TenantId, ev.User.Id, n)
-		msg, err := message(p, ev)
-		if err != nil {
-			fates[i] = refused
-			continue
-		}
-		ack, err := t.js.PublishMsgAsync(msg,
-			jetstream.WithMsgID(ev.Source+"|"+ev.Id), jetstream.WithExpectStream(subject.EventsStream(p)))
-		if err != nil {
-			if errors.Is(err, nats.ErrMaxPayload) {
-				fates[i] = refused
-				continue
-			}
-			return 0, errors.Join(err, settleAcks(ctx, acks[:i], fates))
-		}
-		acks[i] = ack
+	s := sending{t: t, batch: batch, fates: fates, partitions: n, acks: make([]jetstream.PubAckFuture, len(batch)), next: make([]int, len(batch))}
+	err = s.send()
+	if e := s.settle(ctx); e != nil {
+		err = errors.Join(err, e)
 	}
-	err = settleAcks(ctx, acks, fates)
 	if err != nil && !t.told {
 		t.mu.Lock()
 		t.partitions = 0 // asked again before the next attempt
@@ -103,25 +88,81 @@ func (t *natsTransport) send(ctx context.Context, batch []*riskdv1.Event, fates 
 	return 0, err
 }
 
-func settleAcks(ctx context.Context, acks []jetstream.PubAckFuture, fates []fate) (last error) {
-	for i, ack := range acks {
+// sending is a batch under way. Of each user one event is under way at a time: an event is sent when the one before it has met
+// its fate. Otherwise one that has to be sent again would come behind those that were stored meanwhile.
+type sending struct {
+	t          *natsTransport
+	batch      []*riskdv1.Event
+	fates      []fate
+	partitions int
+	acks       []jetstream.PubAckFuture // nil: not under way
+	next       []int                    // the user's event behind, 0: none
+}
+
+// send starts each user's first event.
+func (s *sending) send() (err error) {
+	last := make(map[string]int, len(s.batch))
+	for i, ev := range s.batch {
+		key := ev.TenantId + "\x00" + ev.User.Id
+		if before, behind := last[key]; behind && s.fates[before] != refused {
+			s.next[before] = i
+		} else if err == nil {
+			err = s.start(i)
+		}
+		last[key] = i
+	}
+	return err
+}
+
+// start sends event i, or, when that is refused for good, the user's next one.
+func (s *sending) start(i int) error {
+	for {
+		ev := s.batch[i]
+		p := subject.Partition(ev.TenantId, ev.User.Id, s.partitions)
+		msg, err := message(p, ev)
+		if err == nil {
+			s.acks[i], err = s.t.js.PublishMsgAsync(msg,
+				jetstream.WithMsgID(ev.Source+"|"+ev.Id), jetstream.WithExpectStream(subject.EventsStream(p)))
+			if err == nil {
+				return nil
+			}
+			if !errors.Is(err, nats.ErrMaxPayload) {
+				return err
+			}
+		}
+		s.fates[i] = refused
+		if i = s.next[i]; i == 0 {
+			return nil
+		}
+	}
+}
+
+// settle waits for what is under way and starts what comes after it.
+func (s *sending) settle(ctx context.Context) (last error) {
+	for i := range s.batch {
+		ack := s.acks[i]
 		if ack == nil {
 			continue
 		}
 		select {
 		case a := <-ack.Ok():
-			fates[i] = accepted
+			s.fates[i] = accepted
 			if a.Duplicate {
-				fates[i] = duplicate
+				s.fates[i] = duplicate
 			}
 		case err := <-ack.Err():
 			last = err
 			var api *jetstream.APIError
 			if errors.As(err, &api) && api.ErrorCode == codeMessageTooLarge {
-				fates[i] = refused
+				s.fates[i] = refused
 			}
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if next := s.next[i]; next > 0 && s.fates[i] != unsent {
+			if err := s.start(next); err != nil {
+				last = err
+			}
 		}
 	}
 	return last

@@ -1,11 +1,14 @@
 package sdk_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,5 +240,53 @@ func TestEventsFindTheirWayIntoAnInstallationMadeAnew(t *testing.T) {
 	flush()
 	if got := c.Counters().Acknowledged; got != 9 {
 		t.Errorf("got %d events acknowledged, want 9", got)
+	}
+}
+
+// misdirecting is a connection whose first event goes to a subject that no stream has, once.
+type misdirecting struct {
+	net.Conn
+	done *atomic.Bool
+}
+
+func (m misdirecting) Dial(network, addr string) (net.Conn, error) {
+	c, err := net.Dial(network, addr)
+	return misdirecting{c, m.done}, err
+}
+
+func (m misdirecting) Write(b []byte) (int, error) {
+	if at := bytes.Index(b, []byte("HPUB riskd.in.")); at >= 0 && m.done.CompareAndSwap(false, true) {
+		copy(b[at:], "HPUB risky.in.")
+	}
+	return m.Conn.Write(b)
+}
+
+func TestAUsersEventsKeepTheirOrderWhenOneHasToBeSentAgain(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	var missed atomic.Bool
+	c := client(t, srv.URL, sdk.WithPartitions(1), sdk.WithNATSOptions(nats.SetCustomDialer(misdirecting{done: &missed})))
+	for i := range 20 {
+		for _, user := range []string{"a", "b"} {
+			ev := login(user)
+			ev.ID = fmt.Sprint(user, i)
+			if _, err := c.Report(ev); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := c.Flush(within(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if !missed.Load() {
+		t.Fatal("nothing went wrong: nothing was tested")
+	}
+	events, _ := srv.Events(0, 40)
+	next := map[string]int{}
+	for _, ev := range events {
+		who := ev.User.Id
+		if want := fmt.Sprint(who, next[who]); ev.Id != want {
+			t.Errorf("event %s comes where %s was due", ev.Id, want)
+		}
+		next[who]++
 	}
 }

@@ -21,8 +21,8 @@ var (
 )
 
 const (
-	// reportBatch is how many events are in flight together. One batch is acknowledged before the next
-	// is sent: that keeps a user's events in order, and the retry simple.
+	// reportBatch is how many events are in flight together, one of each user. One batch is acknowledged before the
+	// next is sent: that keeps a user's events in order, and the retry simple.
 	reportBatch = 256
 	retryFirst  = 50 * time.Millisecond
 	retryMost   = 5 * time.Second

@@ -146,67 +146,6 @@ func TestTwoSetUpsAtOnceAgree(t *testing.T) {
 	}
 }
 
-func TestPublishedEventsAreStoredOnceInOrder(t *testing.T) {
-	b := natstest.Start(t, 4)
-	pub, err := natsjs.NewPublisher(b.Conn, 4, natsjs.PublisherConfig{MaxPending: 16})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var evs []*riskdv1.Event
-	for i := range 100 {
-		evs = append(evs, login("u1", strconv.Itoa(i)))
-	}
-	for i, r := range pub.PublishBatch(t.Context(), evs) {
-		if r.Err != nil || r.Duplicate {
-			t.Fatalf("event %d: %+v", i, r)
-		}
-	}
-	if dup, err := pub.Publish(t.Context(), evs[7]); err != nil || !dup {
-		t.Fatalf("got duplicate=%v, %v, want true", dup, err)
-	}
-	tail := openTail(t, b.JS, subject.EventsStream(subject.Partition("acme", "u1", 4)), 1, natsjs.TailConfig{Messages: 10})
-	var got []natsjs.Message
-	for len(got) < 100 {
-		if got, err = tail.Take(t.Context(), got, 1000, 1<<20); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i, m := range got {
-		var ev riskdv1.Event
-		if err := ev.UnmarshalVT(m.Data); err != nil {
-			t.Fatal(err)
-		}
-		if ev.Id != strconv.Itoa(i) || m.Seq != uint64(i+1) || time.Since(time.Unix(0, m.StoredNS)) > time.Minute {
-			t.Fatalf("message %d: event %s seq %d stored %d", i, ev.Id, m.Seq, m.StoredNS)
-		}
-	}
-}
-
-func TestManyBatchesShareASmallWindow(t *testing.T) {
-	b := natstest.Start(t, 2)
-	pub, err := natsjs.NewPublisher(b.Conn, 2, natsjs.PublisherConfig{MaxPending: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	var wg sync.WaitGroup
-	for w := range 6 {
-		wg.Go(func() {
-			var evs []*riskdv1.Event
-			for i := range 40 {
-				evs = append(evs, login("u"+strconv.Itoa(i), fmt.Sprintf("%d-%d", w, i)))
-			}
-			for _, r := range pub.PublishBatch(ctx, evs) {
-				if r.Err != nil {
-					t.Error(r.Err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
 func openTail(t testing.TB, js jetstream.JetStream, stream string, from uint64, cfg natsjs.TailConfig) *natsjs.Tail {
 	t.Helper()
 	tail, err := natsjs.OpenTail(js, stream, from, cfg)

@@ -87,27 +87,42 @@ var ErrTooLarge = errors.New("event exceeds the broker's maximum payload")
 // Publish stores one event and waits for the server's acknowledgement, until ctx ends. The event must be valid
 // (package wire checks); it is encoded before Publish waits.
 func (p *Publisher) Publish(ctx context.Context, ev *riskdv1.Event) (duplicate bool, err error) {
-	if err := p.reserve(ctx); err != nil {
-		return false, err
-	}
-	s, err := p.send(ev)
+	msg, err := p.message(ev)
 	if err != nil {
 		return false, err
 	}
+	if err := p.reserve(ctx); err != nil {
+		return false, err
+	}
+	s := sending{msg: msg, next: -1}
+	p.send(&s)
 	out := make([]Result, 1)
 	p.settleAll(ctx, []sending{s}, out)
 	return out[0].Duplicate, out[0].Err
 }
 
 // PublishBatch stores several events with their acknowledgements in flight together. Results are in the order of
-// evs. The order of one user's events is kept as long as nothing has to be repeated.
+// evs. A user's events are stored in their order, also when some have to be repeated: each is sent when the one before it has its
+// acknowledgement. An event that is refused for good does not keep the user's next ones.
 func (p *Publisher) PublishBatch(ctx context.Context, evs []*riskdv1.Event) []Result {
 	out := make([]Result, len(evs))
 	for start := 0; start < len(evs); start += p.cfg.MaxPending {
 		chunk := evs[start:min(start+p.cfg.MaxPending, len(evs))]
 		sent := make([]sending, len(chunk))
+		before := make(map[string]int, len(chunk)) // each user's latest event in the chunk
 		for i, ev := range chunk {
-			var err error
+			msg, err := p.message(ev)
+			if err != nil {
+				out[start+i].Err = err
+				continue
+			}
+			sent[i].next = -1
+			prev, behind := before[msg.Subject]
+			before[msg.Subject] = i
+			if behind && sent[prev].msg != nil {
+				sent[i].msg, sent[i].waits, sent[prev].next = msg, true, i
+				continue
+			}
 			select {
 			case p.slots <- struct{}{}:
 			default:
@@ -115,10 +130,12 @@ func (p *Publisher) PublishBatch(ctx context.Context, evs []*riskdv1.Event) []Re
 				p.settleAll(ctx, sent[:i], out[start:])
 				err = p.reserve(ctx)
 			}
-			if err == nil {
-				sent[i], err = p.send(ev)
+			if err != nil {
+				out[start+i].Err = err
+				continue
 			}
-			out[start+i].Err = err
+			sent[i].msg = msg
+			p.send(&sent[i])
 		}
 		p.settleAll(ctx, sent, out[start:])
 	}
@@ -129,14 +146,24 @@ func (p *Publisher) PublishBatch(ctx context.Context, evs []*riskdv1.Event) []Re
 // acknowledgement is sent again all together, in order, until it has one or ctx ends.
 func (p *Publisher) settleAll(ctx context.Context, sent []sending, out []Result) {
 	finish := func(i int, r Result) {
-		out[i], sent[i] = r, sending{}
-		<-p.slots
+		next := sent[i].next
+		out[i], sent[i] = r, sending{next: -1}
+		if next < 0 {
+			<-p.slots
+			return
+		}
+		sent[next].waits = false // the slot passes on
+		if ctx.Err() == nil {
+			p.send(&sent[next])
+		} else {
+			sent[next].err = ctx.Err()
+		}
 	}
 	for pause := p.cfg.Retry; ; pause = min(2*pause, time.Second) {
 		again := false
 		for i := range sent {
 			s := &sent[i]
-			if s.msg == nil {
+			if s.msg == nil || s.waits {
 				continue
 			}
 			if s.err == nil {
@@ -160,8 +187,8 @@ func (p *Publisher) settleAll(ctx context.Context, sent []sending, out []Result)
 		}
 		sleep(ctx, pause)
 		for i := range sent {
-			if s := &sent[i]; s.msg != nil && ctx.Err() == nil {
-				s.fut, s.err = p.js.PublishMsgAsync(s.msg, jetstream.WithStallWait(p.cfg.AckWait))
+			if s := &sent[i]; s.msg != nil && !s.waits && ctx.Err() == nil {
+				p.send(s)
 			}
 		}
 	}
@@ -172,6 +199,9 @@ type sending struct {
 	msg *nats.Msg
 	fut jetstream.PubAckFuture
 	err error
+	// waits tells that the user's event before it has no acknowledgement yet, next is the user's event behind it, -1: none.
+	waits bool
+	next  int
 }
 
 // EventMsg encodes ev as riskd publishes it.
@@ -202,19 +232,19 @@ func (p *Publisher) reserve(ctx context.Context) error {
 	}
 }
 
-// send uses the slot taken by reserve, and gives it back when it fails.
-func (p *Publisher) send(ev *riskdv1.Event) (sending, error) {
+// message encodes an event that the server can take.
+func (p *Publisher) message(ev *riskdv1.Event) (*nats.Msg, error) {
 	msg, err := EventMsg(ev, p.partitions)
-	if err == nil {
-		if limit := p.js.Conn().MaxPayload(); limit > 0 && int64(msg.Size()) > limit {
-			err = fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, msg.Size(), limit)
-		}
-	}
 	if err != nil {
-		<-p.slots
-		return sending{}, err
+		return nil, err
 	}
-	s := sending{msg: msg}
-	s.fut, s.err = p.js.PublishMsgAsync(msg, jetstream.WithStallWait(p.cfg.AckWait))
-	return s, nil
+	if limit := p.js.Conn().MaxPayload(); limit > 0 && int64(msg.Size()) > limit {
+		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, msg.Size(), limit)
+	}
+	return msg, nil
+}
+
+// send uses the slot taken by reserve.
+func (p *Publisher) send(s *sending) {
+	s.fut, s.err = p.js.PublishMsgAsync(s.msg, jetstream.WithStallWait(p.cfg.AckWait))
 }
