@@ -36,7 +36,7 @@ func (b *Book) State(ctx context.Context) (*State, error) {
 	s := new(State)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	err := b.log.Follow(ctx, s.add, func() { stop(errKnown) })
+	err := b.log.Follow(ctx, s.Add, func() { stop(errKnown) })
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, errKnown) {
 		err = cause
 	}

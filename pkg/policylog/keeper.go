@@ -94,7 +94,7 @@ func (k *Keeper) take(ctx context.Context, n uint64, data []byte) error {
 		return k.state.same(n, data)
 	}
 	before := k.state.Revision
-	err := k.state.add(n, data)
+	err := k.state.Add(n, data)
 	swap := k.known && k.state.Revision != before && k.state.Revision > k.current.Load().revision
 	k.mu.Unlock()
 	if err == nil && swap {

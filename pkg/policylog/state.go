@@ -58,8 +58,8 @@ type Active struct {
 	before *Active
 }
 
-// add takes a change in. The change must follow, be whole and be allowed: the log is what was agreed on, not what was tried.
-func (s *State) add(n uint64, data []byte) error {
+// Add takes a change in, as [Log] hands it over. The change must follow, be whole and be allowed: the log is what was agreed on, not what was tried.
+func (s *State) Add(n uint64, data []byte) error {
 	c, err := decode(n, data)
 	if err != nil {
 		return err

@@ -28,7 +28,8 @@ questioned newly or no more, and which attacks that were caught would not be. No
 
 History is the journal of the running riskd (-nats-url), or event files as riskctl score reads them (/dev/stdin is one). The
 journal holds the decisions that were made as well: the report says how many of them the live policy gives again byte for
-byte. All of them is what it should say, when -live and -baseline are what riskd runs with and the journal is whole.
+byte, each by the version that was in force then. All of them is what it should say, when -live (what riskd was started with, as
+-policy there) and -baseline are riskd's and the journal is whole. Without -live, "new" is compared with what is in force now.
 
 History does not tell how people would answer a challenge that was not raised: it counts as passed when the session goes
 on. With the journal that is so for the new policy alone, with files (bare events, which nobody was asked about) for both;
@@ -67,6 +68,8 @@ type backtesting struct {
 	trimmed                    uint64
 	errOut                     io.Writer
 	enricher                   *enrich.Enricher
+	population                 *baseline.Baseline
+	base                       []*rules.File // of -live
 	liveVersions, nextVersions []string
 }
 
@@ -76,10 +79,10 @@ func (b *backtesting) run(ctx context.Context, std streams, files []string) erro
 	if err != nil {
 		return err
 	}
+	var known bool
 	if b.answers == "" && len(files) > 0 {
 		b.answers = "assumed"
 	}
-	var known bool
 	if cfg.Answers, known = answerModes[b.answers]; !known {
 		return usageError("-answers: want history, assumed or none")
 	}
@@ -99,6 +102,11 @@ func (b *backtesting) run(ctx context.Context, std streams, files []string) erro
 			return fmt.Errorf("opening jetstream: %w", err)
 		}
 		src = backtest.Journal(js, func(n uint64) { b.trimmed += n })
+		stop, err := b.follow(ctx, js, &cfg)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	cfg.Done = new(atomic.Int64)
 	stop := b.progress(cfg.Done)
@@ -125,20 +133,21 @@ func (b *backtesting) config() (cfg backtest.Config, err error) {
 			return cfg, usageError("-baseline %s: %w", b.baseline, err)
 		}
 	}
-	engine := func(name, path string) (*rules.Engine, error) {
-		read, err := rules.Open(path)
-		if err != nil {
-			return nil, usageError("-%s: %w", name, err)
-		}
-		return rules.NewEngine(read, base)
+	b.population = base
+	if b.base, err = rules.Open(b.live); err != nil {
+		return cfg, usageError("-live: %w", err)
 	}
-	live, err := engine("live", b.live)
+	live, err := rules.NewEngine(b.base, base)
 	if err != nil {
 		return cfg, err
 	}
 	next := live
 	if b.next != "" {
-		if next, err = engine("policy", b.next); err != nil {
+		read, err := rules.Open(b.next)
+		if err != nil {
+			return cfg, usageError("-policy: %w", err)
+		}
+		if next, err = rules.NewEngine(read, base); err != nil {
 			return cfg, err
 		}
 	}

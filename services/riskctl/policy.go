@@ -14,7 +14,7 @@ import (
 )
 
 var policyCommand = &command{
-	name: "policy", args: "test|lint|show|facts [FILE...]", short: "test, check and explain policies with rules",
+	name: "policy", args: "VERB [FILE|VERSION...]", short: "write policies with rules: test, check, store, approve, put in force, roll back",
 	long: `
 A policy is a YAML file: thresholds and demands, rules with conditions in CEL, lists, and examples that are its
 tests. deploy/policies has files to start from. A folder stands for the files in it.
@@ -24,14 +24,36 @@ tests. deploy/policies has files to start from. A folder stands for the files in
   riskctl policy test FILE...    plays the examples of the files through the real engine
   riskctl policy show FILE...    the rules as they were understood, with their estimated cost
 
+In a running installation (-nats-url) policies are stored in versions and put in force without a restart:
+
+  riskctl policy push FILE -reason ...         stores a version, if its tests pass; nothing judges by it yet
+  riskctl policy approve VERSION -reason ...   lets it be put in force, under the two-person rule by somebody else
+  riskctl policy activate VERSION -reason ...  puts it in force, with -share 10 for a tenth of the users
+  riskctl policy rollback -reason ...          puts in force what was before, at once
+  riskctl policy versions, history             what there is, and what was done with it, by whom and why
+  riskctl policy diff [VERSION|FILE] VERSION   what changes, line by line; with one name, against what is in force
+  riskctl policy get VERSION                   the text
+  riskctl policy two-person on|off             whether a version needs an approver who is not its author
+
+VERSION is a version (mine@3f2a9c01), its hash, or its id, which means the one pushed last. Every change needs a -reason.
+
 Exit code 1 when a file is refused, a test fails, or lint finds something.`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		verbose := fs.Bool("v", false, "with test: name each example")
-		return func(_ context.Context, std streams, args []string) error {
+		var log policyLogFlags
+		log.bind(fs)
+		return func(ctx context.Context, std streams, args []string) error {
 			if len(args) == 0 {
-				return usageError("want test, lint, show or facts")
+				return usageError("want a verb, such as test, lint, push or activate")
 			}
-			verb, names := args[0], args[1:]
+			verb := args[0]
+			names, err := interleaved(fs, args[1:])
+			if err != nil {
+				return err
+			}
+			if logVerbs[verb] != nil {
+				return log.run(ctx, verb, std.out, names)
+			}
 			if verb == "facts" && len(names) == 0 {
 				return printFacts(std.out)
 			}
@@ -40,11 +62,24 @@ Exit code 1 when a file is refused, a test fails, or lint finds something.`,
 				"test": func(w io.Writer, name string, f *rules.File) (int, error) { return testPolicy(w, name, f, *verbose) },
 			}[verb]
 			if do == nil || len(names) == 0 {
-				return usageError("want test FILE..., lint FILE..., show FILE... or facts")
+				return usageError("want test FILE..., lint FILE..., show FILE..., facts, or a verb for stored policies")
 			}
 			return eachPolicy(std, verb, names, do)
 		}
 	},
+}
+
+// interleaved reads flags that stand among arguments, and returns the arguments.
+func interleaved(fs *flag.FlagSet, args []string) (rest []string, err error) {
+	for len(args) > 0 {
+		if err := fs.Parse(args); err != nil {
+			return nil, &exit{exitUsage, err}
+		}
+		if args = fs.Args(); len(args) > 0 {
+			rest, args = append(rest, args[0]), args[1:]
+		}
+	}
+	return rest, nil
 }
 
 func eachPolicy(std streams, verb string, names []string, do func(io.Writer, string, *rules.File) (int, error)) error {

@@ -15,6 +15,7 @@ import (
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/clickhouse/engine"
 	"github.com/riskd-io/riskd/pkg/enrich"
+	"github.com/riskd-io/riskd/pkg/policylog"
 	"github.com/riskd-io/riskd/pkg/service"
 )
 
@@ -33,6 +34,7 @@ type app struct {
 	engine   *engine.Engine // nil with a database of yours
 	schema   *schemaKeeper
 	enricher *enrich.Enricher
+	policies *policylog.Keeper
 	gateway  string // host:port, once bound
 	console  string
 }
@@ -83,6 +85,7 @@ func (a *app) parts() map[string]service.Open {
 		Database:   a.openDatabase,
 		Schema:     a.openSchema,
 		Enrichment: a.openEnrichment,
+		Policies:   a.openPolicies,
 		Scorer:     a.openScorer,
 		Signaler:   a.openSignaler,
 		Sink:       a.openSink,

@@ -279,7 +279,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	if c.runs(Scorer) {
-		_, err := c.core()
+		_, _, err := c.policies()
 		faults = append(faults, err)
 	}
 	if c.ClickHouse.DSN != "" {

@@ -25,6 +25,7 @@ const (
 	Database   = "database"   // ClickHouse: the embedded engine or yours
 	Schema     = "schema"     // brings the database to the schema; retries until it is there
 	Enrichment = "enrichment" // geography and networks
+	Policies   = "policies"   // what is in force, from the installation's log of policies
 )
 
 // needs is the order of things: a part starts after all it needs and stops before them.
@@ -34,8 +35,9 @@ var needs = service.Graph{
 	Database:   {Admin},
 	Schema:     {Database},
 	Enrichment: {Admin},
+	Policies:   {Broker},
 
-	Scorer:   {Broker, Enrichment},
+	Scorer:   {Broker, Enrichment, Policies},
 	Signaler: {Broker},
 	Sink:     {Broker, Schema},
 	Console:  {Schema},

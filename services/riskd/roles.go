@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
-	"github.com/riskd-io/riskd/pkg/risk/baseline"
-	"github.com/riskd-io/riskd/pkg/rules"
 	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/pkg/story"
 	"github.com/riskd-io/riskd/services/console"
@@ -68,41 +65,13 @@ func (a *app) openRole(name string, build func(*nats.Conn, jetstream.JetStream) 
 }
 
 func (a *app) openScorer(context.Context) (service.Runner, error) {
-	core, err := a.cfg.core()
-	if err != nil {
-		return nil, err
-	}
 	return a.openRole(Scorer, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		return scorer.New(a.cfg.Scorer, scorer.Deps{
-			JS: js, Engine: core, Enricher: a.enricher,
+			JS: js, Policies: judges{a.policies}, Enricher: a.enricher,
 			Sections: func(n int) []scorer.Section { return []scorer.Section{a.enricher.Crowd(n)} },
 			Log:      a.roleLog(Scorer), Registry: a.metrics,
 		})
 	})
-}
-
-// core is the engine with the policies and the baseline of the settings. A policy that fails its own tests is refused.
-func (c *Config) core() (*rules.Engine, error) {
-	files, err := rules.Open(c.Policy)
-	if err != nil {
-		return nil, fmt.Errorf("-policy: %w", err)
-	}
-	for _, f := range files {
-		if err := f.Passes(); err != nil {
-			return nil, fmt.Errorf("-policy %s: %w", c.Policy, err)
-		}
-	}
-	base := baseline.Default()
-	if c.Baseline != "" {
-		text, err := os.ReadFile(c.Baseline)
-		if err != nil {
-			return nil, fmt.Errorf("-baseline: %w", err)
-		}
-		if base, err = baseline.Parse(text); err != nil {
-			return nil, fmt.Errorf("-baseline %s: %w", c.Baseline, err)
-		}
-	}
-	return rules.NewEngine(files, base)
 }
 
 func (a *app) openGateway(ctx context.Context) (service.Runner, error) {
@@ -148,12 +117,16 @@ func (a *app) openSignaler(context.Context) (service.Runner, error) {
 	})
 }
 
-func (a *app) openSink(context.Context) (service.Runner, error) {
+func (a *app) openSink(ctx context.Context) (service.Runner, error) {
 	return a.openRole(Sink, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		cfg := a.cfg.Sink
+		policies, err := natsjs.OpenPolicyLog(ctx, js)
+		if err != nil {
+			return nil, err
+		}
 		cfg.Partitions, cfg.Sharded = a.topology.Partitions, a.cfg.ClickHouse.Migrate.Sharded
 		return sink.New(cfg, sink.Deps{
-			ClickHouse: a.schema.rows, Journal: natsjs.NewJournalReader(js), Prepare: a.schema.Wait, Log: a.roleLog(Sink), Metrics: a.metrics,
+			ClickHouse: a.schema.rows, Journal: natsjs.NewJournalReader(js), Prepare: a.schema.Wait, Policies: policies, Log: a.roleLog(Sink), Metrics: a.metrics,
 		})
 	})
 }

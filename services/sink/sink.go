@@ -27,6 +27,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/policylog"
 )
 
 // Deps is what a sink works with.
@@ -38,20 +39,23 @@ type Deps struct {
 	// Prepare runs before the first batch and is repeated until it succeeds; it brings the schema up to
 	// date. Nil: the schema is there.
 	Prepare func(ctx context.Context) error
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	// Policies, when there, is copied to policy_changes.
+	Policies policylog.Log
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
 }
 
 // Service is the sink of one database.
 type Service struct {
-	cfg     Config
-	books   books
-	journal JournalSource
-	prepare func(ctx context.Context) error
-	trust   time.Duration // how long what the books said is taken for true within a batch
-	log     *slog.Logger
-	m       *metrics
-	writer  string
+	cfg      Config
+	books    books
+	journal  JournalSource
+	policies policylog.Log
+	prepare  func(ctx context.Context) error
+	trust    time.Duration // how long what the books said is taken for true within a batch
+	log      *slog.Logger
+	m        *metrics
+	writer   string
 
 	mu       sync.Mutex
 	at       map[int]position // persisted
@@ -80,7 +84,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	host, _ := os.Hostname()
 	s := &Service{
-		cfg: cfg, journal: deps.Journal, prepare: deps.Prepare, trust: booksTrust, log: deps.Log, m: m,
+		cfg: cfg, journal: deps.Journal, policies: deps.Policies, prepare: deps.Prepare, trust: booksTrust, log: deps.Log, m: m,
 		writer: host + ":" + strconv.Itoa(os.Getpid()) + ":" + hex.EncodeToString(nonce[:]),
 		books: books{conn: deps.ClickHouse, sink: cfg.Name, timeout: cfg.Timeout,
 			batches: cfg.table("sink_batches"), positions: cfg.table("sink_positions")},
@@ -93,11 +97,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Run persists until ctx ends. It returns nil then; failures are repeated, not returned.
 func (s *Service) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
-		s.watchLag(ctx)
-	}()
+	wg.Go(func() { s.watchLag(ctx) })
+	wg.Go(func() { s.copyPolicies(ctx) })
 	defer wg.Wait()
 
 	backoff := s.cfg.BackoffMin

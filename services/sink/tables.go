@@ -17,6 +17,7 @@ type ledgerRows struct {
 	epoch, input, accepted, scoredAll, duplicateAll, lateAll, deadAll *vec[uint64]
 	scored, duplicate, late, dead, signals, size                      *vec[uint32]
 	policy, baseline, geo, engine                                     *vec[string]
+	policies                                                          *vec[uint64]
 }
 
 func newLedgerRows(room int) *ledgerRows {
@@ -30,6 +31,7 @@ func newLedgerRows(room int) *ledgerRows {
 	r.accepted, r.scoredAll = col[uint64](f, "total_accepted"), col[uint64](f, "total_scored")
 	r.duplicateAll, r.lateAll, r.deadAll = col[uint64](f, "total_duplicate"), col[uint64](f, "total_late"), col[uint64](f, "total_dead")
 	r.policy, r.baseline, r.geo, r.engine = col[string](f, "policy"), col[string](f, "baseline"), col[string](f, "geo"), col[string](f, "engine")
+	r.policies = col[uint64](f, "policies")
 	return r
 }
 
@@ -66,6 +68,7 @@ func (r *ledgerRows) add(p place, s *journal.Stored, n *riskdv1.Counts, signals 
 	r.baseline.add(rec.Baseline)
 	r.geo.add(rec.Geo)
 	r.engine.add(rec.Engine)
+	r.policies.add(rec.Policies)
 }
 
 type eventRows struct {

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/policylog"
+)
+
+// policyLogFlags are the flags of the verbs that work with the installation's log of policies.
+type policyLogFlags struct {
+	nats                             natsFlags
+	author, reason, evidence, tenant string
+	share                            float64
+}
+
+func (p *policyLogFlags) bind(fs *flag.FlagSet) {
+	bindNATS(fs, &p.nats)
+	fs.StringVar(&p.author, "author", "", "`who` changes policies; empty: you, as this machine knows you")
+	fs.StringVar(&p.reason, "reason", "", "`why`, for those who ask later; required by every change")
+	fs.StringVar(&p.evidence, "evidence", "", "with push: what is `known` of the version, such as a backtest's result")
+	fs.StringVar(&p.tenant, "tenant", "", "`tenant` whose policy is meant, where a version is not named; empty: that of all tenants without one of their own")
+	fs.Float64Var(&p.share, "share", 100, "with activate: `percent` of the users")
+}
+
+func (p *policyLogFlags) note() policylog.Note {
+	if p.author == "" {
+		if u, err := user.Current(); err == nil {
+			p.author = u.Username
+		}
+	}
+	return policylog.Note{Author: p.author, Reason: p.reason, Evidence: p.evidence}
+}
+
+// logVerbs need a running installation.
+var logVerbs = map[string]func(context.Context, *policyLogFlags, *policylog.Book, io.Writer, []string) error{
+	"push": pushPolicy, "approve": approvePolicy, "activate": activatePolicy, "rollback": rollbackPolicy, "history": policyHistory,
+	"versions": policyVersions, "diff": diffPolicies, "get": getPolicy, "two-person": twoPerson,
+}
+
+func (p *policyLogFlags) run(ctx context.Context, verb string, out io.Writer, args []string) error {
+	nc, err := connect(p.nats, "riskctl policy "+verb)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("opening jetstream: %w", err)
+	}
+	log, err := natsjs.OpenPolicyLog(ctx, js)
+	if err != nil {
+		return err
+	}
+	return logVerbs[verb](ctx, p, policylog.NewBook(log), out, args)
+}
+
+func pushPolicy(ctx context.Context, p *policyLogFlags, book *policylog.Book, out io.Writer, args []string) error {
+	if len(args) != 1 {
+		return usageError("want push FILE")
+	}
+	text, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	f, c, err := book.Push(ctx, text, p.note())
+	if err != nil {
+		return fmt.Errorf("%s: %w", args[0], err)
+	}
+	fmt.Fprintf(out, "stored %s, change %d: %d rules, %d tests passed; nothing judges by it yet\nnext: riskctl policy activate %s -reason ...\n",
+		c.Version, c.N, len(f.Rules), len(f.Tests), c.Version)
+	return nil
+}
+
+// versionOf is the version that a word means: the whole name, its hash, or an id, which means the version of it pushed last.
+func versionOf(s *policylog.State, tenant, word string) (policylog.Version, error) {
+	for _, v := range s.Versions() {
+		id, hash, _ := strings.Cut(v.Version, "@")
+		if (tenant == "" || v.Tenant == tenant) && (v.Version == word || id == word || hash == word) {
+			return v, nil
+		}
+	}
+	return policylog.Version{}, fmt.Errorf("there is no version %s; riskctl policy versions lists them", word)
+}
+
+// named is the version that the one argument of a verb means.
+func named(ctx context.Context, p *policyLogFlags, book *policylog.Book, verb string, args []string) (v policylog.Version, err error) {
+	if len(args) != 1 {
+		return v, usageError("want %s VERSION", verb)
+	}
+	s, err := book.State(ctx)
+	if err != nil {
+		return v, err
+	}
+	return versionOf(s, p.tenant, args[0])
+}
+
+func approvePolicy(ctx context.Context, p *policyLogFlags, book *policylog.Book, out io.Writer, args []string) error {
+	v, err := named(ctx, p, book, "approve", args)
+	if err != nil {
+		return err
+	}
+	c, err := book.Approve(ctx, v.Tenant, v.Version, p.note())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s by %s is approved by %s, change %d\n", v.Version, v.Author, c.Author, c.N)
+	return nil
+}
+
+func activatePolicy(ctx context.Context, p *policyLogFlags, book *policylog.Book, out io.Writer, args []string) error {
+	v, err := named(ctx, p, book, "activate", args)
+	if err != nil {
+		return err
+	}
+	c, err := book.Activate(ctx, v.Tenant, v.Version, p.share, p.note())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "revision %d: %s judges %g %% of the users of %s, from each worker's next record on; before: %s\n", c.N, v.Version, c.Share, who(v.Tenant), orStart(c.Previous))
+	return nil
+}
+
+func rollbackPolicy(ctx context.Context, p *policyLogFlags, book *policylog.Book, out io.Writer, args []string) error {
+	if len(args) != 0 {
+		return usageError("want rollback, and -tenant where it is not for all tenants: it goes back to what judged before")
+	}
+	c, err := book.Rollback(ctx, p.tenant, p.note())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "revision %d: %s judges %s again, from each worker's next record on; before: %s\n", c.N, orStart(c.Version), who(c.Tenant), c.Previous)
+	return nil
+}
+
+func twoPerson(ctx context.Context, p *policyLogFlags, book *policylog.Book, out io.Writer, args []string) error {
+	if len(args) != 1 || args[0] != "on" && args[0] != "off" {
+		return usageError("want two-person on or two-person off")
+	}
+	if _, err := book.TwoPerson(ctx, args[0] == "on", p.note()); err != nil {
+		return err
+	}
+	s, err := book.State(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case args[0] == "off" && s.TwoPerson:
+		fmt.Fprintln(out, "asked; it is off once somebody else does the same")
+	case s.TwoPerson:
+		fmt.Fprintln(out, "versions now need an approver who is not their author")
+	default:
+		fmt.Fprintln(out, "authors may put their own versions in force")
+	}
+	return nil
+}
+
+func who(tenant string) string {
+	if tenant == "" {
+		return "all tenants without a policy of their own"
+	}
+	return "tenant " + tenant
+}
+
+func orStart(version string) string { return orNone(version, "what riskd was started with") }
+
+func policyHistory(ctx context.Context, _ *policyLogFlags, book *policylog.Book, out io.Writer, args []string) error {
+	if len(args) != 0 {
+		return usageError("history takes no arguments")
+	}
+	s, err := book.State(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "N\tAT\tWHAT\tTENANT\tVERSION\tBY\tWHY")
+	for i := range s.Changes {
+		c := &s.Changes[i]
+		what := string(c.Kind)
+		if c.Kind == policylog.Activated && c.Share < 100 {
+			what += fmt.Sprintf(" for %g %%", c.Share)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", c.N, c.At.Format(time.DateTime), what, orNone(c.Tenant, "all"), c.Version, c.Author, c.Reason)
+	}
+	return w.Flush()
+}
+
+func policyVersions(ctx context.Context, _ *policyLogFlags, book *policylog.Book, out io.Writer, args []string) error {
+	if len(args) != 0 {
+		return usageError("versions takes no arguments")
+	}
+	s, err := book.State(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "VERSION\tTENANT\tPUSHED\tBY\tAPPROVED BY\tIN FORCE\tWHY")
+	for _, v := range s.Versions() {
+		share := ""
+		if a := s.Active(v.Tenant); a != nil {
+			switch {
+			case a.Version == v.Version:
+				share = fmt.Sprintf("%g %%", a.Share)
+			case a.Share < 100 && a.Rest == v.Version:
+				share = fmt.Sprintf("%g %%", 100-a.Share)
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.Version, orNone(v.Tenant, "all"), v.PushedAt.Format(time.DateTime), v.Author, v.Approver, share, v.Reason)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if s.TwoPerson {
+		fmt.Fprintln(out, "the two-person rule is on: a version needs an approver who is not its author")
+	}
+	return nil
+}
+
+func getPolicy(ctx context.Context, p *policyLogFlags, book *policylog.Book, out io.Writer, args []string) error {
+	v, err := named(ctx, p, book, "get", args)
+	if err != nil {
+		return err
+	}
+	text, err := book.Text(ctx, v)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
+	return err
+}
+
+// diffPolicies compares two versions, or files; one argument is compared with what is in force for its tenant.
+func diffPolicies(ctx context.Context, p *policyLogFlags, book *policylog.Book, out io.Writer, args []string) error {
+	if len(args) < 1 || len(args) > 2 {
+		return usageError("want diff VERSION or diff VERSION VERSION; a file is one, too")
+	}
+	s, err := book.State(ctx)
+	if err != nil {
+		return err
+	}
+	tenant := p.tenant
+	text := func(word string) (string, error) {
+		if data, err := os.ReadFile(word); err == nil || !errors.Is(err, os.ErrNotExist) {
+			return string(data), err
+		}
+		v, err := versionOf(s, p.tenant, word)
+		if err != nil {
+			return "", err
+		}
+		tenant = v.Tenant
+		data, err := book.Text(ctx, v)
+		return string(data), err
+	}
+	after, err := text(args[len(args)-1])
+	if err != nil {
+		return err
+	}
+	from := ""
+	if len(args) == 2 {
+		from = args[0]
+	} else if a := s.Active(tenant); a != nil {
+		from = a.Version
+	} else {
+		return fmt.Errorf("nothing has been activated for %s; name two versions", who(tenant))
+	}
+	before, err := text(from)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "--- %s\n+++ %s\n", from, args[len(args)-1])
+	for _, l := range policylog.Diff(before, after) {
+		fmt.Fprintf(out, "%c%s\n", l.Kind, l.Text)
+	}
+	return nil
+}
