@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 )
 
@@ -40,7 +41,7 @@ func partition(ctx context.Context, js jetstream.JetStream, reader *natsjs.Journ
 	}
 	for at := uint64(0); at < last.Seq; {
 		records, err := reader.Next(ctx, p, at, recordsAtOnce)
-		var gone *natsjs.TrimmedError
+		var gone *broker.TrimmedError
 		if at == 0 && errors.As(err, &gone) {
 			at = gone.First - 1
 			if trimmed != nil {

@@ -76,8 +76,11 @@ func Page(partition, page int) string {
 
 // Section is the subject of a named part of a partition's state beside its profile pages. The name is one token.
 func Section(partition int, name string) string {
-	return Pages + "." + strconv.Itoa(partition) + ".state-" + name
+	return Pages + "." + strconv.Itoa(partition) + "." + SectionPage(name)
 }
+
+// SectionPage is the name of a section among the pages of its partition.
+func SectionPage(name string) string { return "state-" + name }
 
 // Signal is the subject of a session's signals.
 func Signal(tenant, session string) string {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -30,7 +31,7 @@ func signal(tenant, session string, revision uint64, state string) *riskdv1.Sign
 func (h *house) publish(sigs ...*riskdv1.Signal) {
 	h.t.Helper()
 	for i, s := range sigs {
-		msg, err := natsjs.SignalMsg(s, natsjs.Position{Seq: uint64(i + 1)})
+		msg, err := natsjs.SignalMsg(s, broker.Position{Seq: uint64(i + 1)})
 		if err != nil {
 			h.t.Fatal(err)
 		}
@@ -51,7 +52,7 @@ func TestASessionsStateIsToldFromTheFlags(t *testing.T) {
 	}
 	const odd = "s/1 ü~a"
 	for _, session := range []string{"s1", odd} {
-		if _, err := flags.Apply(t.Context(), signal("acme", session, 1, "required"), natsjs.Position{Seq: 1}); err != nil {
+		if _, err := flags.Apply(t.Context(), signal("acme", session, 1, "required"), broker.Position{Seq: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/journal"
@@ -141,7 +142,7 @@ func TestWatchShowsSignalsOneLineEach(t *testing.T) {
 		msg, err := natsjs.SignalMsg(&riskdv1.Signal{
 			ChallengeId: "ch_1", Revision: uint64(i + 1), TenantId: "acme", UserId: "u\x1b[31m", SessionId: "s1", State: state, AtMs: 1_790_000_000_000, Cause: "stepup_completed",
 			Risk: &riskdv1.SignalRisk{Score: 82.4, Level: "high", Reasons: []string{"impossible_travel", "new_network"}},
-		}, natsjs.Position{Partition: 0, Seq: uint64(i + 1)})
+		}, broker.Position{Partition: 0, Seq: uint64(i + 1)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/journal"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -119,7 +120,7 @@ func verifyChain(ctx context.Context, js jetstream.JetStream) (*ledger, error) {
 // firstRecord is the position before the oldest record: 0, or more when the journal was trimmed.
 func firstRecord(ctx context.Context, reader *natsjs.JournalReader, partition int) (uint64, error) {
 	_, err := reader.Next(ctx, partition, 0, 1)
-	var trimmed *natsjs.TrimmedError
+	var trimmed *broker.TrimmedError
 	if errors.As(err, &trimmed) {
 		return trimmed.First - 1, nil
 	}

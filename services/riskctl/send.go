@@ -16,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -225,7 +226,7 @@ func (o *overNATS) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
 	out := make([]outcome, len(evs))
 	for i, r := range o.pub.PublishBatch(ctx, evs) {
 		out[i] = outcome{duplicate: r.Duplicate, err: r.Err}
-		if errors.Is(r.Err, natsjs.ErrTooLarge) {
+		if errors.Is(r.Err, broker.ErrTooLarge) {
 			out[i] = outcome{invalid: r.Err.Error()}
 		}
 	}

@@ -67,7 +67,7 @@ func (a *app) openRole(name string, build func(*nats.Conn, jetstream.JetStream) 
 func (a *app) openScorer(context.Context) (service.Runner, error) {
 	return a.openRole(Scorer, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		return scorer.New(a.cfg.Scorer, scorer.Deps{
-			JS: js, Policies: judges{a.policies}, Enricher: a.enricher,
+			Broker: natsjs.NewBroker(js), Policies: judges{a.policies}, Enricher: a.enricher,
 			Sections: func(n int) []scorer.Section { return []scorer.Section{a.enricher.Crowd(n)} },
 			Log:      a.roleLog(Scorer), Registry: a.metrics,
 		})
@@ -113,7 +113,7 @@ func (a *app) openConsole(context.Context) (service.Runner, error) {
 
 func (a *app) openSignaler(context.Context) (service.Runner, error) {
 	return a.openRole(Signaler, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
-		return signaler.New(a.cfg.Signaler, signaler.Deps{JS: js, Log: a.roleLog(Signaler), Registry: a.metrics})
+		return signaler.New(a.cfg.Signaler, signaler.Deps{Broker: natsjs.NewBroker(js), Log: a.roleLog(Signaler), Registry: a.metrics})
 	})
 }
 

@@ -47,7 +47,7 @@ func startWith(t *testing.T, b *natstest.Broker, engine Engine) *worker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(quickConfig(), Deps{JS: js, Engine: engine, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
+	s, err := New(quickConfig(), Deps{Broker: natsjs.NewBroker(js), Engine: engine, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,10 +5,9 @@ import (
 	"runtime/pprof"
 	"slices"
 
-	"github.com/nats-io/nats.go"
 	"google.golang.org/protobuf/proto"
 
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/wire"
@@ -81,7 +80,7 @@ func (b *batch) grow(n int) {
 }
 
 // build judges msgs over the store's profiles and encodes the record that follows at. The store is not changed.
-func (b *batch) build(s *Service, p *partition, msgs []natsjs.Message) error {
+func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 	b.grow(len(msgs))
 	b.fold.reset()
 	b.fold.engine = p.by.engine
@@ -138,16 +137,16 @@ func (b *batch) build(s *Service, p *partition, msgs []natsjs.Message) error {
 }
 
 // read decodes message i into its entry; what is no event becomes a dead entry at once.
-func (b *batch) read(s *Service, partition, i int, m *natsjs.Message) {
+func (b *batch) read(s *Service, partition, i int, m *broker.Message) {
 	e, pb := b.entries[i], b.events[i]
 	e.Reset()
 	e.Input = m.Seq
 	defer b.w.Add(e)
-	if err := wire.DecodeInto(envelope(m.Header), m.Data, pb); err != nil {
+	if err := wire.DecodeInto(m.Envelope, m.Data, pb); err != nil {
 		bury(e, wire.Reason(err), err.Error(), m.Data)
 		return
 	}
-	if got := subject.Partition(pb.TenantId, pb.User.GetId(), s.partitions); got != partition {
+	if s.ownPartitions && subject.Partition(pb.TenantId, pb.User.GetId(), s.partitions) != partition {
 		bury(e, reasonPartition, "its user belongs to another partition", m.Data)
 		return
 	}
@@ -183,24 +182,6 @@ func bury(e *riskdv1.JournalEntry, reason, detail string, data []byte) {
 	e.Status = riskdv1.JournalEntry_STATUS_DEAD
 	e.Reason, e.Detail = reason, detail[:min(len(detail), maxDetail)]
 	e.Raw = data[:min(len(data), maxRaw)]
-}
-
-// envelope reads the CloudEvents attributes in a message's headers.
-func envelope(h nats.Header) wire.Envelope {
-	if len(h) == 0 {
-		return wire.Envelope{}
-	}
-	return wire.Envelope{ContentType: header(h, natsjs.HeaderContentType, "Content-Type", "ce-datacontenttype"),
-		ID: header(h, "ce-id"), Source: header(h, "ce-source"), Type: header(h, "ce-type"), Time: header(h, "ce-time")}
-}
-
-func header(h nats.Header, names ...string) string {
-	for _, n := range names {
-		if v := h[n]; len(v) > 0 && v[0] != "" {
-			return v[0]
-		}
-	}
-	return ""
 }
 
 // counts are a partition's totals.

@@ -2,10 +2,7 @@ package scorer
 
 import (
 	"context"
-	"fmt"
 	"time"
-
-	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 const (
@@ -32,9 +29,8 @@ type manifest struct {
 	Sections []string `json:"sections,omitempty"`
 }
 
-func manifestSubject(partition int) string {
-	return fmt.Sprintf("%s.%d.manifest", subject.Pages, partition)
-}
+// manifestName is the manifest's name among the pages, which are called by their numbers.
+const manifestName = "manifest"
 
 // checkpoint is a partition's background writing of changed pages. It belongs to the partition's goroutine.
 type checkpoint struct {
@@ -132,7 +128,7 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 	}
 	if len(ck.todo) == 0 && ck.flying == 0 && !ck.index {
 		select {
-		case p.s.pageJobs <- pageJob{partition: p.n, page: manifestPage, seq: ck.from, names: p.partNames(), rev: ck.rev, reply: ck.results}:
+		case p.s.pageJobs <- pageJob{log: p.log, partition: p.n, page: manifestPage, seq: ck.from, names: p.partNames(), rev: ck.rev, reply: ck.results}:
 			ck.index = true
 		default:
 		}
@@ -142,7 +138,7 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 
 // pageJob is the writing of a page or section as it is now.
 func (p *partition) pageJob(n int, buf []byte) (pageJob, error) {
-	job := pageJob{partition: p.n, page: n, seq: p.at.seq, reply: p.ck.results}
+	job := pageJob{log: p.log, partition: p.n, page: n, seq: p.at.seq, reply: p.ck.results}
 	if n >= 0 {
 		pg := &p.st.pages[n]
 		job.raw, job.rev = pg.snapshot(buf, p.at.seq), pg.rev
@@ -220,7 +216,7 @@ func (p *partition) checkpointFailed(err error, now time.Time) {
 // in pages, published and older than the journal is kept.
 func (p *partition) trim(now time.Time) {
 	ck := &p.ck
-	job := trimJob{partition: p.n, input: ck.inputThrough + 1}
+	job := trimJob{log: p.log, partition: p.n, input: ck.inputThrough + 1}
 	if keep := p.s.cfg.JournalKeep; keep > 0 {
 		safe := min(ck.through, p.fx.publishedThrough(p.at.seq))
 		if n := len(ck.samples); n == 0 || now.Sub(ck.samples[n-1].at) > keep/64 {

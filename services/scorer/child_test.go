@@ -77,7 +77,7 @@ func runChild(args []string) error {
 		cfg = DefaultConfig()
 		cfg.StopWait = time.Minute
 	}
-	s, err := New(cfg, Deps{JS: js, Engine: engine, Enricher: en, Sections: sectionsOf(en), Log: log, Registry: prometheus.NewRegistry()})
+	s, err := New(cfg, Deps{Broker: natsjs.NewBroker(js), Engine: engine, Enricher: en, Sections: sectionsOf(en), Log: log, Registry: prometheus.NewRegistry()})
 	if err != nil {
 		return err
 	}

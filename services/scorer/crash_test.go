@@ -77,7 +77,7 @@ func TestAnOwnerThatWakesUpLateIsRefused(t *testing.T) {
 		if err := s.open(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		p := &partition{s: s, n: 0, st: newStore(), ck: checkpoint{results: make(chan pageResult, pageCount+1)}, fx: newEffects(s, 0)}
+		p := &partition{s: s, n: 0, log: s.deps.Broker.Log(0), st: newStore(), ck: checkpoint{results: make(chan pageResult, pageCount+1)}, fx: newEffects(s, 0)}
 		ctx, cancel := context.WithCancel(t.Context())
 		go p.fx.run(ctx)
 		t.Cleanup(func() { close(p.fx.queue); cancel(); <-p.fx.done })
@@ -124,10 +124,10 @@ func TestAnOwnerThatWakesUpLateIsRefused(t *testing.T) {
 	// A page that the old owner still writes must not undo what the new one wrote.
 	next.finishCheckpointForTest(t)
 	raw := old.st.pages[0].snapshot(nil, old.at.seq)
-	if _, err := old.s.writePage(t.Context(), pageJob{partition: 0, page: 0, seq: old.at.seq, raw: raw}); next.st.pages[0].rev != 0 && !errors.Is(err, errFenced) {
+	if _, err := old.s.writePage(t.Context(), pageJob{log: old.log, partition: 0, page: 0, seq: old.at.seq, raw: raw}); next.st.pages[0].rev != 0 && !errors.Is(err, errFenced) {
 		t.Fatalf("the old owner's page: got %v, want errFenced", err)
 	}
-	if _, err := old.s.writePage(t.Context(), pageJob{partition: 0, page: manifestPage, seq: old.at.seq}); !errors.Is(err, errFenced) {
+	if _, err := old.s.writePage(t.Context(), pageJob{log: old.log, partition: 0, page: manifestPage, seq: old.at.seq}); !errors.Is(err, errFenced) {
 		t.Fatalf("the old owner's manifest: got %v, want errFenced", err)
 	}
 }

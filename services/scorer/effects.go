@@ -2,13 +2,13 @@ package scorer
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -73,6 +73,10 @@ func (f *effects) enqueue(ctx context.Context, e effect) bool {
 	if e.empty() {
 		return true
 	}
+	if f.s.outlet == nil { // the record's own transaction has published them
+		f.published(&e)
+		return true
+	}
 	f.mu.Lock()
 	f.pending = append(f.pending, e.seq)
 	f.mu.Unlock()
@@ -119,7 +123,7 @@ func (f *effects) run(ctx context.Context) {
 // outgoing is one session's signals in order; the last one says what the flag has to be.
 type outgoing struct {
 	signals []*riskdv1.Signal
-	pos     []natsjs.Position
+	pos     []broker.Position
 	stored  int64
 }
 
@@ -137,7 +141,7 @@ func (f *effects) publish(ctx context.Context, batch []effect) bool {
 				bySession[key] = o
 			}
 			o.signals = append(o.signals, sig)
-			o.pos = append(o.pos, natsjs.Position{Partition: f.n, Seq: e.seq})
+			o.pos = append(o.pos, broker.Position{Partition: f.n, Seq: e.seq})
 		}
 	}
 	for _, o := range bySession {
@@ -146,11 +150,7 @@ func (f *effects) publish(ctx context.Context, batch []effect) bool {
 	for _, e := range batch {
 		for _, d := range e.dead {
 			g.Go(func() error {
-				msg, err := natsjs.DeadMsg(f.n, d)
-				if err != nil {
-					return f.drop("encoding dead letter", err)
-				}
-				return f.until(gctx, "publishing dead letter", func(ctx context.Context) error { return f.store(ctx, msg) })
+				return f.until(gctx, "publishing dead letter", func(ctx context.Context) error { return f.s.outlet.Dead(ctx, f.n, d) })
 			})
 		}
 	}
@@ -161,7 +161,7 @@ func (f *effects) publish(ctx context.Context, batch []effect) bool {
 func (f *effects) publishSession(ctx context.Context, o *outgoing) error {
 	last := len(o.signals) - 1
 	err := f.until(ctx, "writing flag", func(ctx context.Context) error {
-		applied, err := f.s.flags.Apply(ctx, o.signals[last], o.pos[last])
+		applied, err := f.s.outlet.Flag(ctx, o.signals[last], o.pos[last])
 		if err == nil && applied && o.stored > 0 {
 			f.s.metrics.eventToFlag.Observe(time.Since(time.Unix(0, o.stored)).Seconds())
 		}
@@ -171,11 +171,7 @@ func (f *effects) publishSession(ctx context.Context, o *outgoing) error {
 		return err
 	}
 	for i, sig := range o.signals {
-		msg, err := natsjs.SignalMsg(sig, o.pos[i])
-		if err != nil {
-			return f.drop("encoding signal", err)
-		}
-		if err := f.until(ctx, "publishing signal", func(ctx context.Context) error { return f.store(ctx, msg) }); err != nil {
+		if err := f.until(ctx, "publishing signal", func(ctx context.Context) error { return f.s.outlet.Signal(ctx, sig, o.pos[i]) }); err != nil {
 			return err
 		}
 		f.s.metrics.signals.WithLabelValues(sig.State).Inc()
@@ -183,15 +179,14 @@ func (f *effects) publishSession(ctx context.Context, o *outgoing) error {
 	return nil
 }
 
-func (f *effects) store(ctx context.Context, msg *nats.Msg) error {
-	return natsjs.Store(ctx, f.s.deps.JS, msg)
-}
-
-// drop is for what cannot be encoded, which no retry would change. The journal still holds it.
-func (f *effects) drop(what string, err error) error {
-	f.s.metrics.effectDrops.Inc()
-	f.s.deps.Log.Error("effect dropped", "what", what, "partition", f.n, "error", err)
-	return nil
+// published counts what became visible along with its record. Repeated ones have no time of storage: they are not counted again.
+func (f *effects) published(e *effect) {
+	for i, sig := range e.signals {
+		if at := e.stored[i]; at > 0 {
+			f.s.metrics.eventToFlag.Observe(time.Since(time.Unix(0, at)).Seconds())
+			f.s.metrics.signals.WithLabelValues(sig.State).Inc()
+		}
+	}
 }
 
 // until repeats do until it succeeds or ctx ends: what the journal holds must come out.
@@ -206,6 +201,11 @@ func (f *effects) until(ctx context.Context, what string, do func(context.Contex
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, broker.ErrInvalid) { // no retry would change it; the journal still holds it
+			f.s.metrics.effectDrops.Inc()
+			f.s.deps.Log.Error("effect dropped", "what", what, "partition", f.n, "error", err)
+			return nil
 		}
 		f.s.metrics.effectRetries.Inc()
 		if time.Since(told) > 10*time.Second {

@@ -6,17 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/session"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
-	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 const (
@@ -35,11 +31,11 @@ func (p *partition) load(stop context.Context, before journal.Stored) error {
 	}
 	var err error
 	for range loadAttempts {
-		if err = p.loadOnce(stop, before); !errors.As(err, new(*natsjs.TrimmedError)) {
+		if err = p.loadOnce(stop, before); !errors.As(err, new(*broker.TrimmedError)) {
 			break
 		}
 	}
-	var trimmed *natsjs.TrimmedError
+	var trimmed *broker.TrimmedError
 	switch {
 	case err == nil:
 	case errors.As(err, &trimmed), errors.Is(err, errPage), errors.Is(err, journal.ErrChain), errors.Is(err, journal.ErrCorrupt):
@@ -52,9 +48,8 @@ func (p *partition) load(stop context.Context, before journal.Stored) error {
 	}
 	p.users.Store(int64(p.st.users))
 	p.bytes.Store(int64(p.st.bytes))
-	p.ck.began, p.next = time.Now(), p.at.inputLast+1
-	p.tail, err = natsjs.OpenTail(p.s.deps.JS, subject.EventsStream(p.n), p.at.inputLast+1,
-		natsjs.TailConfig{Messages: 4 * p.s.batchEvents, Bytes: 2 * p.s.batchBytes})
+	p.ck.began = time.Now()
+	p.tail, err = p.log.Input(p.at.inputLast+1, 4*p.s.batchEvents, 2*p.s.batchBytes)
 	return err
 }
 
@@ -63,7 +58,7 @@ func (p *partition) load(stop context.Context, before journal.Stored) error {
 func (p *partition) checkInput(stop context.Context) error {
 	ctx, cancel := context.WithTimeout(stop, readTimeout)
 	defer cancel()
-	last, _, err := natsjs.LastSeq(ctx, p.s.deps.JS, subject.EventsStream(p.n))
+	last, err := p.log.InputEnd(ctx)
 	if err == nil && last < p.at.inputLast {
 		err = fmt.Errorf("%w: the input stream of partition %d ends at %d, but the journal holds input %d", ErrState, p.n, last, p.at.inputLast)
 	}
@@ -100,75 +95,42 @@ func (p *partition) loadOnce(stop context.Context, before journal.Stored) error 
 func (p *partition) readManifest(stop context.Context) (m manifest, rev uint64, err error) {
 	ctx, cancel := context.WithTimeout(stop, readTimeout)
 	defer cancel()
-	msg, err := natsjs.ReadLast(ctx, p.s.deps.JS, subject.PagesStream(p.n), manifestSubject(p.n))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return m, 0, nil
-	}
-	if err != nil {
+	pg, ok, err := p.log.ReadPage(ctx, manifestName)
+	if err != nil || !ok {
 		return m, 0, err
 	}
-	if err := json.Unmarshal(msg.Data, &m); err != nil || m.Version != 1 || m.Pages != pageCount {
-		return m, 0, fmt.Errorf("%w: manifest %q", errPage, msg.Data)
+	if err := json.Unmarshal(pg.Data, &m); err != nil || m.Version != 1 || m.Pages != pageCount {
+		return m, 0, fmt.Errorf("%w: manifest %q", errPage, pg.Data)
 	}
-	return m, msg.Seq, nil
+	return m, pg.Rev, nil
 }
 
 // readPages reads every stored page.
 func (p *partition) readPages(stop context.Context) error {
-	stream := subject.PagesStream(p.n)
-	ctx, cancel := context.WithTimeout(stop, readTimeout)
-	// The last message that is there: what the stream stored last may have been deleted by hand.
-	newest, err := natsjs.ReadLast(ctx, p.s.deps.JS, stream, fmt.Sprintf("%s.%d.*", subject.Pages, p.n))
-	cancel()
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	tail, err := natsjs.OpenTail(p.s.deps.JS, stream, 1, natsjs.TailConfig{Messages: loadMessages, Bytes: loadBytes})
-	if err != nil {
-		return err
-	}
-	defer tail.Close()
-	prefix := subject.Page(p.n, 0)
-	prefix = prefix[:len(prefix)-1]
-	var buf []natsjs.Message
-	for at := uint64(0); at < newest.Seq; {
-		if buf, err = tail.Take(stop, buf[:0], loadMessages, loadBytes); err != nil {
+	return p.log.Pages(stop, func(pg broker.Page) error {
+		n, err := strconv.Atoi(pg.Name)
+		if err != nil { // a section, or the manifest
+			return p.restorePart(pg.Name, pg.Rev, pg.Data)
+		}
+		if n < 0 || n >= pageCount {
+			return fmt.Errorf("%w: there is no page %d", errPage, n)
+		}
+		if p.st.pages[n].rev > 0 {
+			p.st.dropPage(n) // an earlier owner wrote it again while we read
+		}
+		seq, err := p.st.openPage(n, pg.Data)
+		if err != nil {
 			return err
 		}
-		for i := range buf {
-			m := &buf[i]
-			at = m.Seq
-			n, err := strconv.Atoi(strings.TrimPrefix(m.Subject, prefix))
-			if err != nil { // a section, or the manifest
-				if err := p.restorePart(m.Subject, m.Seq, m.Data); err != nil {
-					return err
-				}
-				continue
-			}
-			if n < 0 || n >= pageCount {
-				return fmt.Errorf("%w: there is no page %d", errPage, n)
-			}
-			if p.st.pages[n].rev > 0 {
-				p.st.dropPage(n) // an earlier owner wrote it again while we read
-			}
-			seq, err := p.st.openPage(n, m.Data)
-			if err != nil {
-				return err
-			}
-			p.st.pages[n].stored, p.st.pages[n].rev = seq, m.Seq
-		}
-		clear(buf)
-	}
-	return nil
+		p.st.pages[n].stored, p.st.pages[n].rev = seq, pg.Rev
+		return nil
+	})
 }
 
 // replay steps the journal's events after from again, where the pages do not hold them, up to the fence at p.at, and
 // collects the effects of records after published.
 func (p *partition) replay(stop context.Context, from, published uint64) error {
-	tail, err := natsjs.OpenTail(p.s.deps.JS, subject.JournalStream(p.n), from+1, natsjs.TailConfig{Messages: loadMessages, Bytes: loadBytes})
+	tail, err := p.log.Records(from, loadMessages, loadBytes)
 	if err != nil {
 		return err
 	}
@@ -181,7 +143,7 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 	}()
 	var (
 		chain  journal.Chain
-		buf    []natsjs.Message
+		buf    []broker.Message
 		differ int
 	)
 	for at := from; at < p.at.seq; {
@@ -190,9 +152,6 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 		}
 		for i := range buf {
 			m := &buf[i]
-			if m.Seq != at+1 {
-				return &natsjs.TrimmedError{Partition: p.n, After: at, First: m.Seq}
-			}
 			at = m.Seq
 			if at > p.at.seq {
 				return errFenced // somebody is behind us already

@@ -5,16 +5,11 @@ import (
 	"errors"
 	"slices"
 	"time"
-
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 )
 
 const (
 	// coordinate is how often ownership is looked at without a reason.
 	coordinate = 500 * time.Millisecond
-	// maxHeartbeat is well below the life of an entry in the bucket (natsjs.Topology.LeaseTTL, 3 s by default),
-	// however long a silent worker is trusted.
-	maxHeartbeat = 750 * time.Millisecond
 	// fencedPause keeps two workers of different views from taking a partition from each other in a loop.
 	fencedPause = 500 * time.Millisecond
 	// failedPause is between attempts to read a state that could not be read.
@@ -32,107 +27,49 @@ type ownership struct {
 func (s *Service) coordinate(ctx context.Context) {
 	tick := time.NewTicker(coordinate)
 	defer tick.Stop()
-	var renewed time.Time
 	for {
-		v := s.members.View()
-		if v.Leader() == s.cfg.Worker {
-			renewed = s.lead(ctx, v, renewed)
-			v = s.members.View()
-		}
-		s.follow(ctx, v)
+		s.follow(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-s.members.Changed():
+		case <-s.workers.Changed():
 		}
 	}
-}
-
-// lead publishes the assignment when it changes, and renews it before its entry ends.
-func (s *Service) lead(ctx context.Context, v natsjs.View, renewed time.Time) time.Time {
-	ids := make([]string, 0, len(v.Members))
-	prev := v.Owners
-	for _, m := range v.Members {
-		ids = append(ids, m.ID)
-	}
-	if prev == nil { // a new leader: who holds what already
-		prev = make([]string, s.partitions)
-		for _, m := range v.Members {
-			for _, p := range m.Holding {
-				if p >= 0 && p < len(prev) {
-					prev[p] = m.ID
-				}
-			}
-		}
-	}
-	next := assign(prev, ids, s.partitions)
-	if slices.Equal(next, v.Owners) && time.Since(renewed) < maxHeartbeat {
-		return renewed
-	}
-	attempt, cancel := context.WithTimeout(ctx, s.cfg.LeaseTTL/3)
-	defer cancel()
-	if err := s.members.Assign(attempt, next); err != nil {
-		if ctx.Err() == nil {
-			s.deps.Log.Warn("assignment was not published", "error", err)
-		}
-		return renewed
-	}
-	return time.Now()
 }
 
 // follow starts and stops partitions as the assignment says.
-func (s *Service) follow(ctx context.Context, v natsjs.View) {
-	if v.Owners == nil || ctx.Err() != nil {
-		return
-	}
+func (s *Service) follow(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changed := false
-	for n := range s.partitions {
-		mine := n < len(v.Owners) && v.Owners[n] == s.cfg.Worker
-		o := s.owned[n]
-		if !mine {
-			delete(s.waiting, n)
-		}
-		switch {
-		case o != nil && !mine:
+	mine, waiting, ok := s.workers.Mine()
+	if !ok || ctx.Err() != nil {
+		return
+	}
+	for n, o := range s.owned {
+		if !slices.Contains(mine, n) {
 			o.stop() // its goroutine takes itself off the list
-		case o == nil && mine:
-			if s.heldElsewhere(v, n) {
-				continue
-			}
-			delete(s.waiting, n)
+		}
+	}
+	changed := false
+	for _, n := range mine {
+		if s.owned[n] == nil {
 			s.start(ctx, n)
 			changed = true
 		}
 	}
-	s.settled = true
+	s.waiting, s.settled = waiting, true
 	if changed {
 		s.publishHolding()
 	}
 }
 
-// heldElsewhere tells whether a living worker still has the partition and may yet let it go by itself.
-func (s *Service) heldElsewhere(v natsjs.View, n int) bool {
-	for _, m := range v.Members {
-		if m.ID != s.cfg.Worker && slices.Contains(m.Holding, n) {
-			since, ok := s.waiting[n]
-			if !ok {
-				s.waiting[n] = time.Now()
-				return true
-			}
-			return time.Since(since) < s.cfg.HandoverWait
-		}
-	}
-	return false
-}
-
 // start runs a partition; s.mu is held.
 func (s *Service) start(ctx context.Context, n int) {
-	stop, cancel := context.WithCancel(ctx)
+	// It outlives ctx until stopAll: whether a last checkpoint is due is decided before.
+	stop, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	parts, _ := newParts(s.deps.Sections(n)) // New has checked them
-	o := &ownership{p: &partition{s: s, n: n, st: newStore(), parts: parts}, stop: cancel, done: make(chan struct{})}
+	o := &ownership{p: &partition{s: s, n: n, log: s.deps.Broker.Log(n), st: newStore(), parts: parts}, stop: cancel, done: make(chan struct{})}
 	s.owned[n] = o
 	go func() {
 		defer close(o.done)
@@ -153,7 +90,6 @@ func (s *Service) start(ctx context.Context, n int) {
 		delete(s.owned, n)
 		s.publishHolding()
 		s.mu.Unlock()
-		s.members.Poke()
 	}()
 }
 
@@ -174,7 +110,7 @@ func (s *Service) publishHolding() {
 		held = append(held, n)
 	}
 	slices.Sort(held)
-	s.members.SetHolding(held)
+	s.workers.Hold(held)
 }
 
 // stopAll lets every partition finish and waits.

@@ -5,16 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 // pageJob asks a writer to store one page, a section or the manifest.
 type pageJob struct {
+	log             broker.Log
 	partition, page int
 	names           []string // the section's name; those of all sections for the manifest
 	seq             uint64   // of the snapshot; of the manifest: through
@@ -32,6 +32,7 @@ type pageResult struct {
 }
 
 type trimJob struct {
+	log            broker.Log
 	partition      int
 	input, journal uint64 // oldest sequence to keep; 0: leave alone
 }
@@ -56,30 +57,29 @@ func (s *Service) writePages(ctx context.Context) {
 func (s *Service) writePage(ctx context.Context, job pageJob) (rev uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
-	var subj string
+	name := strconv.Itoa(job.page)
 	var data []byte
 	switch {
 	case job.page == manifestPage:
-		subj = manifestSubject(job.partition)
+		name = manifestName
 		if data, err = json.Marshal(manifest{Version: 1, Pages: pageCount, Through: job.seq, Sections: job.names}); err != nil {
 			return 0, err
 		}
 	case job.page <= sectionPage:
-		subj, data = subject.Section(job.partition, job.names[0]), sealSection(job.raw)
+		name, data = subject.SectionPage(job.names[0]), sealSection(job.raw)
 	default:
-		subj = subject.Page(job.partition, job.page)
 		data = sealPage(job.raw)
 	}
-	rev, err = natsjs.StoreIf(ctx, s.deps.JS, subj, job.rev, data)
-	if err == nil || !natsjs.IsConflict(err) {
+	rev, err = job.log.StorePage(ctx, name, job.rev, data)
+	if err == nil || !errors.Is(err, broker.ErrConflict) {
 		return rev, err
 	}
-	m, err := natsjs.ReadLast(ctx, s.deps.JS, subject.PagesStream(job.partition), subj)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return natsjs.StoreIf(ctx, s.deps.JS, subj, 0, data)
-	}
+	m, ok, err := job.log.ReadPage(ctx, name)
 	if err != nil {
 		return 0, err
+	}
+	if !ok {
+		return job.log.StorePage(ctx, name, 0, data)
 	}
 	theirs, err := pageSeq(job.page, m.Data)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Service) writePage(ctx context.Context, job pageJob) (rev uint64, err e
 	if theirs >= job.seq {
 		return 0, fmt.Errorf("page %d of partition %d is at %d, beyond our %d: %w", job.page, job.partition, theirs, job.seq, errFenced)
 	}
-	return natsjs.StoreIf(ctx, s.deps.JS, subj, m.Seq, data)
+	return job.log.StorePage(ctx, name, m.Rev, data)
 }
 
 // pageSeq is the journal sequence that stored bytes hold.
@@ -122,11 +122,11 @@ func (s *Service) trimStreams(ctx context.Context) {
 func (s *Service) trimOne(ctx context.Context, j trimJob) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	if err := natsjs.PurgeBelow(ctx, s.deps.JS, subject.EventsStream(j.partition), j.input); err != nil {
+	if err := j.log.TrimInput(ctx, j.input); err != nil {
 		return err
 	}
 	if j.journal == 0 {
 		return nil
 	}
-	return natsjs.PurgeBelow(ctx, s.deps.JS, subject.JournalStream(j.partition), j.journal)
+	return j.log.TrimRecords(ctx, j.journal)
 }

@@ -7,10 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/journal"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
-	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 var (
@@ -46,20 +45,20 @@ type versions struct{ policy, baseline, engine string }
 
 // partition is one partition while this worker owns it. All but the atomic fields belong to its goroutine.
 type partition struct {
-	s  *Service
-	n  int
-	st *store
+	s   *Service
+	n   int
+	log broker.Log
+	st  *store
 	// parts is what the partition's state holds beside the profiles.
 	parts []part
 	at    place
 	fx    *effects
 	ck    checkpoint
 	// tail reads the input behind at.inputLast; carry holds messages read and not committed.
-	tail     *natsjs.Tail
-	msgs     []natsjs.Message
-	carry    []natsjs.Message
-	next     uint64 // the input sequence that tail should bring next
-	clock    int64  // latest broker time of an input message, Unix milliseconds
+	tail     broker.Reader
+	msgs     []broker.Message
+	carry    []broker.Message
+	clock    int64 // latest broker time of an input message, Unix milliseconds
 	versions versions
 	by       judging
 	ckTold   time.Time
@@ -93,6 +92,7 @@ func (p *partition) run(stop context.Context) error {
 		if p.tail != nil {
 			p.tail.Close()
 		}
+		p.log.Close()
 	}()
 
 	if err := p.takeOver(stop); err != nil || p.tail == nil { // no tail: stopped before it was ready
@@ -159,7 +159,7 @@ func (p *partition) fence(stop context.Context) (before journal.Stored, err erro
 		if stop.Err() != nil {
 			return before, stop.Err()
 		}
-		last, ok, err := p.lastRecord(stop)
+		last, ok, err := p.claim(stop)
 		if err != nil {
 			if errors.Is(err, journal.ErrCorrupt) {
 				return before, fmt.Errorf("%w: %w", ErrState, err)
@@ -186,12 +186,12 @@ func (p *partition) fence(stop context.Context) (before journal.Stored, err erro
 			return before, err
 		}
 		mine, sent = journal.Hash(data), true
-		seq, err := p.append(stop, last.Seq, data)
+		seq, err := p.append(stop, last.Seq, data, broker.Outgoing{InputLast: rec.InputLast})
 		switch {
 		case err == nil:
 			p.at = placeOf(journal.Stored{Seq: seq, Hash: mine, Record: rec})
 			return before, nil
-		case natsjs.IsConflict(err):
+		case errors.Is(err, broker.ErrConflict):
 			if conflicts++; conflicts >= fenceAttempts {
 				return before, errFenced
 			}
@@ -208,24 +208,28 @@ func (p *partition) fence(stop context.Context) (before journal.Stored, err erro
 
 // checkEmptied tells a journal that was emptied by hand from one that was never written.
 func (p *partition) checkEmptied(ctx context.Context) error {
-	last, msgs, err := natsjs.LastSeq(ctx, p.s.deps.JS, subject.JournalStream(p.n))
-	if err == nil && last > 0 && msgs == 0 {
+	last, err := p.log.Emptied(ctx)
+	if err == nil && last > 0 {
 		return fmt.Errorf("%w: the journal of partition %d was emptied after sequence %d", ErrState, p.n, last)
 	}
 	return nil
 }
 
-func (p *partition) lastRecord(stop context.Context) (journal.Stored, bool, error) {
+// claim shuts out older owners and reads the newest record that is left.
+func (p *partition) claim(stop context.Context) (s journal.Stored, ok bool, err error) {
 	ctx, cancel := context.WithTimeout(stop, readTimeout)
 	defer cancel()
-	return natsjs.LastRecord(ctx, p.s.deps.JS, p.n)
+	if err := p.log.Claim(ctx); err != nil {
+		return s, false, err
+	}
+	return p.log.Last(ctx)
 }
 
 // append finishes what it began even when stop ends meanwhile.
-func (p *partition) append(stop context.Context, last uint64, data []byte) (uint64, error) {
+func (p *partition) append(stop context.Context, last uint64, data []byte, out broker.Outgoing) (uint64, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(stop), appendTimeout)
 	defer cancel()
-	return natsjs.AppendRecord(ctx, p.s.deps.JS, p.n, last, data)
+	return p.log.Append(ctx, last, data, out)
 }
 
 // unreachable waits a little before the broker is asked again.
@@ -264,11 +268,11 @@ func (p *partition) work(stop context.Context) error {
 }
 
 // take returns what is there, at least one message. With wait it gives up after that long.
-func (p *partition) take(stop context.Context, wait time.Duration) ([]natsjs.Message, error) {
+func (p *partition) take(stop context.Context, wait time.Duration) ([]broker.Message, error) {
 	if len(p.carry) > 0 {
 		n := min(len(p.carry), p.s.batchEvents)
 		p.msgs = append(p.msgs[:0], p.carry[:n]...)
-		p.carry = append([]natsjs.Message(nil), p.carry[n:]...)
+		p.carry = append([]broker.Message(nil), p.carry[n:]...)
 		return p.msgs, nil
 	}
 	enter(stageWait)
@@ -284,18 +288,16 @@ func (p *partition) take(stop context.Context, wait time.Duration) ([]natsjs.Mes
 	if err != nil {
 		return nil, err
 	}
-	if first := msgs[0].Seq; first != p.next {
-		// The input stream refuses deletion of single messages; a gap means that somebody purged it.
+	if m := &msgs[0]; m.Missing > 0 { // somebody purged it, or its retention was too short
 		p.s.metrics.inputGaps.Inc()
-		p.s.deps.Log.Error("input is missing", "partition", p.n, "from", p.next, "to", first-1)
+		p.s.deps.Log.Error("input is missing", "partition", p.n, "from", m.Seq-m.Missing, "to", m.Seq-1)
 	}
-	p.next = msgs[len(msgs)-1].Seq + 1
 	p.lag.Store(int64(msgs[len(msgs)-1].Pending))
 	return msgs, nil
 }
 
 // commit makes one record of msgs, or of as many as fit, stores it, and then makes it the state.
-func (p *partition) commit(stop context.Context, msgs []natsjs.Message) error {
+func (p *partition) commit(stop context.Context, msgs []broker.Message) error {
 	b := p.s.getBatch()
 	defer p.s.putBatch(b)
 	p.adopt()
@@ -309,25 +311,25 @@ func (p *partition) commit(stop context.Context, msgs []natsjs.Message) error {
 			break
 		}
 		half := len(msgs) / 2
-		p.carry = append(append([]natsjs.Message(nil), msgs[half:]...), p.carry...)
+		p.carry = append(append([]broker.Message(nil), msgs[half:]...), p.carry...)
 		msgs = msgs[:half]
 	}
 	p.s.metrics.stepNS.Observe(float64(time.Since(began).Nanoseconds()) / float64(len(msgs)))
 
 	enter(stageAppend)
 	sent := time.Now()
-	seq, err := p.append(stop, p.at.seq, b.stored)
+	seq, err := p.append(stop, p.at.seq, b.stored, broker.Outgoing{Signals: b.fx.signals, Dead: b.fx.dead, InputLast: b.rec.InputLast})
 	switch {
 	case err == nil:
 		p.s.metrics.commit.Observe(time.Since(sent).Seconds())
-	case natsjs.IsConflict(err):
+	case errors.Is(err, broker.ErrConflict):
 		return errFenced
 	default:
 		if seq, err = p.settle(stop, b, err); err != nil {
 			return err
 		}
 		if seq == 0 { // not stored: the same messages again, behind our new fence
-			p.carry = append(append([]natsjs.Message(nil), msgs...), p.carry...)
+			p.carry = append(append([]broker.Message(nil), msgs...), p.carry...)
 			return nil
 		}
 	}
@@ -343,7 +345,7 @@ func (p *partition) settle(stop context.Context, b *batch, cause error) (uint64,
 	switch {
 	case err != nil:
 		return 0, err
-	case before.Hash == journal.Hash(b.stored) && before.Seq == old.seq+1:
+	case before.Hash == journal.Hash(b.stored):
 		return before.Seq, nil
 	case before.Seq == old.seq && before.Hash == old.hash:
 		return 0, nil
@@ -353,7 +355,7 @@ func (p *partition) settle(stop context.Context, b *batch, cause error) (uint64,
 }
 
 // merge makes a stored batch the state and hands its effects on.
-func (p *partition) merge(stop context.Context, b *batch, seq uint64, msgs []natsjs.Message) error {
+func (p *partition) merge(stop context.Context, b *batch, seq uint64, msgs []broker.Message) error {
 	enter(stageMerge)
 	if err := b.fold.merge(p.st); err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/journal"
@@ -86,7 +87,7 @@ func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if _, err := flags.Apply(ctx, sig, natsjs.Position{Partition: p, Seq: seq}); err != nil && ctx.Err() == nil {
+			if _, err := flags.Apply(ctx, sig, broker.Position{Partition: p, Seq: seq}); err != nil && ctx.Err() == nil {
 				t.Errorf("relay: %v", err)
 			}
 		})
@@ -112,7 +113,7 @@ func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
 					if len(evs) <= i {
 						evs = append(evs, new(riskdv1.Event))
 					}
-					if err := wire.DecodeInto(envelope(m.Header), m.Data, evs[i]); err != nil {
+					if err := wire.DecodeInto(natsjs.Envelope(m.Header), m.Data, evs[i]); err != nil {
 						t.Error(err)
 					}
 					rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Input: m.Seq, Status: 1, Event: evs[i]})

@@ -66,7 +66,7 @@ func TestAFlagThatIsOutCanBeAnsweredAfterAChangeOfPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	nc, js := b.Dial(t)
-	next, err := New(cfg, Deps{JS: js, Engine: engine, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
+	next, err := New(cfg, Deps{Broker: natsjs.NewBroker(js), Engine: engine, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}

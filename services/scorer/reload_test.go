@@ -56,7 +56,7 @@ func startFollowing(t *testing.T, b *natstest.Broker) *followed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(quickConfig(), Deps{JS: js, Policies: kept{k}, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
+	s, err := New(quickConfig(), Deps{Broker: natsjs.NewBroker(js), Policies: kept{k}, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}

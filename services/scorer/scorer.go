@@ -14,10 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
@@ -37,9 +36,19 @@ type Enricher interface {
 	GeoVersion() string
 }
 
+// Broker is what the role needs of the message broker: *natsjs.Broker, *kafka.Broker. Nothing of it is called for each event.
+type Broker interface {
+	// Open reads the installation; it waits for a broker that is still starting, and comes before the others.
+	Open(ctx context.Context) (broker.Installation, error)
+	Workers(cfg broker.WorkersConfig) (broker.Workers, error)
+	Log(partition int) broker.Log
+	// Outlet makes effects visible; nil when the log itself does, together with the record.
+	Outlet() broker.Outlet
+}
+
 // Deps are what the role needs from outside.
 type Deps struct {
-	JS jetstream.JetStream
+	Broker Broker
 	// Engine judges, or Policies say which one does; exactly one of the two is required.
 	Engine   Engine
 	Policies Policies
@@ -61,11 +70,13 @@ type Service struct {
 	now      func() time.Time
 
 	partitions int
-	maxRecord  int
+	// ownPartitions tells that an event has to lie in the partition that package subject computes.
+	ownPartitions bool
+	maxRecord     int
 	// batchEvents and batchBytes are the configured ones within what the broker takes.
 	batchEvents, batchBytes int
-	flags                   *natsjs.Flags
-	members                 *natsjs.Members
+	outlet                  broker.Outlet // nil: effects are stored together with their record
+	workers                 broker.Workers
 
 	loading  chan struct{}
 	pageJobs chan pageJob
@@ -78,7 +89,7 @@ type Service struct {
 
 	mu       sync.Mutex
 	owned    map[int]*ownership
-	waiting  map[int]time.Time // since when a partition is ours but still held by another
+	waiting  int // partitions that are ours but still held by another
 	failures map[int]error
 	settled  bool // the first assignment was carried out
 }
@@ -88,6 +99,8 @@ const (
 	minPayload = 1 << 20
 	// maxBatches bounds the idle batches kept.
 	maxBatches = 64
+	// maxTrims bounds the partitions that wait to be trimmed; the next checkpoint asks again.
+	maxTrims = 2048
 )
 
 // New checks the configuration and starts nothing.
@@ -95,8 +108,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("new scorer: %w", err)
 	}
-	if deps.JS == nil || (deps.Engine == nil) == (deps.Policies == nil) || deps.Enricher == nil || deps.Log == nil || deps.Registry == nil {
-		return nil, errors.New("new scorer: jetstream, engine or policies, enricher, logger and registry are required")
+	if deps.Broker == nil || (deps.Engine == nil) == (deps.Policies == nil) || deps.Enricher == nil || deps.Log == nil || deps.Registry == nil {
+		return nil, errors.New("new scorer: broker, engine or policies, enricher, logger and registry are required")
 	}
 	if deps.Sections == nil {
 		deps.Sections = func(int) []Section { return nil }
@@ -108,8 +121,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg.Worker = workerName()
 	}
 	s := &Service{cfg: cfg, deps: deps, now: time.Now, loading: make(chan struct{}, cfg.Takeovers),
-		pageJobs: make(chan pageJob, 2*pageWriters), trims: make(chan trimJob, 2*natsjs.MaxPartitions),
-		owned: make(map[int]*ownership), waiting: make(map[int]time.Time), failures: make(map[int]error)}
+		pageJobs: make(chan pageJob, 2*pageWriters), trims: make(chan trimJob, maxTrims),
+		owned: make(map[int]*ownership), failures: make(map[int]error)}
 	if s.policies = deps.Policies; s.policies == nil {
 		s.policies = fixed{deps.Engine}
 	}
@@ -144,16 +157,16 @@ func (s *Service) Run(ctx context.Context) error {
 		wg.Go(func() { s.writePages(helpers) })
 	}
 	wg.Go(func() { s.trimStreams(helpers) })
-	wg.Go(func() { _ = s.members.Run(helpers) })
+	wg.Go(func() { _ = s.workers.Run(helpers) })
 
 	s.coordinate(ctx)
 
 	// Nobody else alive: there is time for a last checkpoint, and the next start is short.
-	s.last.Store(len(s.members.View().Members) <= 1)
+	s.last.Store(s.workers.Alone())
 	s.stopAll()
 	leave, cancel := context.WithTimeout(helpers, 2*time.Second)
 	defer cancel()
-	if err := s.members.Leave(leave); err != nil {
+	if err := s.workers.Leave(leave); err != nil {
 		s.deps.Log.Warn("lease was not given back; others take over when it ends", "error", err)
 	}
 	return nil
@@ -161,29 +174,18 @@ func (s *Service) Run(ctx context.Context) error {
 
 // open reads what the installation says. It waits for a broker that is still starting.
 func (s *Service) open(ctx context.Context) error {
-	for {
-		attempt, cancel := context.WithTimeout(ctx, readTimeout)
-		n, err := natsjs.Partitions(attempt, s.deps.JS)
-		if err == nil {
-			s.flags, err = natsjs.OpenFlags(attempt, s.deps.JS)
-		}
-		cancel()
-		if err == nil {
-			s.partitions = n
-			break
-		}
-		if !natsjs.IsTransient(err) || !pauseFor(ctx, 200*time.Millisecond) {
-			return err
-		}
+	in, err := s.deps.Broker.Open(ctx)
+	if err != nil {
+		return err
 	}
-	limit := int(s.deps.JS.Conn().MaxPayload())
-	if limit < minPayload {
-		return fmt.Errorf("the nats server takes messages of at most %d bytes, a journal record may need %d: raise max_payload (8MB is what riskd's own server has)", limit, minPayload)
+	s.partitions, s.ownPartitions, s.outlet = in.Partitions, in.OwnPartitions, s.deps.Broker.Outlet()
+	if in.MaxMessage < minPayload {
+		return fmt.Errorf("the broker takes messages of at most %d bytes, a journal record may need %d: raise its limit (max_payload of NATS, max.message.bytes of Kafka; 8 MiB is what riskd's own server has)", in.MaxMessage, minPayload)
 	}
-	s.maxRecord = limit - recordSpare
-	s.batchEvents, s.batchBytes = s.cfg.BatchEvents, min(s.cfg.BatchBytes, max(limit/8, 64<<10))
-	var err error
-	s.members, err = natsjs.NewMembers(s.deps.JS, natsjs.MembersConfig{ID: s.cfg.Worker, TTL: s.cfg.LeaseTTL, Heartbeat: min(s.cfg.LeaseTTL/4, maxHeartbeat)})
+	s.maxRecord = in.MaxMessage - recordSpare
+	s.batchEvents, s.batchBytes = s.cfg.BatchEvents, min(s.cfg.BatchBytes, max(in.MaxMessage/8, 64<<10))
+	s.workers, err = s.deps.Broker.Workers(broker.WorkersConfig{ID: s.cfg.Worker, Partitions: s.partitions, TTL: s.cfg.LeaseTTL,
+		HandoverWait: s.cfg.HandoverWait, Log: s.deps.Log})
 	return err
 }
 
@@ -204,8 +206,8 @@ func (s *Service) Ready() error {
 			return fmt.Errorf("partition %d is loading", n)
 		}
 	}
-	if len(s.waiting) > 0 {
-		return fmt.Errorf("waiting for %d partitions to be handed over", len(s.waiting))
+	if s.waiting > 0 {
+		return fmt.Errorf("waiting for %d partitions to be handed over", s.waiting)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -37,11 +38,11 @@ func TestEventsAreJudgedAsASerialRunWould(t *testing.T) {
 // its session says.
 func checkSignals(t testing.TB, js jetstream.JetStream, l *ledger, took ...time.Duration) {
 	t.Helper()
-	ended := func(s *riskdv1.Signal) bool { return len(took) > 0 && took[0] > natsjs.FlagTTL(s) }
+	ended := func(s *riskdv1.Signal) bool { return len(took) > 0 && took[0] > broker.FlagTTL(s) }
 	want := map[string]bool{}
 	flags := map[string]*riskdv1.Signal{}
 	for _, s := range l.signals {
-		msg, err := natsjs.SignalMsg(s, natsjs.Position{})
+		msg, err := natsjs.SignalMsg(s, broker.Position{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +84,7 @@ func checkSignals(t testing.TB, js jetstream.JetStream, l *ledger, took ...time.
 			if err == nil && !ok && ended(s) {
 				return true
 			}
-			return err == nil && ok == natsjs.Blocks(s) && (!ok || flag.Signal.ChallengeId == s.ChallengeId && flag.Signal.State == s.State)
+			return err == nil && ok == broker.Blocks(s) && (!ok || flag.Signal.ChallengeId == s.ChallengeId && flag.Signal.State == s.State)
 		})
 	}
 }

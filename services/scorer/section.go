@@ -124,10 +124,10 @@ func (p *partition) emptyParts() error {
 }
 
 // restorePart takes a section that was read from the stream; what this program does not know is left alone.
-func (p *partition) restorePart(subj string, rev uint64, stored []byte) error {
+func (p *partition) restorePart(page string, rev uint64, stored []byte) error {
 	for i := range p.parts {
 		s := &p.parts[i]
-		if subj != subject.Section(p.n, s.Name()) {
+		if page != subject.SectionPage(s.Name()) {
 			continue
 		}
 		seq, version, data, err := openSection(stored)

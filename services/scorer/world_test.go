@@ -228,7 +228,7 @@ func startWorker(t testing.TB, url string, cfg Config) *worker {
 		t.Fatal(err)
 	}
 	en := newEnricher(t)
-	s, err := New(cfg, Deps{JS: js, Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
+	s, err := New(cfg, Deps{Broker: natsjs.NewBroker(js), Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -429,7 +429,7 @@ func rebuild(t testing.TB, js jetstream.JetStream, n int) *store {
 func reload(t testing.TB, js jetstream.JetStream, n int) *partition {
 	t.Helper()
 	en := newEnricher(t)
-	s, err := New(quickConfig(), Deps{JS: js, Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
+	s, err := New(quickConfig(), Deps{Broker: natsjs.NewBroker(js), Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +437,7 @@ func reload(t testing.TB, js jetstream.JetStream, n int) *partition {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &partition{s: s, n: n, fx: newEffects(s, n), parts: parts}
+	p := &partition{s: s, n: n, log: s.deps.Broker.Log(n), fx: newEffects(s, n), parts: parts}
 	last, ok, err := natsjs.LastRecord(t.Context(), js, n)
 	if err != nil || !ok {
 		t.Fatalf("partition %d: %v, %v", n, ok, err)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -38,13 +38,6 @@ func (s *Service) reconcileEvery(ctx context.Context) {
 	}
 }
 
-// latest is the last signal of a session.
-type latest struct {
-	signal *riskdv1.Signal
-	stored time.Time
-	pos    natsjs.Position
-}
-
 // reconcile makes the bucket say what the last signal of every session says. The scorer writes a flag before
 // its signal, so they differ only after a loss: a bucket restored from a backup, or purged by hand. Writes are guarded
 // by journal position, so a scorer at work meanwhile always wins.
@@ -60,16 +53,16 @@ func (s *Service) reconcile(ctx context.Context) (repaired int, err error) {
 	now := s.now()
 	for key, l := range last {
 		flag, flagged := have[key]
-		blocks := natsjs.Blocks(l.signal)
+		blocks := broker.Blocks(l.Signal)
 		switch {
-		case blocks && now.After(l.stored.Add(natsjs.FlagTTL(l.signal))):
+		case blocks && now.After(l.Stored.Add(broker.FlagTTL(l.Signal))):
 			continue // its time is over; the entry has gone by itself
-		case blocks && flagged && flag.ChallengeId == l.signal.ChallengeId && flag.Revision >= l.signal.Revision:
+		case blocks && flagged && flag.ChallengeId == l.Signal.ChallengeId && flag.Revision >= l.Signal.Revision:
 			continue
 		case !blocks && !flagged:
 			continue
 		}
-		applied, err := s.flags.Apply(ctx, l.signal, l.pos)
+		applied, err := s.deps.Broker.Flag(ctx, l.Signal, l.Position)
 		if err != nil {
 			return repaired, err
 		}
@@ -81,50 +74,34 @@ func (s *Service) reconcile(ctx context.Context) (repaired int, err error) {
 	return repaired, nil
 }
 
-// lastSignals reads the signals stream once through and keeps each session's last one.
-func (s *Service) lastSignals(ctx context.Context) (map[string]latest, error) {
-	tail, err := natsjs.OpenTail(s.deps.JS, subject.SignalsStream, 1, natsjs.TailConfig{})
-	if err != nil {
-		return nil, err
-	}
-	defer tail.Close()
-	out := make(map[string]latest)
-	var buf []natsjs.Message
-	for end := false; !end; {
-		if buf, end, err = tail.Drain(ctx, buf[:0], 1024, 1<<20); err != nil {
-			return nil, err
+// lastSignals reads the stored signals once through and keeps each session's last one.
+func (s *Service) lastSignals(ctx context.Context) (map[string]broker.StoredSignal, error) {
+	out := make(map[string]broker.StoredSignal)
+	err := s.deps.Broker.Signals(ctx, func(m broker.StoredSignal) error {
+		key := subject.Key(m.Signal.TenantId, m.Signal.SessionId)
+		old, known := out[key]
+		if known && old.Position.Partition == m.Position.Partition && (old.Position.Seq > m.Position.Seq ||
+			old.Position.Seq == m.Position.Seq && old.Signal.ChallengeId == m.Signal.ChallengeId && old.Signal.Revision > m.Signal.Revision) {
+			return nil // repeated by a new owner
 		}
-		for i := range buf {
-			m := &buf[i]
-			pos, ok := natsjs.PositionOf(m.Header)
-			sig := new(riskdv1.Signal)
-			if err := sig.UnmarshalVT(m.Data); err != nil || !ok {
-				continue // nobody of riskd wrote it
-			}
-			key := subject.Key(sig.TenantId, sig.SessionId)
-			old, known := out[key]
-			if known && old.pos.Partition == pos.Partition && (old.pos.Seq > pos.Seq ||
-				old.pos.Seq == pos.Seq && old.signal.ChallengeId == sig.ChallengeId && old.signal.Revision > sig.Revision) {
-				continue // repeated by a new owner
-			}
-			if !known && len(out) >= s.cfg.MaxFlags {
-				return nil, errors.New("more sessions than the configured bound")
-			}
-			out[key] = latest{signal: sig, stored: time.Unix(0, m.StoredNS), pos: pos}
+		if !known && len(out) >= s.cfg.MaxFlags {
+			return errors.New("more sessions than the configured bound")
 		}
-	}
-	return out, nil
+		out[key] = m
+		return nil
+	})
+	return out, err
 }
 
 // bucket reads the open flags.
 func (s *Service) bucket(ctx context.Context) (map[string]*riskdv1.Signal, error) {
-	tail, err := s.flags.Follow()
+	tail, err := s.deps.Broker.Follow()
 	if err != nil {
 		return nil, err
 	}
 	defer tail.Close()
 	out := make(map[string]*riskdv1.Signal)
-	var buf []natsjs.Flag
+	var buf []broker.Flag
 	for end := false; !end; {
 		if buf, end, err = tail.Drain(ctx, buf[:0]); err != nil {
 			return nil, err

@@ -15,10 +15,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -33,19 +32,26 @@ const (
 	publishRetry = 5 * time.Second
 	// reportsPerTurn bounds one batch of reports.
 	reportsPerTurn = 500
-	openTimeout    = 5 * time.Second
 )
 
-// Publisher puts events on the input: *natsjs.Publisher.
-type Publisher interface {
-	PublishBatch(ctx context.Context, evs []*riskdv1.Event) []natsjs.Result
+// Broker is what the role needs of the message broker: *natsjs.Broker, *kafka.Broker.
+type Broker interface {
+	// Open waits for a broker that is still starting, and comes before the others.
+	Open(ctx context.Context) (broker.Installation, error)
+	// Follow reads the flags and their changes.
+	Follow() (broker.FlagReader, error)
+	Publisher() broker.Publisher
+	// Flag writes what sig means for its session, if nothing newer is there.
+	Flag(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (applied bool, err error)
+	// Signals visits every stored signal, oldest first.
+	Signals(ctx context.Context, visit func(broker.StoredSignal) error) error
 }
 
 // Deps are what the role needs from outside.
 type Deps struct {
-	JS jetstream.JetStream
-	// Publisher may be nil: then one of its own is made for the installation's partitions.
-	Publisher Publisher
+	Broker Broker
+	// Publisher, when set, takes the reports instead of the broker's own: events may go another way than flags.
+	Publisher broker.Publisher
 	Log       *slog.Logger
 	Registry  prometheus.Registerer
 }
@@ -58,7 +64,6 @@ type Service struct {
 	now     func() time.Time
 	ready   atomic.Bool
 
-	flags *natsjs.Flags
 	// open and due belong to Run's goroutine.
 	open map[string]*deadline
 	due  deadlines
@@ -82,8 +87,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("new signaler: %w", err)
 	}
-	if deps.JS == nil || deps.Log == nil || deps.Registry == nil {
-		return nil, errors.New("new signaler: jetstream, logger and registry are required")
+	if deps.Broker == nil || deps.Log == nil || deps.Registry == nil {
+		return nil, errors.New("new signaler: broker, logger and registry are required")
 	}
 	return &Service{cfg: cfg, deps: deps, now: time.Now, metrics: newMetrics(deps.Registry), open: make(map[string]*deadline)}, nil
 }
@@ -98,9 +103,18 @@ func (s *Service) Ready() error {
 
 // Run works until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	tail, err := s.start(ctx)
-	if err != nil || tail == nil {
-		return err
+	if _, err := s.deps.Broker.Open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("running signaler: %w", err)
+	}
+	if s.deps.Publisher == nil {
+		s.deps.Publisher = s.deps.Broker.Publisher()
+	}
+	tail, err := s.deps.Broker.Follow()
+	if err != nil {
+		return fmt.Errorf("running signaler: %w", err)
 	}
 	defer tail.Close()
 	done := make(chan struct{})
@@ -109,7 +123,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer cancel()
 	go func() { defer close(done); s.reconcileEvery(repair) }()
 
-	var flags []natsjs.Flag
+	var flags []broker.Flag
 	// First what is there: before that, an answer may be among what is still to be read.
 	for end := false; !end; {
 		if flags, end, err = tail.Drain(ctx, flags[:0]); err != nil {
@@ -130,54 +144,15 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// start opens what Run needs and waits for a broker that is still starting. A nil tail without an error: ctx ended.
-func (s *Service) start(ctx context.Context) (*natsjs.FlagTail, error) {
-	for {
-		tail, err := s.tryStart(ctx)
-		if err == nil {
-			return tail, nil
-		}
-		if ctx.Err() != nil {
-			return nil, nil
-		}
-		if !natsjs.IsTransient(err) && !errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("running signaler: %w", err)
-		}
-		pauseFor(ctx, 200*time.Millisecond)
-	}
-}
-
-func (s *Service) tryStart(ctx context.Context) (*natsjs.FlagTail, error) {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	if s.deps.Publisher == nil {
-		n, err := natsjs.Partitions(ctx, s.deps.JS)
-		if err != nil {
-			return nil, err
-		}
-		pub, err := natsjs.NewPublisher(s.deps.JS.Conn(), n, natsjs.DefaultPublisherConfig())
-		if err != nil {
-			return nil, err
-		}
-		s.deps.Publisher = pub
-	}
-	flags, err := natsjs.OpenFlags(ctx, s.deps.JS)
-	if err != nil {
-		return nil, err
-	}
-	s.flags = flags
-	return flags.Follow()
-}
-
 // learn takes changes of the bucket.
-func (s *Service) learn(flags []natsjs.Flag) {
+func (s *Service) learn(flags []broker.Flag) {
 	for i := range flags {
 		s.learnOne(&flags[i])
 	}
 	s.metrics.open.Set(float64(len(s.open)))
 }
 
-func (s *Service) learnOne(f *natsjs.Flag) {
+func (s *Service) learnOne(f *broker.Flag) {
 	d := s.open[f.Key]
 	if f.Signal == nil || f.Signal.State != "required" {
 		if d != nil {
@@ -186,7 +161,7 @@ func (s *Service) learnOne(f *natsjs.Flag) {
 		}
 		return
 	}
-	at := f.Created.Add(natsjs.FlagLeft(f.Signal) + s.cfg.Slack)
+	at := f.Created.Add(broker.FlagLeft(f.Signal) + s.cfg.Slack)
 	if d != nil {
 		d.revision, d.signal, d.at, d.reports = f.Revision, f.Signal, at, 0
 		heap.Fix(&s.due, d.index)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/wire"
@@ -27,8 +28,8 @@ func flag(session string, revision uint64, state string, life time.Duration) *ri
 		State: state, IssuedAtMs: issued, AtMs: issued, ExpiresAtMs: issued + life.Milliseconds(), OnExpiry: "deny"}
 }
 
-func position(sig *riskdv1.Signal, seq uint64) natsjs.Position {
-	return natsjs.Position{Partition: subject.Partition(sig.TenantId, sig.UserId, partitions), Seq: seq}
+func position(sig *riskdv1.Signal, seq uint64) broker.Position {
+	return broker.Position{Partition: subject.Partition(sig.TenantId, sig.UserId, partitions), Seq: seq}
 }
 
 func start(t *testing.T, b *natstest.Broker, change func(*Config)) {
@@ -39,7 +40,7 @@ func start(t *testing.T, b *natstest.Broker, change func(*Config)) {
 		change(&cfg)
 	}
 	_, js := b.Dial(t)
-	s, err := New(cfg, Deps{JS: js, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	s, err := New(cfg, Deps{Broker: natsjs.NewBroker(js), Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,21 +157,21 @@ func TestAReportThatChangedNothingIsRepeated(t *testing.T) {
 // countingPublisher takes every report and changes nothing.
 type countingPublisher struct{ reports int }
 
-func (p *countingPublisher) PublishBatch(_ context.Context, evs []*riskdv1.Event) []natsjs.Result {
+func (p *countingPublisher) PublishBatch(_ context.Context, evs []*riskdv1.Event) []broker.Result {
 	p.reports += len(evs)
-	return make([]natsjs.Result, len(evs))
+	return make([]broker.Result, len(evs))
 }
 
 func TestAFlagThatNobodyKnowsIsReportedEverLessOften(t *testing.T) {
 	pub := new(countingPublisher)
 	b := natstest.Start(t, 1)
-	s, err := New(DefaultConfig(), Deps{JS: b.JS, Publisher: pub, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	s, err := New(DefaultConfig(), Deps{Broker: natsjs.NewBroker(b.JS), Publisher: pub, Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
 	s.now = func() time.Time { return now }
-	s.learn([]natsjs.Flag{{Key: "acme.s1", Signal: flag("s1", 1, "required", 15*time.Minute), Revision: 1, Created: now}})
+	s.learn([]broker.Flag{{Key: "acme.s1", Signal: flag("s1", 1, "required", 15*time.Minute), Revision: 1, Created: now}})
 	for end := now.Add(14 * 24 * time.Hour); now.Before(end); now = now.Add(s.untilDue()) {
 		s.report(t.Context())
 	}

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/journal"
 )
 
@@ -92,7 +92,7 @@ func (s *Service) read(ctx context.Context, p int, at position, out chan<- piece
 // readFailed decides what an error of the journal means: the position to go on from, or an error when
 // the partition has to stand still.
 func (s *Service) readFailed(ctx context.Context, p int, at position, err error) (position, error) {
-	var trimmed *natsjs.TrimmedError
+	var trimmed *broker.TrimmedError
 	switch {
 	case errors.As(err, &trimmed) && at.seq == 0:
 		// Nothing of this partition is persisted and its beginning is gone: all there is will be taken.

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
@@ -48,7 +49,7 @@ func storeMsg(ctx context.Context, js jetstream.JetStream, msg *nats.Msg) (uint6
 	}
 	if ack.Error != nil {
 		if IsConflict(ack.Error) {
-			return 0, fmt.Errorf("%w: %w", ErrConflict, ack.Error)
+			return 0, fmt.Errorf("%w: %w", broker.ErrConflict, ack.Error)
 		}
 		return 0, ack.Error
 	}

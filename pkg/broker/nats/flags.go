@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -34,55 +35,10 @@ const (
 
 	flagStream   = "KV_" + subject.StepUpBucket
 	flagSubjects = "$KV." + subject.StepUpBucket + "."
-
-	// BindingTTL is how long an entry stays that only a decision of the engine may take away: as long as the engine
-	// remembers an idle session that owes something.
-	BindingTTL = 14 * 24 * time.Hour
-	// FlagGrace is added to the life of a flag that may be left unanswered, so that its expiry is published before the entry goes.
-	FlagGrace = 10 * time.Minute
-	// minFlagTTL is the least life of an entry; the server counts in seconds.
-	minFlagTTL = 5 * time.Second
 )
 
 // errNoFlag is wrapped when an entry of the bucket is no signal.
 var errNoFlag = errors.New("entry of the bucket is no flag")
-
-// Position is where in the ledger a flag comes from. Within one partition it orders all changes
-// of a session, also over several challenges.
-type Position struct {
-	Partition int
-	Seq       uint64
-}
-
-func (p Position) String() string {
-	return strconv.Itoa(p.Partition) + ":" + strconv.FormatUint(p.Seq, 10)
-}
-
-func parsePosition(s string) (p Position, ok bool) {
-	part, seq, found := strings.Cut(s, ":")
-	if !found {
-		return p, false
-	}
-	n, err1 := strconv.Atoi(part)
-	q, err2 := strconv.ParseUint(seq, 10, 64)
-	return Position{n, q}, err1 == nil && err2 == nil
-}
-
-// Flag is a session's entry in the bucket.
-type Flag struct {
-	// Key is [subject.Key] of tenant and session.
-	Key string
-	// Signal is the open requirement; nil when the session is clear.
-	Signal *riskdv1.Signal
-	// Revision is the bucket's own sequence of the entry.
-	Revision uint64
-	// Created is when the broker stored the entry.
-	Created  time.Time
-	Position Position
-
-	challenge string
-	revision  uint64
-}
 
 // Flags is the bucket of sessions that are not clear.
 type Flags struct {
@@ -99,34 +55,8 @@ func OpenFlags(ctx context.Context, js jetstream.JetStream) (*Flags, error) {
 	return &Flags{js: js, kv: kv}, nil
 }
 
-// Blocks tells whether a signal leaves its session flagged: an open requirement, a denial, or an
-// expiry that the policy answers with deny.
-func Blocks(s *riskdv1.Signal) bool {
-	return s.State == "required" || s.State == "denied" || s.State == "expired" && s.OnExpiry == "deny"
-}
-
-// FlagTTL is how long the entry of a blocking signal lives. It is relative, because event time need not be
-// wall time. An entry that binds does not leave at the end of its time: whoever was to say what follows may be away,
-// and a session must not become clear by waiting for that.
-func FlagTTL(s *riskdv1.Signal) time.Duration {
-	if s.State != "required" || s.OnExpiry != "allow" {
-		return BindingTTL
-	}
-	return max(FlagLife(s)+FlagGrace, minFlagTTL)
-}
-
-// FlagLeft is how much of its life a required signal had left, in event time, when this revision was made.
-func FlagLeft(s *riskdv1.Signal) time.Duration {
-	return min(max(time.Duration(s.ExpiresAtMs-s.AtMs)*time.Millisecond, 0), FlagLife(s))
-}
-
-// FlagLife is how long a required signal may stand unanswered.
-func FlagLife(s *riskdv1.Signal) time.Duration {
-	return max(time.Duration(s.ExpiresAtMs-s.IssuedAtMs)*time.Millisecond, 0)
-}
-
 // Get reads a session's flag; ok is false when the session is clear.
-func (f *Flags) Get(ctx context.Context, tenant, session string) (flag Flag, ok bool, err error) {
+func (f *Flags) Get(ctx context.Context, tenant, session string) (flag broker.Flag, ok bool, err error) {
 	flag, err = f.get(ctx, subject.Key(tenant, session))
 	return flag, err == nil && flag.Signal != nil, err
 }
@@ -134,7 +64,7 @@ func (f *Flags) Get(ctx context.Context, tenant, session string) (flag Flag, ok 
 // Apply writes what sig means for its session: an entry when it blocks, none otherwise. Nothing happens, and applied
 // is false, when the bucket already holds that or something newer by journal position. It may be
 // repeated freely.
-func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos Position) (applied bool, err error) {
+func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (applied bool, err error) {
 	key := subject.Key(sig.TenantId, sig.SessionId)
 	msg, err := flagMsg(key, sig, pos)
 	if err != nil {
@@ -142,7 +72,7 @@ func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos Position) (a
 	}
 	// Most flags are the first of their session: try that without reading.
 	var expect uint64
-	if !Blocks(sig) || sig.Revision > 1 {
+	if !broker.Blocks(sig) || sig.Revision > 1 {
 		cur, err := f.present(ctx, key)
 		if err != nil {
 			return false, err
@@ -170,16 +100,16 @@ func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos Position) (a
 		}
 		expect = cur.Revision
 	}
-	return false, fmt.Errorf("writing flag: %d attempts: %w", flagAttempts, ErrConflict)
+	return false, fmt.Errorf("writing flag: %d attempts: %w", flagAttempts, broker.ErrConflict)
 }
 
 // supersedes decides whether sig may replace cur.
-func supersedes(sig *riskdv1.Signal, pos Position, cur Flag) bool {
-	if cur.challenge == sig.ChallengeId {
-		return sig.Revision > cur.revision
+func supersedes(sig *riskdv1.Signal, pos broker.Position, cur broker.Flag) bool {
+	if cur.Challenge == sig.ChallengeId {
+		return sig.Revision > cur.ChallengeRevision
 	}
-	if cur.challenge == "" {
-		return cur.Signal != nil || Blocks(sig) // nothing known of the key: clearing it would write for nothing
+	if cur.Challenge == "" {
+		return cur.Signal != nil || broker.Blocks(sig) // nothing known of the key: clearing it would write for nothing
 	}
 	// Two users may share one session id. The stricter flag stays: neither may clear what the other one owes.
 	if cur.Signal != nil && cur.Signal.UserId != sig.UserId {
@@ -188,10 +118,10 @@ func supersedes(sig *riskdv1.Signal, pos Position, cur Flag) bool {
 	if cur.Position.Partition == pos.Partition {
 		return pos.Seq >= cur.Position.Seq
 	}
-	return Blocks(sig) // over a marker that another user's partition left
+	return broker.Blocks(sig) // over a marker that another user's partition left
 }
 
-func flagMsg(key string, sig *riskdv1.Signal, pos Position) (*nats.Msg, error) {
+func flagMsg(key string, sig *riskdv1.Signal, pos broker.Position) (*nats.Msg, error) {
 	h := nats.Header{
 		headerPosition:  {pos.String()},
 		headerChallenge: {sig.ChallengeId},
@@ -199,7 +129,7 @@ func flagMsg(key string, sig *riskdv1.Signal, pos Position) (*nats.Msg, error) {
 		HeaderState:     {sig.State},
 	}
 	msg := &nats.Msg{Subject: flagSubjects + key, Header: h}
-	if !Blocks(sig) {
+	if !broker.Blocks(sig) {
 		h["KV-Operation"] = []string{"PURGE"}
 		h[jetstream.MsgRollup] = []string{jetstream.MsgRollupSubject}
 		h[jetstream.MsgTTLHeader] = []string{flagMarkerTTL.String()}
@@ -210,13 +140,13 @@ func flagMsg(key string, sig *riskdv1.Signal, pos Position) (*nats.Msg, error) {
 		return nil, fmt.Errorf("encoding flag: %w", err)
 	}
 	msg.Data = data
-	h[jetstream.MsgTTLHeader] = []string{FlagTTL(sig).Round(time.Second).String()}
+	h[jetstream.MsgTTLHeader] = []string{broker.FlagTTL(sig).Round(time.Second).String()}
 	return msg, nil
 }
 
 // get reads an entry or its marker from the leader. A key never written is the zero Flag.
-func (f *Flags) get(ctx context.Context, key string) (Flag, error) {
-	flag := Flag{Key: key}
+func (f *Flags) get(ctx context.Context, key string) (broker.Flag, error) {
+	flag := broker.Flag{Key: key}
 	m, err := leaderLast(ctx, f.js, flagStream, flagSubjects+key)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return flag, nil
@@ -228,20 +158,20 @@ func (f *Flags) get(ctx context.Context, key string) (Flag, error) {
 }
 
 // present is get for a writer. An entry that nobody of riskd wrote says nothing, and must not keep the next flag out.
-func (f *Flags) present(ctx context.Context, key string) (Flag, error) {
+func (f *Flags) present(ctx context.Context, key string) (broker.Flag, error) {
 	flag, err := f.get(ctx, key)
 	if errors.Is(err, errNoFlag) {
-		flag.challenge, flag.revision = "", 0
+		flag.Challenge, flag.ChallengeRevision = "", 0
 		return flag, nil
 	}
 	return flag, err
 }
 
-func decodeFlag(key string, m *Message) (Flag, error) {
-	flag := Flag{Key: key, Revision: m.Seq, Created: time.Unix(0, m.StoredNS)}
-	flag.Position, _ = parsePosition(m.Header.Get(headerPosition))
-	flag.challenge = m.Header.Get(headerChallenge)
-	flag.revision, _ = strconv.ParseUint(m.Header.Get(headerRevision), 10, 64)
+func decodeFlag(key string, m *Message) (broker.Flag, error) {
+	flag := broker.Flag{Key: key, Revision: m.Seq, Created: time.Unix(0, m.StoredNS)}
+	flag.Position, _ = broker.ParsePosition(m.Header.Get(headerPosition))
+	flag.Challenge = m.Header.Get(headerChallenge)
+	flag.ChallengeRevision, _ = strconv.ParseUint(m.Header.Get(headerRevision), 10, 64)
 	if m.Header.Get("KV-Operation") != "" || m.Header.Get(jetstream.MarkerReasonHeader) != "" {
 		return flag, nil
 	}
@@ -249,7 +179,7 @@ func decodeFlag(key string, m *Message) (Flag, error) {
 	if err := sig.UnmarshalVT(m.Data); err != nil {
 		return flag, fmt.Errorf("%w: %w", errNoFlag, err)
 	}
-	flag.Signal, flag.challenge, flag.revision = sig, sig.ChallengeId, sig.Revision
+	flag.Signal, flag.Challenge, flag.ChallengeRevision = sig, sig.ChallengeId, sig.Revision
 	return flag, nil
 }
 
@@ -270,19 +200,19 @@ func (f *Flags) Follow() (*FlagTail, error) {
 
 // Take appends changes to dst, at least one, and blocks until ctx ends. A flag without a signal was cleared
 // or has run out. So is an entry that nobody of riskd wrote.
-func (t *FlagTail) Take(ctx context.Context, dst []Flag) ([]Flag, error) {
+func (t *FlagTail) Take(ctx context.Context, dst []broker.Flag) ([]broker.Flag, error) {
 	var err error
 	t.msgs, err = t.tail.Take(ctx, t.msgs[:0], flagsTogether, 1<<20)
 	return t.decode(dst), err
 }
 
 // Drain is Take that also returns, with no change, when everything in the bucket was read; end tells.
-func (t *FlagTail) Drain(ctx context.Context, dst []Flag) (flags []Flag, end bool, err error) {
+func (t *FlagTail) Drain(ctx context.Context, dst []broker.Flag) (flags []broker.Flag, end bool, err error) {
 	t.msgs, end, err = t.tail.Drain(ctx, t.msgs[:0], flagsTogether, 1<<20)
 	return t.decode(dst), end, err
 }
 
-func (t *FlagTail) decode(dst []Flag) []Flag {
+func (t *FlagTail) decode(dst []broker.Flag) []broker.Flag {
 	for i := range t.msgs {
 		m := &t.msgs[i]
 		flag, err := decodeFlag(strings.TrimPrefix(m.Subject, flagSubjects), m)

@@ -17,6 +17,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/riskd-io/riskd/pkg/broker"
 )
 
 // Server error codes that jetstream has no sentinel for.
@@ -27,9 +29,6 @@ const (
 	codeDuplicateInProcess jetstream.ErrorCode = 10158
 	codeStreamNameInUse    jetstream.ErrorCode = 10058
 )
-
-// ErrConflict is wrapped when a guarded write was refused because the log or key had moved on.
-var ErrConflict = errors.New("the expected last sequence is not the last one")
 
 // Connect opens a connection that never gives up reconnecting. name shows up in the server's monitoring.
 func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
@@ -55,7 +54,7 @@ func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 
 // IsConflict tells whether err is a refused expected-sequence check: definitely not stored.
 func IsConflict(err error) bool {
-	if errors.Is(err, ErrConflict) {
+	if errors.Is(err, broker.ErrConflict) {
 		return true
 	}
 	var api *jetstream.APIError

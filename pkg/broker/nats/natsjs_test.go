@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/journal"
@@ -274,7 +275,7 @@ func TestJournalAppendsAreGuardedAndReadBack(t *testing.T) {
 	if err := s.Purge(ctx, jetstream.WithPurgeSequence(4)); err != nil {
 		t.Fatal(err)
 	}
-	var trimmed *natsjs.TrimmedError
+	var trimmed *broker.TrimmedError
 	if _, err := r.Next(ctx, 1, 1, 10); !errors.As(err, &trimmed) || trimmed.First != 4 {
 		t.Fatalf("got %v, want TrimmedError with first 4", err)
 	}
@@ -296,21 +297,21 @@ func TestFlagsOnlyMoveForward(t *testing.T) {
 	steps := []struct {
 		name  string
 		sig   *riskdv1.Signal
-		pos   natsjs.Position
+		pos   broker.Position
 		apply bool
 		want  string // challenge:revision in the bucket, "" is clear
 	}{
-		{"clearing a session nobody flagged writes nothing", sig("ch_0", 1, "satisfied"), natsjs.Position{1, 5}, false, ""},
-		{"the first flag", sig("ch_a", 1, "required"), natsjs.Position{1, 10}, true, "ch_a:1"},
-		{"the same again", sig("ch_a", 1, "required"), natsjs.Position{1, 10}, false, "ch_a:1"},
-		{"a refused proof", sig("ch_a", 2, "required"), natsjs.Position{1, 11}, true, "ch_a:2"},
-		{"a worker that woke up late", sig("ch_a", 1, "required"), natsjs.Position{1, 10}, false, "ch_a:2"},
-		{"another user of the same session id cannot clear it", other, natsjs.Position{0, 99}, false, "ch_a:2"},
-		{"satisfied", sig("ch_a", 3, "satisfied"), natsjs.Position{1, 12}, true, ""},
-		{"late again, after the flag is gone", sig("ch_a", 2, "required"), natsjs.Position{1, 11}, false, ""},
-		{"the next challenge", sig("ch_b", 1, "required"), natsjs.Position{1, 20}, true, "ch_b:1"},
-		{"an older challenge", sig("ch_a", 9, "denied"), natsjs.Position{1, 12}, false, "ch_b:1"},
-		{"denied stays flagged", sig("ch_b", 2, "denied"), natsjs.Position{1, 21}, true, "ch_b:2"},
+		{"clearing a session nobody flagged writes nothing", sig("ch_0", 1, "satisfied"), broker.Position{Partition: 1, Seq: 5}, false, ""},
+		{"the first flag", sig("ch_a", 1, "required"), broker.Position{Partition: 1, Seq: 10}, true, "ch_a:1"},
+		{"the same again", sig("ch_a", 1, "required"), broker.Position{Partition: 1, Seq: 10}, false, "ch_a:1"},
+		{"a refused proof", sig("ch_a", 2, "required"), broker.Position{Partition: 1, Seq: 11}, true, "ch_a:2"},
+		{"a worker that woke up late", sig("ch_a", 1, "required"), broker.Position{Partition: 1, Seq: 10}, false, "ch_a:2"},
+		{"another user of the same session id cannot clear it", other, broker.Position{Partition: 0, Seq: 99}, false, "ch_a:2"},
+		{"satisfied", sig("ch_a", 3, "satisfied"), broker.Position{Partition: 1, Seq: 12}, true, ""},
+		{"late again, after the flag is gone", sig("ch_a", 2, "required"), broker.Position{Partition: 1, Seq: 11}, false, ""},
+		{"the next challenge", sig("ch_b", 1, "required"), broker.Position{Partition: 1, Seq: 20}, true, "ch_b:1"},
+		{"an older challenge", sig("ch_a", 9, "denied"), broker.Position{Partition: 1, Seq: 12}, false, "ch_b:1"},
+		{"denied stays flagged", sig("ch_b", 2, "denied"), broker.Position{Partition: 1, Seq: 21}, true, "ch_b:2"},
 	}
 	for _, st := range steps {
 		applied, err := f.Apply(ctx, st.sig, st.pos)
@@ -367,16 +368,16 @@ func TestAFlagLeavesByItself(t *testing.T) {
 
 func TestAFlagThatBindsOutlivesItsTime(t *testing.T) {
 	sig := &riskdv1.Signal{State: "required", IssuedAtMs: 1000, ExpiresAtMs: 1000 + 15*60*1000, OnExpiry: "deny"}
-	if got := natsjs.FlagTTL(sig); got < 7*24*time.Hour {
+	if got := broker.FlagTTL(sig); got < 7*24*time.Hour {
 		t.Errorf("required, deny on expiry: got %s; it would become clear while the workers are away", got)
 	}
 	sig.OnExpiry = "allow"
-	if got, want := natsjs.FlagTTL(sig), 15*time.Minute+natsjs.FlagGrace; got != want {
+	if got, want := broker.FlagTTL(sig), 15*time.Minute+broker.FlagGrace; got != want {
 		t.Errorf("required, allow on expiry: got %s, want %s", got, want)
 	}
 	sig.State, sig.OnExpiry = "denied", "deny"
-	if got := natsjs.FlagTTL(sig); got != natsjs.BindingTTL {
-		t.Errorf("denied: got %s, want %s", got, natsjs.BindingTTL)
+	if got := broker.FlagTTL(sig); got != broker.BindingTTL {
+		t.Errorf("denied: got %s, want %s", got, broker.BindingTTL)
 	}
 }
 
@@ -392,7 +393,7 @@ func TestWhatNobodyOfRiskdWroteDoesNotKeepAFlagOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	sig := &riskdv1.Signal{ChallengeId: "ch_a", Revision: 1, TenantId: "acme", SessionId: "s", UserId: "u", State: "required", OnExpiry: "deny"}
-	if applied, err := f.Apply(t.Context(), sig, natsjs.Position{Seq: 1}); err != nil || !applied {
+	if applied, err := f.Apply(t.Context(), sig, broker.Position{Seq: 1}); err != nil || !applied {
 		t.Fatalf("got applied=%v, %v", applied, err)
 	}
 }
@@ -405,7 +406,7 @@ func TestErrorsAreSortedByWhatToDo(t *testing.T) {
 	}{
 		{nil, false, false},
 		{fmt.Errorf("appending: %w", conflict), false, true},
-		{fmt.Errorf("x: %w", natsjs.ErrConflict), false, true},
+		{fmt.Errorf("x: %w", broker.ErrConflict), false, true},
 		{&jetstream.APIError{Code: 503}, true, false},
 		{&jetstream.APIError{Code: 400, ErrorCode: 10059}, false, false},
 		{nats.ErrNoResponders, true, false},
@@ -413,7 +414,7 @@ func TestErrorsAreSortedByWhatToDo(t *testing.T) {
 		{&net.OpError{Op: "write", Err: syscall.EPIPE}, true, false},
 		{context.DeadlineExceeded, true, false},
 		{context.Canceled, false, false},
-		{natsjs.ErrTooLarge, false, false},
+		{broker.ErrTooLarge, false, false},
 	}
 	for _, c := range cases {
 		if got := natsjs.IsTransient(c.err); got != c.transient {

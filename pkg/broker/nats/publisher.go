@@ -2,13 +2,13 @@ package natsjs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -73,17 +73,6 @@ func NewPublisher(nc *nats.Conn, partitions int, cfg PublisherConfig) (*Publishe
 // Partitions is the partition count that it publishes to.
 func (p *Publisher) Partitions() int { return p.partitions }
 
-// Result is what became of one event of a batch.
-type Result struct {
-	// Duplicate is set when the server had the event already.
-	Duplicate bool
-	// Err is set when the event is not known to be stored; sending it again is safe.
-	Err error
-}
-
-// ErrTooLarge is wrapped when an event exceeds the server's maximum payload.
-var ErrTooLarge = errors.New("event exceeds the broker's maximum payload")
-
 // Publish stores one event and waits for the server's acknowledgement, until ctx ends. The event must be valid
 // (package wire checks); it is encoded before Publish waits.
 func (p *Publisher) Publish(ctx context.Context, ev *riskdv1.Event) (duplicate bool, err error) {
@@ -96,7 +85,7 @@ func (p *Publisher) Publish(ctx context.Context, ev *riskdv1.Event) (duplicate b
 	}
 	s := sending{msg: msg, next: -1}
 	p.send(&s)
-	out := make([]Result, 1)
+	out := make([]broker.Result, 1)
 	p.settleAll(ctx, []sending{s}, out)
 	return out[0].Duplicate, out[0].Err
 }
@@ -104,8 +93,8 @@ func (p *Publisher) Publish(ctx context.Context, ev *riskdv1.Event) (duplicate b
 // PublishBatch stores several events with their acknowledgements in flight together. Results are in the order of
 // evs. A user's events are stored in their order, also when some have to be repeated: each is sent when the one before it has its
 // acknowledgement. An event that is refused for good does not keep the user's next ones.
-func (p *Publisher) PublishBatch(ctx context.Context, evs []*riskdv1.Event) []Result {
-	out := make([]Result, len(evs))
+func (p *Publisher) PublishBatch(ctx context.Context, evs []*riskdv1.Event) []broker.Result {
+	out := make([]broker.Result, len(evs))
 	for start := 0; start < len(evs); start += p.cfg.MaxPending {
 		chunk := evs[start:min(start+p.cfg.MaxPending, len(evs))]
 		sent := make([]sending, len(chunk))
@@ -144,8 +133,8 @@ func (p *Publisher) PublishBatch(ctx context.Context, evs []*riskdv1.Event) []Re
 
 // settleAll waits for every event under way in sent, empties those entries and frees their slots. What got no
 // acknowledgement is sent again all together, in order, until it has one or ctx ends.
-func (p *Publisher) settleAll(ctx context.Context, sent []sending, out []Result) {
-	finish := func(i int, r Result) {
+func (p *Publisher) settleAll(ctx context.Context, sent []sending, out []broker.Result) {
+	finish := func(i int, r broker.Result) {
 		next := sent[i].next
 		out[i], sent[i] = r, sending{next: -1}
 		if next < 0 {
@@ -169,7 +158,7 @@ func (p *Publisher) settleAll(ctx context.Context, sent []sending, out []Result)
 			if s.err == nil {
 				select {
 				case ack := <-s.fut.Ok():
-					finish(i, Result{Duplicate: ack.Duplicate})
+					finish(i, broker.Result{Duplicate: ack.Duplicate})
 					continue
 				case s.err = <-s.fut.Err():
 				case <-ctx.Done():
@@ -177,7 +166,7 @@ func (p *Publisher) settleAll(ctx context.Context, sent []sending, out []Result)
 				}
 			}
 			if !IsTransient(s.err) || ctx.Err() != nil {
-				finish(i, Result{Err: fmt.Errorf("publishing event: %w", s.err)})
+				finish(i, broker.Result{Err: fmt.Errorf("publishing event: %w", s.err)})
 				continue
 			}
 			again = true
@@ -239,7 +228,7 @@ func (p *Publisher) message(ev *riskdv1.Event) (*nats.Msg, error) {
 		return nil, err
 	}
 	if limit := p.js.Conn().MaxPayload(); limit > 0 && int64(msg.Size()) > limit {
-		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, msg.Size(), limit)
+		return nil, fmt.Errorf("%w: %d bytes, limit %d", broker.ErrTooLarge, msg.Size(), limit)
 	}
 	return msg, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -39,21 +40,10 @@ func NewJournalReader(js jetstream.JetStream) *JournalReader {
 	return &JournalReader{js: js, parts: make(map[int]*partReader)}
 }
 
-// TrimmedError tells that records after the asked position are gone from the journal.
-type TrimmedError struct {
-	Partition int
-	// After is the asked position, First the oldest record there is.
-	After, First uint64
-}
-
-func (e *TrimmedError) Error() string {
-	return fmt.Sprintf("journal of partition %d is trimmed: asked for records after %d, the oldest is %d", e.Partition, e.After, e.First)
-}
-
 // Next returns the records after sequence after, oldest first, at most max of them, and blocks until there is one.
 // Reading on from the last one returned is cheap; any other position starts anew. Consecutive records are checked
 // against each other: an error wraps [journal.ErrChain] or [journal.ErrCorrupt]. A gap at the start is a
-// [TrimmedError].
+// [broker.TrimmedError].
 func (r *JournalReader) Next(ctx context.Context, partition int, after uint64, max int) ([]journal.Stored, error) {
 	p, err := r.part(partition, after)
 	if err != nil {
@@ -67,7 +57,7 @@ func (r *JournalReader) Next(ctx context.Context, partition int, after uint64, m
 		m := &p.msgs[i]
 		if m.Seq != p.at+1 {
 			r.forget(partition)
-			return nil, &TrimmedError{Partition: partition, After: p.at, First: m.Seq}
+			return nil, &broker.TrimmedError{Partition: partition, After: p.at, First: m.Seq}
 		}
 		s, err := journal.Decode(partition, m.Seq, m.Data)
 		if err == nil {

@@ -8,13 +8,14 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 // SignalMsg is a signal as it is published: CloudEvents attributes in the headers, protobuf in the payload. Its
 // message id is challenge and revision, so that a repeat within the server's window is dropped.
-func SignalMsg(sig *riskdv1.Signal, pos Position) (*nats.Msg, error) {
+func SignalMsg(sig *riskdv1.Signal, pos broker.Position) (*nats.Msg, error) {
 	data, err := sig.MarshalVT()
 	if err != nil {
 		return nil, fmt.Errorf("encoding signal: %w", err)
@@ -55,7 +56,9 @@ func DeadMsg(partition int, e *riskdv1.JournalEntry) (*nats.Msg, error) {
 }
 
 // PositionOf is the journal position that a signal message comes from.
-func PositionOf(h nats.Header) (Position, bool) { return parsePosition(h.Get(headerPosition)) }
+func PositionOf(h nats.Header) (broker.Position, bool) {
+	return broker.ParsePosition(h.Get(headerPosition))
+}
 
 // Store publishes one message to a stream and waits for the acknowledgement. The caller repeats it after
 // an error that [IsTransient]; the message id keeps that from doubling.

@@ -18,6 +18,7 @@ import (
 	"github.com/pquerna/otp/totp"
 	"go.uber.org/goleak"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/sdk"
@@ -88,7 +89,7 @@ func (w *town) put(session, challenge, state string, revision uint64) {
 		Require:    &riskdv1.Requirement{AcrValues: []string{"aal2"}},
 		IssuedAtMs: time.Now().UnixMilli(), ExpiresAtMs: time.Now().Add(time.Hour).UnixMilli(), ReasonUser: "Please confirm it is you.",
 	}
-	if _, err := w.flags.Apply(w.t.Context(), sig, natsjs.Position{Partition: 0, Seq: w.seq}); err != nil {
+	if _, err := w.flags.Apply(w.t.Context(), sig, broker.Position{Partition: 0, Seq: w.seq}); err != nil {
 		w.t.Fatal(err)
 	}
 }

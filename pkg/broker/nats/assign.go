@@ -1,4 +1,4 @@
-package scorer
+package natsjs
 
 import (
 	"cmp"

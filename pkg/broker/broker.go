@@ -1,0 +1,196 @@
+// Package broker is what riskd's roles and their message brokers say to each other: messages, positions, flags and errors
+// that belong to no broker, and the interfaces of what a broker hands out. Package broker/nats keeps them on
+// NATS JetStream, package broker/kafka on Kafka; package broker/brokertest proves both alike. Each role declares the part
+// that it needs itself.
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+var (
+	// ErrConflict is wrapped when a guarded write was refused because somebody else has written: nothing was stored.
+	ErrConflict = errors.New("another writer was here first")
+	// ErrTooLarge is wrapped when an event exceeds what the broker takes as one message.
+	ErrTooLarge = errors.New("event exceeds the broker's maximum payload")
+	// ErrInvalid is wrapped by what no repetition would change.
+	ErrInvalid = errors.New("cannot be encoded")
+)
+
+// TrimmedError tells that records after the asked position are gone from the journal.
+type TrimmedError struct {
+	Partition int
+	// After is the asked position, First the oldest record there is.
+	After, First uint64
+}
+
+func (e *TrimmedError) Error() string {
+	return fmt.Sprintf("journal of partition %d is trimmed: asked for records after %d, the oldest is %d", e.Partition, e.After, e.First)
+}
+
+// Installation is what was fixed when riskd's streams or topics were made.
+type Installation struct {
+	Partitions int
+	// MaxMessage is how many bytes one message may have.
+	MaxMessage int
+	// OwnPartitions tells that partitions are computed by [subject.Partition]. Otherwise they are the producers' affair:
+	// all events of a user are in one, whichever it is.
+	OwnPartitions bool
+}
+
+// Message is one stored message.
+type Message struct {
+	// Seq is its sequence in its partition, ascending from 1: the stream sequence of NATS, offset + 1 of Kafka.
+	Seq uint64
+	// StoredNS is when the broker stored it, Unix nanoseconds.
+	StoredNS int64
+	// Envelope holds the CloudEvents attributes outside the payload.
+	Envelope wire.Envelope
+	// Data is valid as long as the message is.
+	Data []byte
+	// Pending is how many messages came after it when it was read.
+	Pending uint64
+	// Missing is how many messages directly before it are lost: the reader had to skip them.
+	Missing uint64
+}
+
+// Reader reads one partition of something in order, without acknowledging: its caller keeps the position. It heals by itself
+// after any loss of the broker. One goroutine at a time.
+type Reader interface {
+	// Take appends at least one message to dst and what else is there already, up to max messages and about maxBytes of
+	// payload. It blocks until ctx ends, whose error it then returns.
+	Take(ctx context.Context, dst []Message, max, maxBytes int) ([]Message, error)
+	Close()
+}
+
+// Outgoing is what an appended record causes. A broker that can stores it together with the record, else [Outlet] does it after.
+type Outgoing struct {
+	Signals []*riskdv1.Signal
+	Dead    []*riskdv1.JournalEntry
+	// InputLast is the input position that the record includes.
+	InputLast uint64
+}
+
+// Page is a named part of a partition's checkpointed state.
+type Page struct {
+	Name string
+	Data []byte
+	// Rev is the page's revision for the next guarded write; 0: there is none.
+	Rev uint64
+}
+
+// Log is one partition as its owner works on it: the input, the journal, the pages. Append and Claim belong to one goroutine;
+// the others are safe for concurrent use.
+type Log interface {
+	// Claim shuts out older owners where the broker needs to be told so; where each append is guarded by itself it does nothing. It
+	// comes before Last and the append of a fence.
+	Claim(ctx context.Context) error
+	// Last is the newest record, including every one that was acknowledged; ok is false when there is none yet.
+	Last(ctx context.Context) (s journal.Stored, ok bool, err error)
+	// Append stores a record if last is still the last one's sequence, and returns its sequence. [ErrConflict] is wrapped when it
+	// was refused: nothing was stored. After any other error the outcome is unknown until Claim and Last were called.
+	Append(ctx context.Context, last uint64, stored []byte, out Outgoing) (seq uint64, err error)
+	// Emptied is the sequence after which a journal without records was emptied, 0 when nothing was ever in it.
+	Emptied(ctx context.Context) (after uint64, err error)
+	// Input reads events from a sequence on and buffers about so many messages and bytes.
+	Input(from uint64, messages, bytes int) (Reader, error)
+	// InputEnd is the sequence of the last event stored.
+	InputEnd(ctx context.Context) (uint64, error)
+	// Records reads the journal after a sequence. Its Take returns a [TrimmedError] when the next record is gone.
+	Records(after uint64, messages, bytes int) (Reader, error)
+	// Pages visits every stored page; a page may come twice, the newer one last. The data is valid during the call.
+	Pages(ctx context.Context, visit func(Page) error) error
+	// ReadPage reads one page; ok is false when it was never stored.
+	ReadPage(ctx context.Context, name string) (p Page, ok bool, err error)
+	// StorePage stores a page if rev is still its revision, and returns the new one. ErrConflict as with Append.
+	StorePage(ctx context.Context, name string, rev uint64, data []byte) (uint64, error)
+	// TrimInput and TrimRecords drop what is below keep, where that is riskd's to decide.
+	TrimInput(ctx context.Context, keep uint64) error
+	TrimRecords(ctx context.Context, keep uint64) error
+	// Close gives back what the owner held. It may be claimed again.
+	Close()
+}
+
+// Outlet makes visible what a stored record caused. All of it may be repeated freely; what has [ErrInvalid] need not be.
+type Outlet interface {
+	// Flag writes what sig means for its session; applied is false when that or something newer was there.
+	Flag(ctx context.Context, sig *riskdv1.Signal, pos Position) (applied bool, err error)
+	Signal(ctx context.Context, sig *riskdv1.Signal, pos Position) error
+	Dead(ctx context.Context, partition int, e *riskdv1.JournalEntry) error
+}
+
+// WorkersConfig is one worker among others.
+type WorkersConfig struct {
+	// ID names this worker; unique per start. Letters, digits, '-' and '_'.
+	ID string
+	// Partitions of the installation.
+	Partitions int
+	// TTL is after how long a silent worker's partitions are given to others.
+	TTL time.Duration
+	// HandoverWait is how long to wait for a living owner to let a partition go before taking it.
+	HandoverWait time.Duration
+	Log          *slog.Logger
+}
+
+// Workers shares the partitions among the living workers. It is a hint: correctness rests on Append.
+type Workers interface {
+	// Run keeps this worker's place until ctx ends.
+	Run(ctx context.Context) error
+	// Changed gets a value after Mine may have changed.
+	Changed() <-chan struct{}
+	// Mine lists the partitions that this worker is to own and may take now; waiting is how many more it will get once their
+	// owner lets go. ok is false while nothing is known.
+	Mine() (mine []int, waiting int, ok bool)
+	// Hold tells the others what this worker owns.
+	Hold(partitions []int)
+	// Alone tells whether no other worker is alive.
+	Alone() bool
+	// Leave gives the place back, so that others need not wait.
+	Leave(ctx context.Context) error
+}
+
+// Result is what became of one published event.
+type Result struct {
+	// Duplicate is set when the broker had the event already and knows it.
+	Duplicate bool
+	// Err is set when the event is not known to be stored; sending it again is safe.
+	Err error
+}
+
+// Publisher puts valid events on the input and keeps each until it is stored. Safe for concurrent use.
+type Publisher interface {
+	// PublishBatch stores events with their acknowledgements in flight together, until ctx ends. Results are in the order of evs.
+	PublishBatch(ctx context.Context, evs []*riskdv1.Event) []Result
+}
+
+// Position is where in the ledger something comes from. Within one partition it orders all changes of a session, also
+// over several challenges.
+type Position struct {
+	Partition int
+	Seq       uint64
+}
+
+func (p Position) String() string {
+	return strconv.Itoa(p.Partition) + ":" + strconv.FormatUint(p.Seq, 10)
+}
+
+// ParsePosition reads what String wrote.
+func ParsePosition(s string) (p Position, ok bool) {
+	part, seq, found := strings.Cut(s, ":")
+	if !found {
+		return p, false
+	}
+	n, err1 := strconv.Atoi(part)
+	q, err2 := strconv.ParseUint(seq, 10, 64)
+	return Position{n, q}, err1 == nil && err2 == nil
+}
