@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/riskd-io/riskd/pkg/risk"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/policy"
@@ -137,16 +138,9 @@ func (w *worker) liveAt(revision uint64) (Engine, error) {
 	return w.past, nil
 }
 
-// sessionKey names an event's session in a profile, as the core does.
-func sessionKey(ev *event.Event) uint64 {
-	if ev.Session.ID != "" {
-		return profile.Hash64(ev.Session.ID)
-	}
-	return profile.HashPair("u:", ev.User.ID)
-}
-
 func openSession(p *profile.Profile, ev *event.Event) bool {
-	i := p.Session(sessionKey(ev))
+	_, key := risk.SessionOf(p, ev)
+	i := p.Session(key)
 	return i >= 0 && p.Sessions[i].Open()
 }
 
@@ -171,7 +165,8 @@ func (w *worker) assume(engine Engine, p *profile.Profile, ev *event.Event) {
 	if ev.Type != event.Activity || ev.Outcome != event.Success {
 		return
 	}
-	i := p.Session(sessionKey(ev))
+	_, key := risk.SessionOf(p, ev)
+	i := p.Session(key)
 	if i < 0 {
 		return
 	}

@@ -2,6 +2,7 @@ package risk
 
 import (
 	"math"
+	"strconv"
 
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
@@ -18,7 +19,8 @@ const branchAttribute = "session_of"
 // activity judges something a user did. since is the user's latest event before this one.
 func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decision, since event.Millis) {
 	failedLogin := ev.Outcome == event.Failure && isAuth(ev.Action)
-	key := sessionKey(ev)
+	name, key := SessionOf(p, ev)
+	d.Session = name
 	var scratch profile.Session
 	s, known := &scratch, false
 	if i := p.Session(key); i >= 0 {
@@ -149,12 +151,41 @@ func parentSession(p *profile.Profile, ev *event.Event, self *profile.Session) *
 	return nil
 }
 
-// sessionKey names the event's session; events without one share a session per user.
-func sessionKey(ev *event.Event) uint64 {
+// anonymousSessions bounds how many sessions the events of a user without session ids can fall into.
+const anonymousSessions = 4
+
+// SessionOf names the session an event belongs to, as decisions call it and as profiles keep it. The events of a user
+// that bring no session id are one session, until it is under question: that is owed by the address that raised
+// it, and events from elsewhere go on in another, with a name of its own, so that the owner neither answers for
+// the thief's address nor is what they do there left unlearned.
+func SessionOf(p *profile.Profile, ev *event.Event) (name string, key uint64) {
 	if ev.Session.ID != "" {
-		return profile.Hash64(ev.Session.ID)
+		return ev.Session.ID, profile.Hash64(ev.Session.ID)
 	}
-	return profile.HashPair("u:", ev.User.ID)
+	first, firstKey := "u:"+ev.User.ID, profile.HashPair("u:", ev.User.ID)
+	prefix, _ := profile.Address(ev.Network.IP)
+	if prefix == 0 || !p.AnyOpen() {
+		return first, firstKey
+	}
+	id, k := first, firstKey
+	for n := 2; ; n++ {
+		if i := p.Session(k); i < 0 || !p.Sessions[i].Open() {
+			if key == 0 {
+				name, key = id, k
+			}
+		} else if there := p.Sessions[i].Context.Network[2]; there == prefix || there == 0 {
+			return id, k
+		}
+		if n > anonymousSessions {
+			break
+		}
+		id = first + "~" + strconv.Itoa(n)
+		k = profile.Hash64(id)
+	}
+	if key == 0 { // all are under question: it is one of them, whichever
+		return first, firstKey
+	}
+	return name, key
 }
 
 func isAuth(action string) bool { return len(action) >= 5 && action[:5] == "auth." }
@@ -164,7 +195,8 @@ func isAuth(action string) bool { return len(action) >= 5 && action[:5] == "auth
 func (e *Engine) report(p *profile.Profile, ev *event.Event, d *decision.Decision) {
 	i := p.SessionOf(ev.ChallengeID)
 	if i < 0 && (ev.ChallengeID == "" || ev.Type == event.EnforcementEvent) {
-		i = p.Session(sessionKey(ev))
+		_, key := SessionOf(p, ev)
+		i = p.Session(key)
 	}
 	var scratch profile.Session
 	s := &scratch
@@ -177,7 +209,7 @@ func (e *Engine) report(p *profile.Profile, ev *event.Event, d *decision.Decisio
 		}
 	} else if ev.Type == event.FeedbackEvent && ev.ChallengeID == "" && ev.Session.ID != "" {
 		// A session nobody has seen can still be revoked.
-		s = &p.Sessions[p.OpenSession(sessionKey(ev), ev.Time)]
+		s = &p.Sessions[p.OpenSession(profile.Hash64(ev.Session.ID), ev.Time)]
 		c.Session, c.Context = s, &s.Context
 	}
 	e.state(s, d)

@@ -236,6 +236,11 @@ func (b *builder) atlas() (*Atlas, error) {
 	return a, nil
 }
 
+// smallestStreet is the longest IPv4 prefix that households are drawn from. Smaller networks in the data are single customers:
+// whoever else drew an address from one would sit at theirs, and thieves who are meant to be somewhere in the city would be in the
+// victim's living room.
+const smallestStreet = 24
+
 // isps groups a city's networks by operator and leaves out what no household has.
 func (b *builder) isps(f *found) ([]isp, error) {
 	byASN := map[uint32]*isp{}
@@ -244,7 +249,7 @@ func (b *builder) isps(f *found) ([]isp, error) {
 		if err != nil {
 			return nil, err
 		}
-		if rec.Number == 0 || operatorClass(rec.Number, rec.Org) != household {
+		if rec.Number == 0 || operatorClass(rec.Number, rec.Org) != household || p.Addr().Is4() && p.Bits() > smallestStreet {
 			continue
 		}
 		o := byASN[rec.Number]

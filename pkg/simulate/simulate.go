@@ -22,7 +22,7 @@ import (
 )
 
 // Version changes whenever the same seed gives another world.
-const Version = "1"
+const Version = "2"
 
 // The populations. Mixed has some of all, mostly ordinary.
 const (

@@ -6,7 +6,7 @@ import (
 
 // Failures says what failed before, for this user and around this address.
 type Failures struct {
-	// Here counts recent failed logins of the user from the same prefix, Elsewhere from others. Half life 15 minutes.
+	// Here counts recent failed logins of the user from the same prefix, Elsewhere from others. Half life 40 minutes.
 	Here, Elsewhere float64
 	// Nats of the user's failures before this event.
 	Nats float64
@@ -32,7 +32,7 @@ func (s *Set) failures(in *Input) {
 		f.Nats = 2 * math.Log(f.Here-1) * own
 	}
 	if f.Elsewhere > 3 && s.Network.PrefixSeen == 0 {
-		f.Nats += 0.4 * math.Log(f.Elsewhere/2)
+		f.Nats += math.Min(1, 0.4*math.Log(f.Elsewhere/2))
 	}
 	f.Nats = math.Min(f.Nats, 5.5)
 

@@ -1,6 +1,8 @@
 package feature
 
 import (
+	"math"
+
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
@@ -73,10 +75,15 @@ var desktop, phone, tablet = profile.Hash32("desktop"), profile.Hash32("phone"),
 
 func (s *Set) switchedNetwork(before *profile.Context, count func(float64)) {
 	w, now := &s.Switch, &s.Context
+	// A tunnel that is switched on, a plane's wifi or a carrier's gateway moves the exit, not the user.
+	own := math.Max(0.2, Position(now.Kind))
+	if now.Kind == event.Hosting {
+		own = 1
+	}
 	unknownASN := s.Network.New == "country" || s.Network.New == "asn"
 	if before.Network[0] != 0 && now.Network[0] != 0 && before.Network[0] != now.Network[0] && s.Network.New == "country" {
 		w.Country = true
-		count(1.5)
+		count(1.5 * own)
 	}
 	if before.Network[1] != 0 && now.Network[1] != 0 && before.Network[1] != now.Network[1] && unknownASN {
 		w.Network = true
@@ -84,6 +91,6 @@ func (s *Set) switchedNetwork(before *profile.Context, count func(float64)) {
 		if now.Kind == event.Hosting {
 			v = 1.7
 		}
-		count(v)
+		count(v * own)
 	}
 }

@@ -115,6 +115,16 @@ type Session struct {
 // Open tells whether the session owes something or is shut.
 func (s *Session) Open() bool { return s.State == Required || s.State == Denied || s.State == Expired }
 
+// AnyOpen tells whether any session owes something or is shut.
+func (p *Profile) AnyOpen() bool {
+	for i := range p.Sessions {
+		if p.Sessions[i].Open() {
+			return true
+		}
+	}
+	return false
+}
+
 // Session returns the index of a session, or -1.
 func (p *Profile) Session(key uint64) int {
 	for i := range p.Sessions {
@@ -199,7 +209,7 @@ type Failure struct {
 }
 
 // FailureHalfLife is how fast failures are forgotten.
-const FailureHalfLife = event.Millis(15 * 60 * 1000)
+const FailureHalfLife = event.Millis(40 * 60 * 1000)
 
 // LearnFailure counts n failed logins from a source.
 func (p *Profile) LearnFailure(source uint32, t event.Millis, n uint32) {

@@ -22,7 +22,7 @@ const (
 	capActivity = 7.5
 	// capFamiliar bounds what familiar surroundings can say for the owner, capImitable the part of it that is
 	// easily imitated (browser and hour).
-	capFamiliar = 4
+	capFamiliar = 5.5
 	capImitable = 1
 	// spare is what familiar surroundings may say beyond what is new about them: they explain novelty, not
 	// impossible moves or unusual deeds.
@@ -32,6 +32,9 @@ const (
 	// tokenCancels is the share of network and agent novelty that a valid device token explains away: new places
 	// and browsers on a known device are ordinary. It explains nothing else, as a stolen session carries it too.
 	tokenCancels = 0.85
+	// vouches is what a valid token says beyond that, while nothing else speaks against the session: no thief of a
+	// password has it.
+	vouches = 2.5
 	// tokenMoved is the evidence of a token that came from another browser than its own.
 	tokenMoved = 3
 	// activitySlack is how much a session may deviate in all before it counts.
@@ -78,7 +81,7 @@ func Weigh(f *feature.Set, held profile.Held, t event.Millis) Evidence {
 	e.dormant(f)
 	e.familiar(f)
 	h.Network, h.Agent, h.Token = e.NewNetwork+e.Hosting+e.RTT, e.NewAgent+e.Moved, e.Token+e.Shared
-	h.KnownDevice, h.Known = e.KnownDevice, e.KnownNetwork+e.KnownAgent+min(0, e.Hour)
+	h.KnownDevice, h.Known = e.KnownDevice+e.Vouched, e.KnownNetwork+e.KnownAgent+min(0, e.Hour)
 	return e
 }
 
@@ -97,8 +100,10 @@ type Evidence struct {
 	NewNetwork, Hosting, RTT              profile.Milli
 	NewAgent, Token, Moved, Shared        profile.Milli
 	KnownNetwork, KnownAgent, KnownDevice profile.Milli
-	Dormant, Hour                         profile.Milli
-	Activity, Burst, Volume               profile.Milli
+	// Vouched is what a valid device token says beyond explaining novelty away, 0 or less.
+	Vouched                 profile.Milli
+	Dormant, Hour           profile.Milli
+	Activity, Burst, Volume profile.Milli
 }
 
 // soft bends what lies past the knee; what is not positive is 0.
@@ -179,9 +184,8 @@ func (e *Evidence) familiar(f *feature.Set) {
 	agent := math.Min(0, f.Agent.Nats)
 	hour := math.Min(0, f.Hour.Nats)
 	device := 0.0
-	if e.KnownDevice == 0 && f.Device.Token == feature.TokenValid && e.Moved == 0 &&
-		e.Held.Travel == 0 && e.Held.Switch == 0 && e.Activity == 0 {
-		device = -0.5 * f.Device.Seen / (f.Device.Seen + 1)
+	if f.Device.Token == feature.TokenValid && e.Moved == 0 && e.Held.Travel == 0 && e.Held.Switch == 0 && e.Activity == 0 {
+		device = -vouches * f.Device.Seen / (f.Device.Seen + 1)
 	}
 	if sum := agent + hour; sum < -capImitable {
 		agent, hour = agent*capImitable/-sum, hour*capImitable/-sum
@@ -202,9 +206,7 @@ func (e *Evidence) familiar(f *feature.Set) {
 	if hour < 0 {
 		e.Hour = Milli(hour * scale)
 	}
-	if device < 0 {
-		e.KnownDevice = Milli(device * scale)
-	}
+	e.Vouched = Milli(device * scale)
 }
 
 // Novel is how much is new about the surroundings, after what a known device explains.

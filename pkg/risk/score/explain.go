@@ -224,8 +224,8 @@ func writeDevice(s *Sheet, sc *Scene) {
 		s.Add(SharedDevice, e.Shared)
 		s.Number("other_users", float64(f.Device.Users))
 	}
-	if e.KnownDevice < 0 {
-		s.Add(KnownDevice, e.KnownDevice)
+	if m := e.KnownDevice + e.Vouched; m < 0 {
+		s.Add(KnownDevice, m)
 		s.Number("token_logins", f.Device.Seen)
 	}
 	if e.Dormant > 0 {

@@ -54,7 +54,7 @@ func (m Machine) Judge(c *Case) {
 	s.Level = rank
 	s.Peak = max(s.Peak, uint16(d.Risk*100+0.5))
 
-	if s.State == profile.Denied && !m.over(c) {
+	if s.State == profile.Denied {
 		m.remind(c, previous)
 		m.finish(c)
 		return
@@ -164,18 +164,6 @@ func (m Machine) machine(c *Case, previous uint8) {
 		d.Rule = RuleMachine
 	}
 	m.finish(c)
-}
-
-// over ends the denial of a machine that brings no session ids when it comes quietly again: the denial was for the
-// address that used its key, not for everything it will ever do.
-func (m Machine) over(c *Case) bool {
-	s, ev := c.Session, c.Event
-	if ev.User.Kind == event.Person || ev.Session.ID != "" || s.Challenge.Rule != RuleMachine ||
-		c.Decision.Risk >= m.Policy.Thresholds.StepUp || c.Context.Network[2] == s.Context.Network[2] {
-		return false
-	}
-	m.cancel(c, "quiet_elsewhere")
-	return true
 }
 
 // finish writes what holds now into the decision.
