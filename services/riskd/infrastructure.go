@@ -44,19 +44,23 @@ func (a *app) openBroker(ctx context.Context) (service.Runner, error) {
 }
 
 func (a *app) greetBroker(ctx context.Context) (service.Runner, error) {
-	nc, err := a.connect(Broker)
-	if err != nil {
-		return nil, err
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return nil, fmt.Errorf("opening jetstream: %w", err)
-	}
-	if a.topology, err = natsjs.Ensure(ctx, js, a.cfg.NATS.Topology); err != nil {
-		return nil, fmt.Errorf("setting up your nats server: %w", err)
-	}
-	return nil, nil
+	return nil, a.patiently(ctx, Broker, func(ctx context.Context) error {
+		nc, err := a.connect(Broker)
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		js, err := jetstream.New(nc)
+		if err != nil {
+			return fmt.Errorf("opening jetstream: %w", err)
+		}
+		topology, err := natsjs.Ensure(ctx, js, a.cfg.NATS.Topology)
+		if err != nil {
+			return fmt.Errorf("setting up your nats server: %w", err)
+		}
+		a.topology = topology
+		return nil
+	})
 }
 
 // openDatabase starts the embedded engine. A database of yours needs no start, and may be away.

@@ -22,7 +22,7 @@ func (a *app) openPolicies(ctx context.Context) (service.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.openRole(Policies, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+	return a.openRole(ctx, Policies, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		log, err := natsjs.OpenPolicyLog(ctx, js)
 		if err != nil {
 			return nil, err

@@ -45,8 +45,17 @@ func (r role) Ready() error {
 	return r.worker.Ready()
 }
 
-// openRole connects and hands the connection to build; it is closed when that fails.
-func (a *app) openRole(name string, build func(*nats.Conn, jetstream.JetStream) (worker, error)) (service.Runner, error) {
+// openRole connects and hands the connection to build; it is closed when that fails. While the broker does not answer, both are
+// repeated.
+func (a *app) openRole(ctx context.Context, name string, build func(*nats.Conn, jetstream.JetStream) (worker, error)) (opened service.Runner, err error) {
+	err = a.patiently(ctx, name, func(context.Context) (err error) {
+		opened, err = a.tryRole(name, build)
+		return err
+	})
+	return opened, err
+}
+
+func (a *app) tryRole(name string, build func(*nats.Conn, jetstream.JetStream) (worker, error)) (service.Runner, error) {
 	nc, err := a.connect(name)
 	if err != nil {
 		return nil, err
@@ -64,8 +73,8 @@ func (a *app) openRole(name string, build func(*nats.Conn, jetstream.JetStream) 
 	return role{work, nc}, nil
 }
 
-func (a *app) openScorer(context.Context) (service.Runner, error) {
-	return a.openRole(Scorer, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+func (a *app) openScorer(ctx context.Context) (service.Runner, error) {
+	return a.openRole(ctx, Scorer, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		return scorer.New(a.cfg.Scorer, scorer.Deps{
 			Broker: natsjs.NewBroker(js), Policies: judges{a.policies}, Enricher: a.enricher,
 			Sections: func(n int) []scorer.Section { return []scorer.Section{a.enricher.Crowd(n)} },
@@ -82,7 +91,7 @@ func (a *app) openGateway(ctx context.Context) (service.Runner, error) {
 	if made {
 		a.log.Info("made a first API key", "file", filepath.Join(filepath.Dir(a.cfg.GatewayKeys), "gateway.key"))
 	}
-	return a.openRole(Gateway, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+	return a.openRole(ctx, Gateway, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		deps, err := gateway.OverNATS(ctx, gateway.Deps{Keys: keys, Log: a.roleLog(Gateway), Metrics: a.metrics}, js, a.topology.Partitions)
 		if err != nil {
 			return nil, err
@@ -111,14 +120,14 @@ func (a *app) openConsole(context.Context) (service.Runner, error) {
 	return served, nil
 }
 
-func (a *app) openSignaler(context.Context) (service.Runner, error) {
-	return a.openRole(Signaler, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+func (a *app) openSignaler(ctx context.Context) (service.Runner, error) {
+	return a.openRole(ctx, Signaler, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		return signaler.New(a.cfg.Signaler, signaler.Deps{Broker: natsjs.NewBroker(js), Log: a.roleLog(Signaler), Registry: a.metrics})
 	})
 }
 
 func (a *app) openSink(ctx context.Context) (service.Runner, error) {
-	return a.openRole(Sink, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+	return a.openRole(ctx, Sink, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		cfg := a.cfg.Sink
 		policies, err := natsjs.OpenPolicyLog(ctx, js)
 		if err != nil {

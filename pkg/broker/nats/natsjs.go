@@ -28,6 +28,10 @@ const (
 	// codeDuplicateInProcess: an earlier attempt with this message id is not decided yet (clusters only).
 	codeDuplicateInProcess jetstream.ErrorCode = 10158
 	codeStreamNameInUse    jetstream.ErrorCode = 10058
+	// codeNoPeers: too few servers of the cluster are up for the replicas asked for.
+	codeNoPeers jetstream.ErrorCode = 10005
+	// codeNotClustered: replicas asked of a single server; no waiting helps.
+	codeNotClustered jetstream.ErrorCode = 10074
 )
 
 // Connect opens a connection that never gives up reconnecting. name shows up in the server's monitoring.
@@ -69,7 +73,13 @@ func IsTransient(err error) bool {
 	}
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
-		return api.Code >= 500 || api.ErrorCode == codeDuplicateInProcess
+		switch api.ErrorCode {
+		case codeDuplicateInProcess, codeNoPeers:
+			return true
+		case codeNotClustered:
+			return false
+		}
+		return api.Code >= 500
 	}
 	for _, e := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting,
 		nats.ErrNoStreamResponse, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection, nats.ErrNoServers,
