@@ -25,11 +25,16 @@ help: ## show this list
 	@printf '\nStart with `make demo`; DEMO_SECONDS=45 make demo ends by itself and checks what it did.\n'
 
 .PHONY: setup
-setup: ## fetch the ClickHouse engine and the geo data once (npm, by lock file)
+setup: ## fetch the ClickHouse engine, the geo data and what builds the console once (npm, by lock file)
 	@sh scripts/setup/setup.sh "$(RISKD_DATA)"
+	@sh scripts/console.sh modules
+
+.PHONY: console
+console: ## build the console's pages, when their sources changed
+	@sh scripts/step.sh "building the console's pages" sh scripts/console.sh
 
 .PHONY: build
-build: ## build bin/riskd, bin/riskctl and bin/demoapp
+build: console ## build bin/riskd, bin/riskctl and bin/demoapp
 	@sh scripts/step.sh "building $(BINARIES)" \
 		go build -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./services/,$(BINARIES))
 

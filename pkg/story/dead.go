@@ -53,3 +53,24 @@ func (r *Reader) DeadReasons(ctx context.Context, tenant string, since time.Time
 	})
 	return out, err
 }
+
+// DeadBytes is a dead letter with the bytes as they came, cut at 64 KiB.
+type DeadBytes struct {
+	// Key is its place in the journal: partition.record.entry.
+	Key, Reason string
+	Raw         []byte
+}
+
+// DeadBytes are dead letters by key, as far as they are there, decided since a moment of riskd's clock.
+func (r *Reader) DeadBytes(ctx context.Context, keys []string, since time.Time) ([]DeadBytes, error) {
+	var out []DeadBytes
+	err := r.ask(ctx, "dead_letters_whole", args{"keys": keys, "since": since, "limit": uint32(MaxRows)}, func(rows driver.Rows) error {
+		var d DeadBytes
+		var raw string
+		err := rows.Scan(&d.Key, &d.Reason, &raw)
+		d.Raw = []byte(raw)
+		out = append(out, d)
+		return err
+	})
+	return out, err
+}

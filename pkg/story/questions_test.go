@@ -53,6 +53,8 @@ var answers = []struct {
 	{"users_of_ip", map[string]string{"ip": "202.32.115.5"}, []string{"user", "decisions", "sessions", "worst", "step_ups", "denies"}, "ada 6 1 100 4 2"},
 	{"users_of_ip", map[string]string{"ip": "91.64.12.8"}, []string{"user", "decisions"}, "LONG 1\ndave 1\nbob 5"},
 	{"users_of_device", map[string]string{"device": "d-ada-7c1f"}, []string{"user", "decisions", "sessions", "addresses"}, "LONG 1 1 1\nada 6 1 1"},
+	{"session_places", map[string]string{"tenant": "acme", "session": "s-ada-1~9f3a2c41"}, []string{"city", "country", "radius_km", "events", "networks"}, "Tokyo JP 50 6 [NTT Communications]"},
+	{"user_places", map[string]string{"tenant": "acme", "user": "ada"}, []string{"city", "radius_km", "events", "sessions"}, "London 10 6 1\nTokyo 50 6 1"},
 	{"users_of_asn", map[string]string{"asn": "31334"}, []string{"user", "decisions"}, "LONG 1\ndave 1\nbob 5"},
 	{"tenants", nil, []string{"tenant", "decisions"}, "acme 22"},
 }
@@ -100,7 +102,7 @@ func TestAskNamesWrongParameters(t *testing.T) {
 
 func TestEveryQuestionCanBeAskedByName(t *testing.T) {
 	r := reader(t)
-	about := map[string]string{"tenant": "acme", "session": "s-ada-1", "user": "ada", "event": "ev-0008", "events": "ev-0008,ev-0009", "q": "ada", "ip": "202.32.115.5", "device": "d", "asn": "3215"}
+	about := map[string]string{"tenant": "acme", "session": "s-ada-1", "user": "ada", "event": "ev-0008", "events": "ev-0008,ev-0009", "q": "ada", "ip": "202.32.115.5", "device": "d", "asn": "3215", "keys": "3.4.0,3.5.0"}
 	for _, name := range story.Names() {
 		params, err := story.Parameters(name)
 		if err != nil {

@@ -8,17 +8,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Place is where a user's events came from.
-type Place struct {
-	Country, City string
-	Located       bool
-	Lat, Lon      float32
-	Events        uint64
-	Sessions      uint64
-	First, Last   time.Time
-	Networks      []string
-}
-
 // Device is what a user's events came with. An empty ID is "no token".
 type Device struct {
 	ID, Browser, OS, Class string
@@ -70,13 +59,7 @@ func (r *Reader) User(ctx context.Context, tenant, user string, since time.Time)
 		return st, err
 	}
 	a["limit"] = limit(20)
-	err = r.ask(ctx, "user_places", a, func(rows driver.Rows) error {
-		var p Place
-		err := rows.Scan(&p.Country, &p.City, &p.Lat, &p.Lon, &p.Located, &p.Events, &p.Sessions, &p.First, &p.Last, &p.Networks)
-		st.Places = append(st.Places, p)
-		return err
-	})
-	if err != nil {
+	if st.Places, err = r.places(ctx, "user_places", a); err != nil {
 		return st, err
 	}
 	err = r.ask(ctx, "user_devices", a, func(rows driver.Rows) error {

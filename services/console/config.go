@@ -14,15 +14,17 @@ const ListenFlag = "console-listen"
 
 // Config of the console.
 type Config struct {
-	// Listen is host:port. Default 127.0.0.1:8481: the console has no login of its own.
+	// Listen is host:port. Default 127.0.0.1:8481.
 	Listen string
-	// Hosts are names it may be called by besides the loopback ones, without port, e.g. behind a proxy that signs people in.
-	// They are required when Listen is not a loopback address. Default none.
+	// Hosts are names it may be called by besides the loopback ones, without port, e.g. those of the proxy that ends TLS in
+	// front of it. They are required when Listen is not a loopback address. Default none.
 	Hosts []string
 	// Refresh is how often live parts ask again. Default 2s.
 	Refresh time.Duration
 	// Rows of the live feed. Default 60.
 	Rows int
+	// Hint is shown where people sign in, e.g. where the first password is. Default none.
+	Hint string
 }
 
 // DefaultConfig is the console of one machine.
@@ -38,7 +40,7 @@ func (c Config) Validate() error {
 	case err != nil:
 		errs = append(errs, fmt.Errorf("console.listen: %q is not host:port", c.Listen))
 	case !loopback(host) && len(c.Hosts) == 0:
-		errs = append(errs, fmt.Errorf("console.hosts: %q can be reached by others and the console has no login; name the hosts of the proxy that signs people in, or listen on 127.0.0.1", c.Listen))
+		errs = append(errs, fmt.Errorf("console.hosts: %q can be reached by others; name the hosts that people call it by (its sign-in needs TLS there), or listen on 127.0.0.1", c.Listen))
 	}
 	for _, h := range c.Hosts {
 		if h == "" || strings.ContainsAny(h, "/: ") {

@@ -2,12 +2,16 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,215 +21,498 @@ import (
 	"github.com/riskd-io/riskd/pkg/clickhouse/enginetest"
 	"github.com/riskd-io/riskd/pkg/story"
 	"github.com/riskd-io/riskd/pkg/story/storytest"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/services/console/api"
+	"github.com/riskd-io/riskd/services/console/audit"
+	"github.com/riskd-io/riskd/services/console/signin"
 )
 
-func open(t *testing.T, conn driver.Conn) *Service {
+// desk is a console on a database, with one user of each role, and what it published.
+type desk struct {
+	*Service
+	t    *testing.T
+	sent *sent
+	book *audit.Book
+}
+
+// sent keeps what was published.
+type sent struct {
+	mu   sync.Mutex
+	evs  []*riskdv1.Event
+	fail error
+}
+
+func (s *sent) Publish(_ context.Context, ev *riskdv1.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fail != nil {
+		return s.fail
+	}
+	s.evs = append(s.evs, ev)
+	return nil
+}
+
+type twoHeads struct{ err error }
+
+func (h twoHeads) Heads(context.Context) ([]Head, error) {
+	return []Head{{Partition: 3, Input: 30, Judged: 28, Journal: 9}, {Partition: 5, Input: 7, Judged: 7, Journal: 4}}, h.err
+}
+
+const password = "a password for tests"
+
+func open(t *testing.T, conn driver.Conn) *desk {
 	t.Helper()
 	r, err := story.New(story.DefaultConfig(), conn)
 	if err != nil {
 		t.Fatal(err)
 	}
+	file := filepath.Join(t.TempDir(), "users.json")
+	users, err := signin.OpenUsers(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range signin.Roles {
+		if err := users.Put(string(role)+"@acme", role, password, true, time.Now().Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sc := signin.DefaultConfig()
+	sc.Users = file
+	front, err := signin.NewDesk(sc, []byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := prometheus.NewRegistry()
+	book, err := audit.New(audit.Deps{ClickHouse: conn, Log: enginetest.Quiet(), Metrics: metrics})
+	if err != nil {
+		t.Fatal(err)
+	}
 	cfg := DefaultConfig()
 	cfg.Listen = "127.0.0.1:0"
-	s, err := New(cfg, Deps{Stories: r, Log: enginetest.Quiet(), Metrics: prometheus.NewRegistry()})
+	out := &sent{}
+	s, err := New(cfg, Deps{Stories: r, Audit: book, Desk: front, Publisher: out, Road: twoHeads{}, Log: enginetest.Quiet(), Metrics: metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.now = func() time.Time { return storytest.Now }
-	t.Cleanup(func() { _ = s.Close() })
-	return s
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- book.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-done; _ = s.Close() })
+	return &desk{s, t, out, book}
 }
 
-func get(t *testing.T, s *Service, path string, change ...func(*http.Request)) (int, string, http.Header) {
-	t.Helper()
-	r := httptest.NewRequest(http.MethodGet, path, nil)
+// reply is an answer.
+type reply struct {
+	code int
+	body string
+	head http.Header
+}
+
+// do sends a request as somebody who has the cookie.
+func (d *desk) do(method, path, body string, cookie *http.Cookie, change ...func(*http.Request)) reply {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host = "127.0.0.1:8481"
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if cookie != nil {
+		r.AddCookie(cookie)
+	}
 	for _, c := range change {
 		c(r)
 	}
 	w := httptest.NewRecorder()
-	s.handler.ServeHTTP(w, r)
-	return w.Code, w.Body.String(), w.Header()
+	d.handler.ServeHTTP(w, r)
+	return reply{w.Code, w.Body.String(), w.Header()}
 }
 
-func at(path string, pairs ...string) string { return link(path, pairs...) }
+// as signs in, and returns the cookie and its token.
+func (d *desk) as(role signin.Role) (*http.Cookie, string) {
+	d.t.Helper()
+	r := d.do("POST", "/api/signin", `{"name":"`+string(role)+`@acme","password":"`+password+`"}`, nil)
+	if r.code != http.StatusOK {
+		d.t.Fatalf("signing in as %s: %d %s", role, r.code, r.body)
+	}
+	var me api.Me
+	if err := json.Unmarshal([]byte(r.body), &me); err != nil {
+		d.t.Fatal(err)
+	}
+	c, err := http.ParseSetCookie(r.head.Get("Set-Cookie"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return c, me.CSRF
+}
 
-func TestPagesAnswerTheirQuestion(t *testing.T) {
-	s := open(t, storytest.Load(t))
+func withToken(token string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("X-Riskd-CSRF", token) }
+}
+
+// link is a path with query values; pairs are name, value.
+func link(path string, pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	return path + "?" + q.Encode()
+}
+
+func TestQuestionsAreAnsweredInWords(t *testing.T) {
+	d := open(t, storytest.Load(t))
+	viewer, _ := d.as(signin.Viewer)
 	for _, c := range []struct {
 		name, path string
 		want       []string
 	}{
-		{"the live feed", "/?window=24h", []string{"ada", "bob", "carol", "London, GB to Tokyo, JP: 9,480 km at least in 24 minutes", "22 scored + 2 duplicate", "1 late", "3 dead"}},
-		{"a filtered feed", "/?window=24h&action=deny&user=ada", []string{"failed the challenge"}},
-		{"step-ups", "/stepups", []string{"ch_", "a restricted resource needs a second factor", "first time from FR", "nobody answered"}},
-		{"the thief's session", at("/session", "tenant", "acme", "id", "s-ada-1~9f3a2c41"), []string{
+		{"the overview", "/api/overview?window=24h", []string{`"decisions":22`, `"accepted":28`, `"user":"ada"`, "London, GB to Tokyo, JP: 9,480 km at least in 24 minutes"}},
+		{"the live feed", "/api/live", []string{`"user":"bob"`, `"user":"carol"`, `"lastDecided":"2026-11-20T`}},
+		{"a filtered feed", "/api/live?action=deny&user=ada", []string{"failed the challenge"}},
+		{"step-ups", "/api/stepups", []string{`"id":"ch_tokyo"`, "a restricted resource needs a second factor", "first time from FR", "nobody answered", `"raised":3`}},
+		{"the thief's session", link("/api/session", "tenant", "acme", "id", "s-ada-1~9f3a2c41"), []string{
 			"Step-up required: London, GB to Tokyo", "An attempt at the challenge failed: wrong code (3 times)", "The session was denied: too many failed attempts",
-			"The app kept it out at /payroll", "Impossible travel", "Session changed hands", "The parts add up to the stored risk of <b>99.99</b>", "202.32.115.5"}},
-		{"the owner's session", at("/session", "tenant", "acme", "id", "s-ada-1"), []string{"The step-up was satisfied", "exported report payroll-2026"}},
-		{"a session with a late event", at("/session", "tenant", "acme", "id", "s-dave-1"), []string{"too late to be scored"}},
-		{"a user", at("/user", "tenant", "acme", "id", "ada"), []string{"London, GB", "Tokyo, JP", "Firefox on Windows", "Chrome on Linux", "s-ada-1~9f3a2c41"}},
-		{"a decision", at("/decision", "tenant", "acme", "event", "ev-0008"), []string{"no device token came, though 1 device of the user is known", "policy default@3f2a91c0", "partition 3"}},
-		{"dead letters", "/dead", []string{"malformed", "future time", `binary`, `\u{0}`}},
-		{"one reason of them", "/dead?reason=malformed", []string{"unexpected end at byte 17"}},
-		{"who shares an address", at("/investigate", "by", "ip", "value", "91.64.12.8"), []string{"3 users were", "bob", "dave", "s-bob-1"}},
-		{"who shares a device", at("/investigate", "by", "device", "value", "d-ada-7c1f"), []string{"ada", "2 users were"}},
-		{"who shares a network", at("/investigate", "by", "asn", "value", "as3215"), []string{"carol", "1 user was"}},
-		{"an address that is none", at("/investigate", "by", "ip", "value", "<b>"), []string{"is no IP address"}},
-		{"nobody", at("/investigate", "by", "ip", "value", "192.0.2.1"), []string{"Nobody"}},
-		{"investigation at its beginning", "/investigate", []string{"Give one of them"}},
-		{"funnel and fatigue", "/fatigue", []string{"a restricted resource needs a second factor", "Mon 16 Nov 2026", "0.33", "no receipt", "carol"}},
-		{"a search without an answer", "/find?q=nobody", []string{"Nothing has this id"}},
+			"The app kept it out at /payroll", "Impossible travel", "Session changed hands", `"addsUp":true`, "202.32.115.5",
+			`"from":"London, GB","to":"Tokyo, JP"`, `"radiusKm":50`}},
+		{"the owner's session", link("/api/session", "tenant", "acme", "id", "s-ada-1"), []string{"The step-up was satisfied", "exported report payroll-2026"}},
+		{"a session with a late event", link("/api/session", "tenant", "acme", "id", "s-dave-1"), []string{`"lateAction":"`}},
+		{"a user", link("/api/user", "tenant", "acme", "id", "ada"), []string{"London, GB", "Tokyo, JP", "Firefox on Windows", "Chrome on Linux", "s-ada-1~9f3a2c41"}},
+		{"a decision", link("/api/decision", "tenant", "acme", "event", "ev-0008"), []string{"no device token came, though 1 device of the user is known", "default@3f2a91c0", `"key":"3.`, `"key":"km_lower","value":"9480"`}},
+		{"dead letters", "/api/dead", []string{"malformed", "future_time", `\\u{0}`}},
+		{"one reason of them", "/api/dead?reason=malformed", []string{"unexpected end at byte 17"}},
+		{"health", "/api/health", []string{`"dead":3`, `{"partition":3,"waiting":2,"unwritten":9,"persisted":null}`, `"reason":"malformed"`}},
+		{"who shares an address", link("/api/investigate", "by", "ip", "value", "91.64.12.8"), []string{"bob", "dave", "s-bob-1"}},
+		{"who shares a device", link("/api/investigate", "by", "device", "value", "d-ada-7c1f"), []string{"ada"}},
+		{"who shares a network", link("/api/investigate", "by", "asn", "value", "as3215"), []string{"carol"}},
+		{"nobody", link("/api/investigate", "by", "ip", "value", "192.0.2.1"), []string{`"seen":[]`}},
+		{"funnel and fatigue", "/api/fatigue", []string{"a restricted resource needs a second factor", "2026-11-16T00:00:00.000Z", "0.3333", "no_receipt", "carol"}},
+		{"rules", "/api/rules", []string{`"rule":"restricted_resource"`, `"title":"Impossible travel"`}},
+		{"a search", "/api/find?q=ch_tokyo", []string{`"kind":"challenge"`, "s-ada-1~9f3a2c41"}},
+		{"a search without an answer", "/api/find?q=nobody", []string{"[]"}},
 	} {
-		code, body, _ := get(t, s, c.path)
-		if code != http.StatusOK {
-			t.Errorf("%s: %d", c.name, code)
+		r := d.do("GET", c.path, "", viewer)
+		if r.code != http.StatusOK {
+			t.Errorf("%s: %d %s", c.name, r.code, r.body)
 		}
-		body = strings.NewReplacer("&gt;", ">", "&#39;", "'", "&#43;", "+", "\u202f", " ").Replace(body)
+		body := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(r.body)
 		for _, w := range c.want {
 			if !strings.Contains(body, w) {
-				t.Errorf("%s: %q is not there", c.name, w)
+				t.Errorf("%s: %q is not in %.900s", c.name, w, body)
 			}
 		}
 	}
-	if err := s.Ready(); err != nil {
+	if err := d.Ready(); err != nil {
 		t.Errorf("Ready: %v", err)
 	}
 }
 
-func TestWhatCameFromOutsideIsNeverMarkup(t *testing.T) {
-	s := open(t, storytest.Load(t))
-	for _, path := range []string{
-		"/?window=24h", "/?window=24h&user=" + url.QueryEscape(storytest.MarkupUser), "/?country=" + url.QueryEscape(`"><script>`),
-		at("/session", "tenant", "acme", "id", storytest.MarkupSession), at("/session", "tenant", "<script>alert(3)</script>", "id", "<script>"),
-		at("/user", "tenant", "acme", "id", storytest.MarkupUser), at("/decision", "tenant", "acme", "event", "ev-<xss>"),
-		"/dead", "/dead?reason=" + url.QueryEscape(`"><script>`), "/find?q=" + url.QueryEscape(storytest.MarkupUser+" "), "/stepups?state=" + url.QueryEscape("<script>"),
-	} {
-		_, body, h := get(t, s, path)
-		for _, bad := range []string{"<script>", "<img", "<b>x</b>", "<i>text", "onerror=alert(1)>"} {
-			if strings.Contains(body, bad) {
-				t.Errorf("%s holds %s", path, bad)
+func TestTheWaterfallEndsAtTheStoredRiskExactly(t *testing.T) {
+	d := open(t, storytest.Load(t))
+	viewer, _ := d.as(signin.Viewer)
+	var st api.SessionStory
+	if err := json.Unmarshal([]byte(d.do("GET", link("/api/session", "tenant", "acme", "id", "s-ada-1~9f3a2c41"), "", viewer).body), &st); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, e := range st.Entries {
+		if e.Decision == nil {
+			continue
+		}
+		seen++
+		last := e.Decision.Steps[len(e.Decision.Steps)-1]
+		if last.Risk != e.Decision.Risk || !e.Decision.AddsUp {
+			t.Errorf("%s: the parts end at %v, the risk is %v", e.Decision.EventID, last.Risk, e.Decision.Risk)
+		}
+		before := 0.0
+		for _, s := range e.Decision.Steps {
+			if s.Before != before {
+				t.Errorf("%s, %s: begins at %v, the one before ended at %v", e.Decision.EventID, s.Code, s.Before, before)
 			}
+			before = s.After
 		}
-		csp := h.Get("Content-Security-Policy")
-		if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "script-src 'self'") || strings.Contains(csp, "unsafe") {
-			t.Errorf("%s: policy %q", path, csp)
-		}
+	}
+	if seen == 0 {
+		t.Error("no decision was looked at")
 	}
 }
 
-func TestASearchLeadsToTheOneThingFound(t *testing.T) {
-	s := open(t, storytest.Load(t))
-	for q, want := range map[string]string{
-		"carol":              "/user?id=carol&tenant=acme",
-		"s-carol-9":          "/session?id=s-carol-9&tenant=acme",
-		"ev-0008":            "/decision?event=ev-0008&tenant=acme",
-		"ch_tokyo":           "/session?id=s-ada-1~9f3a2c41&tenant=acme",
-		storytest.MarkupUser: "/user?id=%3Cimg+src%3Dx+onerror%3Dalert%281%29%3E&tenant=acme",
-		"":                   "/",
-	} {
-		code, _, h := get(t, s, "/find?q="+url.QueryEscape(q))
-		if code != http.StatusSeeOther || strings.ReplaceAll(h.Get("Location"), "%7E", "~") != want {
-			t.Errorf("%q: %d to %q, want %q", q, code, h.Get("Location"), want)
+func TestNobodySeesAnythingBeforeSigningIn(t *testing.T) {
+	d := open(t, storytest.Empty(t))
+	for _, path := range []string{"/api/overview", "/api/live", "/api/live/stream", "/api/stepups", "/api/fatigue", "/api/rules", "/api/health", "/api/session?tenant=a&id=b",
+		"/api/user?tenant=a&id=b", "/api/decision?tenant=a&event=b", "/api/investigate", "/api/find?q=x", "/api/dead", "/api/audit"} {
+		if r := d.do("GET", path, "", nil); r.code != http.StatusUnauthorized || !strings.Contains(r.body, "signed_out") {
+			t.Errorf("%s: %d %s", path, r.code, r.body)
 		}
+	}
+	for _, path := range []string{"/api/feedback", "/api/redrive"} {
+		if r := d.do("POST", path, "{}", nil); r.code != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", path, r.code, r.body)
+		}
+	}
+	if r := d.do("GET", "/api/me", "", nil); r.code != http.StatusOK || !strings.Contains(r.body, `"name":""`) || !strings.Contains(r.body, `"local":true`) {
+		t.Errorf("me: %d %s", r.code, r.body)
 	}
 }
 
-func TestAnEmptyDatabaseHasPagesToo(t *testing.T) {
-	s := open(t, storytest.Empty(t))
-	for path, want := range map[string]string{"/": "No decisions yet", "/stepups": "No step-ups", "/dead": "No dead letters", "/?level=high": "No decision matches"} {
-		if code, body, _ := get(t, s, path); code != http.StatusOK || !strings.Contains(body, want) {
-			t.Errorf("%s: %d, without %q", path, code, want)
-		}
+func TestEachRoleMayDoWhatItIsFor(t *testing.T) {
+	d := open(t, storytest.Empty(t))
+	viewer, token := d.as(signin.Viewer)
+	if r := d.do("POST", "/api/feedback", "{}", viewer, withToken(token)); r.code != http.StatusForbidden {
+		t.Errorf("a viewer's feedback: %d", r.code)
 	}
-	for _, path := range []string{"/session?tenant=acme&id=none", "/user?tenant=acme&id=none", "/decision?tenant=acme&event=none", "/nonsense", "/static/"} {
-		if code, _, _ := get(t, s, path); code != http.StatusNotFound {
-			t.Errorf("%s: %d, want 404", path, code)
-		}
+	if r := d.do("GET", "/api/audit", "", viewer); r.code != http.StatusForbidden {
+		t.Errorf("a viewer reads the audit: %d", r.code)
 	}
-	if code, _, _ := get(t, s, "/find?q="+strings.Repeat("x", maxQuery+1)); code != http.StatusBadRequest {
-		t.Errorf("an endless query: %d, want 400", code)
+	analyst, token := d.as(signin.Analyst)
+	if r := d.do("POST", "/api/feedback", "{}", analyst, withToken(token)); r.code != http.StatusBadRequest {
+		t.Errorf("an analyst's empty feedback: %d %s", r.code, r.body)
+	}
+	if r := d.do("GET", "/api/audit", "", analyst); r.code != http.StatusForbidden {
+		t.Errorf("an analyst reads the audit: %d", r.code)
+	}
+	admin, _ := d.as(signin.Admin)
+	if r := d.do("GET", "/api/audit", "", admin); r.code != http.StatusOK {
+		t.Errorf("an admin reads the audit: %d %s", r.code, r.body)
 	}
 }
 
-func TestAFragmentIsTheLivePartAlone(t *testing.T) {
-	s := open(t, storytest.Load(t))
-	code, body, _ := get(t, s, "/?window=24h&fragment=1")
-	if code != http.StatusOK || strings.Contains(body, "<html") || !strings.Contains(body, `id="live"`) || !strings.Contains(body, "ada") {
-		t.Errorf("%d: %.200s", code, body)
+func TestEveryLookAtAPersonIsWrittenDownBeforeItIsShown(t *testing.T) {
+	conn := storytest.Load(t)
+	d := open(t, conn)
+	viewer, _ := d.as(signin.Viewer)
+	for _, path := range []string{link("/api/session", "tenant", "acme", "id", "s-ada-1"), link("/api/user", "tenant", "acme", "id", "bob"), link("/api/decision", "tenant", "acme", "event", "ev-0008"),
+		link("/api/investigate", "by", "ip", "value", "91.64.12.8"), link("/api/user", "tenant", "acme", "id", "nobody"), "/api/find?q=carol", "/api/overview", "/api/stepups"} {
+		d.do("GET", path, "", viewer)
+	}
+	admin, _ := d.as(signin.Admin)
+	var a api.Audit
+	d.now = time.Now
+	r := d.do("GET", "/api/audit?actor=viewer@acme", "", admin)
+	if err := json.Unmarshal([]byte(r.body), &a); err != nil {
+		t.Fatalf("%d %s: %v", r.code, r.body, err)
+	}
+	var got []string
+	for _, e := range a.Entries {
+		got = append(got, e.Action+" "+e.Subject+" "+e.Detail)
+	}
+	slices.Reverse(got)
+	want := "signed_in  by password|saw_session s-ada-1 |saw_user bob |saw_decision ev-0008 |investigated ip 91.64.12.8 |saw_user nobody nothing found|searched carol "
+	if strings.Join(got, "|") != want {
+		t.Errorf("got  %q\nwant %q", strings.Join(got, "|"), want)
+	}
+	// A session's look names whose it is, so that one person's looks can be found.
+	r = d.do("GET", "/api/audit?user=ada", "", admin)
+	if !strings.Contains(r.body, "saw_session") || !strings.Contains(r.body, "saw_decision") || strings.Contains(r.body, "saw_user") {
+		t.Errorf("looks at ada: %s", r.body)
+	}
+}
+
+// broken cannot write.
+type broken struct{}
+
+func (broken) Write(context.Context, audit.Entry) error { return errors.New("no space") }
+func (broken) Note(audit.Entry)                         {}
+
+func TestALookThatCannotBeWrittenDownIsNotShown(t *testing.T) {
+	d := open(t, storytest.Load(t))
+	analyst, token := d.as(signin.Analyst)
+	d.audit = broken{}
+	d.handler = d.guard(d.routes())
+	if r := d.do("GET", link("/api/user", "tenant", "acme", "id", "ada"), "", analyst); r.code != http.StatusServiceUnavailable || strings.Contains(r.body, "London") {
+		t.Errorf("%d %.200s", r.code, r.body)
+	}
+	r := d.do("POST", "/api/feedback", `{"tenant":"acme","user":"ada","session":"s-ada-1","event":"","challenge":"","label":"attack","reason":"x"}`, analyst, withToken(token))
+	if r.code != http.StatusServiceUnavailable || len(d.sent.evs) != 0 {
+		t.Errorf("%d %s, %d events", r.code, r.body, len(d.sent.evs))
+	}
+	if r := d.do("GET", "/api/overview", "", analyst); r.code != http.StatusOK {
+		t.Errorf("what is nobody's story: %d", r.code)
+	}
+}
+
+func TestFeedbackIsAnEventWithAuthorAndReason(t *testing.T) {
+	d := open(t, storytest.Load(t))
+	analyst, token := d.as(signin.Analyst)
+	body := func(label, reason string) string {
+		return `{"tenant":"acme","user":"ada","session":"s-ada-1~9f3a2c41","event":"ev-0008","challenge":"","label":"` + label + `","reason":"` + reason + `"}`
+	}
+	for label, verdict := range api.Labels {
+		d.sent.evs = nil
+		r := d.do("POST", "/api/feedback", body(label, "called her, ticket 4711"), analyst, withToken(token))
+		if r.code != http.StatusOK || len(d.sent.evs) != 1 {
+			t.Fatalf("%s: %d %s", label, r.code, r.body)
+		}
+		ev := d.sent.evs[0]
+		if ev.Type != "dev.riskd.feedback.v1" || ev.Feedback.Verdict != verdict || ev.Feedback.Author != "analyst@acme" || ev.Reason != "called her, ticket 4711" ||
+			ev.Feedback.EventId != "ev-0008" || ev.Session.Id != "s-ada-1~9f3a2c41" || ev.Attributes["label"] != label || !strings.Contains(r.body, ev.Id) {
+			t.Errorf("%s: %v", label, ev)
+		}
+	}
+	d.sent.evs = nil
+	for name, b := range map[string]string{"no reason": body("attack", " "), "no such label": body("maybe", "x"), "unknown fields": `{"verdict":"attack"}`, "no JSON": "{", "a long reason": body("attack", strings.Repeat("x", maxReason+1))} {
+		if r := d.do("POST", "/api/feedback", b, analyst, withToken(token)); r.code != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, r.code, r.body)
+		}
+	}
+	if r := d.do("POST", "/api/feedback", body("attack", "x"), analyst); r.code != http.StatusForbidden {
+		t.Errorf("without the token: %d %s", r.code, r.body)
+	}
+	if r := d.do("POST", "/api/feedback", body("attack", "x"), analyst, withToken(token), func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }); r.code != http.StatusForbidden {
+		t.Errorf("from another site: %d %s", r.code, r.body)
+	}
+	if len(d.sent.evs) != 0 {
+		t.Errorf("%d events of refused feedback", len(d.sent.evs))
+	}
+	d.sent.fail = errors.New("no responders")
+	if r := d.do("POST", "/api/feedback", body("attack", "x"), analyst, withToken(token)); r.code != http.StatusServiceUnavailable || !strings.Contains(r.body, "no responders") {
+		t.Errorf("without a broker: %d %s", r.code, r.body)
+	}
+}
+
+func TestDeadLettersAreSentAgainOrSayWhyNot(t *testing.T) {
+	conn := storytest.Load(t)
+	d := open(t, conn)
+	good := `{"specversion":"1.0","id":"e-again","source":"//acme/web","type":"dev.riskd.activity.v1","time":"2026-11-20T12:00:00Z","data":{"tenant_id":"acme","user":{"id":"ann"},"action":"auth.login","outcome":"success"}}`
+	insert := "INSERT INTO dead_letters (decided_at, reason, raw, partition, seq, idx) VALUES ('2026-11-20 12:00:00.000', 'unknown_type', '" + good + "', 7, 1, 0)"
+	if err := conn.Exec(t.Context(), insert); err != nil {
+		t.Fatal(err)
+	}
+	analyst, token := d.as(signin.Analyst)
+	var letters []api.DeadLetter
+	if err := json.Unmarshal([]byte(d.do("GET", "/api/dead?reason=malformed", "", analyst).body), &letters); err != nil || len(letters) == 0 {
+		t.Fatalf("%v, %d letters", err, len(letters))
+	}
+	post := func(keys []string, body string) api.Redriven {
+		t.Helper()
+		b, _ := json.Marshal(api.Redrive{Keys: keys, Body: body})
+		r := d.do("POST", "/api/redrive", string(b), analyst, withToken(token))
+		var out api.Redriven
+		if err := json.Unmarshal([]byte(r.body), &out); err != nil || r.code != http.StatusOK {
+			t.Fatalf("%d %s: %v", r.code, r.body, err)
+		}
+		return out
+	}
+	out := post([]string{"7.1.0", letters[0].Key, "99.1.0"}, "")
+	want := map[string]string{"7.1.0": "", letters[0].Key: "malformed", "99.1.0": "not there"}
+	for _, r := range out.Results {
+		if r.Sent != (want[r.Key] == "") || !strings.Contains(r.Problem, want[r.Key]) {
+			t.Errorf("%+v; want %q", r, want[r.Key])
+		}
+	}
+	if len(d.sent.evs) != 1 || d.sent.evs[0].Id != "e-again" {
+		t.Errorf("sent: %v", d.sent.evs)
+	}
+	if out := post([]string{letters[0].Key}, strings.Replace(good, "e-again", "e-right", 1)); !out.Results[0].Sent || d.sent.evs[1].Id != "e-right" {
+		t.Errorf("corrected by hand: %+v", out)
+	}
+	if r := d.do("POST", "/api/redrive", `{"keys":[],"body":""}`, analyst, withToken(token)); r.code != http.StatusBadRequest {
+		t.Errorf("none: %d", r.code)
+	}
+}
+
+func TestAnEmptyDatabaseHasAnswersToo(t *testing.T) {
+	d := open(t, storytest.Empty(t))
+	admin, _ := d.as(signin.Admin)
+	for _, path := range []string{"/api/overview", "/api/live", "/api/stepups", "/api/fatigue", "/api/rules", "/api/health", "/api/dead", "/api/find?q=x", "/api/investigate"} {
+		if r := d.do("GET", path, "", admin); r.code != http.StatusOK || strings.Contains(r.body, ":null,\"rows\"") {
+			t.Errorf("%s: %d %s", path, r.code, r.body)
+		}
+	}
+	for _, path := range []string{"/api/session?tenant=acme&id=none", "/api/user?tenant=acme&id=none", "/api/decision?tenant=acme&event=none", "/api/nonsense"} {
+		if r := d.do("GET", path, "", admin); r.code != http.StatusNotFound || !strings.Contains(r.body, "not_found") {
+			t.Errorf("%s: %d %s, want 404", path, r.code, r.body)
+		}
+	}
+	for path, why := range map[string]string{"/api/find?q=" + strings.Repeat("x", maxQuery+1): "longer", link("/api/investigate", "by", "ip", "value", "<b>"): "is no IP address"} {
+		if r := d.do("GET", path, "", admin); r.code != http.StatusBadRequest || !strings.Contains(r.body, why) {
+			t.Errorf("%.60s: %d %s", path, r.code, r.body)
+		}
 	}
 }
 
 func TestForeignHostsAndSitesAreRefused(t *testing.T) {
-	s := open(t, storytest.Empty(t))
-	s.cfg.Hosts = []string{"Riskd.example.com"}
+	d := open(t, storytest.Empty(t))
+	d.cfg.Hosts = []string{"Riskd.example.com"}
 	for host, want := range map[string]int{
 		"127.0.0.1:8481": 200, "localhost:8481": 200, "localhost": 200, "[::1]:8481": 200, "riskd.example.com": 200, "RISKD.example.com:443": 200,
 		"evil.example": 421, "evil.example:8481": 421, "127.0.0.1.evil.example": 421, "": 421, "10.0.0.7:8481": 421,
 	} {
-		if code, _, _ := get(t, s, "/static/console.css", func(r *http.Request) { r.Host = host }); code != want {
-			t.Errorf("host %q: %d, want %d", host, code, want)
+		if r := d.do("GET", "/api/me", "", nil, func(r *http.Request) { r.Host = host }); r.code != want {
+			t.Errorf("host %q: %d, want %d", host, r.code, want)
 		}
 	}
-	code, _, _ := get(t, s, "/", func(r *http.Request) {
+	r := d.do("GET", "/", "", nil, func(r *http.Request) {
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
 		r.Header.Set("Sec-Fetch-Mode", "no-cors")
 	})
-	if code != http.StatusForbidden {
-		t.Errorf("another site's request: %d, want 403", code)
+	if r.code != http.StatusForbidden {
+		t.Errorf("another site's request: %d, want 403", r.code)
+	}
+	csp := d.do("GET", "/", "", nil).head.Get("Content-Security-Policy")
+	if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "script-src 'self'") || strings.Contains(csp, "unsafe") {
+		t.Errorf("policy %q", csp)
 	}
 }
 
-func TestWhenClickHouseIsAwayThePageSaysSoAndComesBack(t *testing.T) {
-	conn := storytest.Load(t)
-	s := open(t, conn)
-	broken := &away404{Stories: s.stories}
-	s.stories = broken
-	broken.err = errors.New("dial tcp 127.0.0.1:8123: connection refused")
-	code, body, _ := get(t, s, "/")
-	if code != http.StatusServiceUnavailable || !strings.Contains(body, "ClickHouse does not answer") || !strings.Contains(body, "connection refused") {
-		t.Errorf("%d: %.200s", code, body)
+func TestWhenClickHouseIsAwayTheAnswerSaysSoAndComesBack(t *testing.T) {
+	d := open(t, storytest.Load(t))
+	viewer, _ := d.as(signin.Viewer)
+	away := &failing{Stories: d.stories, err: errors.New("dial tcp 127.0.0.1:8123: connection refused")}
+	d.stories = away
+	r := d.do("GET", "/api/live", "", viewer)
+	if r.code != http.StatusServiceUnavailable || !strings.Contains(r.body, `"code":"away"`) || !strings.Contains(r.body, "connection refused") {
+		t.Errorf("%d: %.200s", r.code, r.body)
 	}
-	if err := s.Ready(); err == nil {
+	if err := d.Ready(); err == nil {
 		t.Error("ready without ClickHouse")
 	}
-	broken.err = nil
-	if code, _, _ := get(t, s, "/"); code != http.StatusOK || s.Ready() != nil {
-		t.Errorf("when it is back: %d, %v", code, s.Ready())
+	away.err = nil
+	if r := d.do("GET", "/api/live", "", viewer); r.code != http.StatusOK || d.Ready() != nil {
+		t.Errorf("when it is back: %d, %v", r.code, d.Ready())
 	}
 }
 
-// away404 answers with an error as long as it has one.
-type away404 struct {
+// failing answers with an error as long as it has one.
+type failing struct {
 	Stories
 	err error
 }
 
-func (a *away404) Live(ctx context.Context, f story.LiveFilter, now time.Time) ([]story.Decision, error) {
+func (a *failing) Live(ctx context.Context, f story.LiveFilter, now time.Time) ([]story.Decision, error) {
 	if a.err != nil {
 		return nil, a.err
 	}
 	return a.Stories.Live(ctx, f, now)
 }
 
-func TestItServesAndStops(t *testing.T) {
-	s := open(t, storytest.Empty(t))
+func TestItServesStreamsAndStops(t *testing.T) {
+	d := open(t, storytest.Load(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.Run(ctx) }()
-	resp, err := http.Get("http://" + s.Addr() + "/static/console.js")
+	// The audit's writer runs already; the service's own would be a second one.
+	d.audit = broken{}
+	go func() { done <- d.Run(ctx) }()
+	cookie, _ := d.as(signin.Viewer)
+	req, _ := http.NewRequest("GET", "http://"+d.Addr()+"/api/live/stream?user=bob", nil)
+	req.AddCookie(cookie)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	if err != nil || resp.StatusCode != http.StatusOK || len(body) < 1000 {
-		t.Errorf("%d, %d bytes, %v", resp.StatusCode, len(body), err)
+	defer resp.Body.Close()
+	buf := make([]byte, 64<<10)
+	n, err := io.ReadAtLeast(resp.Body, buf, 200)
+	if got := string(buf[:n]); err != nil || !strings.HasPrefix(got, "event: tick\ndata: {\"rows\":[{") || !strings.Contains(got, `"user":"bob"`) || strings.Contains(got, `"user":"ada"`) {
+		t.Errorf("%v: %.300s", err, got)
 	}
+	begin := time.Now()
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("Run: %v", err)
 	}
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("an open stream held up the stop for %v", took)
+	}
+	http.DefaultClient.CloseIdleConnections()
 }
 
 func TestAConsoleThatOthersCanReachNeedsHosts(t *testing.T) {
@@ -242,10 +529,10 @@ func TestAConsoleThatOthersCanReachNeedsHosts(t *testing.T) {
 	}
 }
 
-func TestBytesThatAreNotTextAreShownAsEscapes(t *testing.T) {
-	for in, want := range map[string]string{"plain\n": "plain\n", "\x00\xff": `\u{0}\xff`, "a\u202eb": `a\u{202e}b`, "é": "é"} {
-		if got := printable(in); got != want {
-			t.Errorf("%q: got %q, want %q", in, got, want)
+func TestAfterSigningInOneStaysOnThisSite(t *testing.T) {
+	for next, want := range map[string]string{"/user?id=a": "/user?id=a", "": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", "user": "/", "/a\r\nb": "/"} {
+		if got := local(next); got != want {
+			t.Errorf("%q: got %q, want %q", next, got, want)
 		}
 	}
 }

@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/riskd-io/riskd/services/console/signin"
 )
 
-func sharing(t *testing.T, ttl time.Duration) *shared {
+func newSharing(t *testing.T, ttl time.Duration) *shared {
 	t.Helper()
 	m, err := newMetrics(prometheus.NewRegistry())
 	if err != nil {
@@ -30,11 +32,11 @@ func request(ctx context.Context, path string) *http.Request {
 
 func TestTenTabsCostAsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, asked := sharing(t, 1500*time.Millisecond), atomic.Int64{}
-		h := c.page(func(*http.Request) (page, error) {
+		c, asked := newSharing(t, 1500*time.Millisecond), atomic.Int64{}
+		h := c.answer(func(*http.Request) (any, error) {
 			asked.Add(1)
 			time.Sleep(80 * time.Millisecond)
-			return page{Title: "x"}, nil
+			return "x", nil
 		})
 		start := time.Now()
 		var wg sync.WaitGroup
@@ -42,12 +44,12 @@ func TestTenTabsCostAsOne(t *testing.T) {
 			wg.Go(func() {
 				time.Sleep(time.Duration(tab) * 100 * time.Millisecond)
 				for time.Since(start) < 20*time.Second {
-					path := "/?window=24h&tenant=a"
+					path := "/api/live?window=24h&tenant=a"
 					if tab%2 == 0 {
-						path = "/?tenant=a&fragment=1&window=24h" // the same, asked in another way
+						path = "/api/live/stream?tenant=a&window=24h" // the same, asked in another way
 					}
-					if p, err := h(request(t.Context(), path)); err != nil || p.Title != "x" {
-						t.Errorf("tab %d: %q, %v", tab, p.Title, err)
+					if p, err := h(request(t.Context(), path), signin.Person{}); err != nil || p != "x" {
+						t.Errorf("tab %d: %v, %v", tab, p, err)
 					}
 					time.Sleep(2 * time.Second)
 				}
@@ -58,52 +60,52 @@ func TestTenTabsCostAsOne(t *testing.T) {
 		if n := asked.Load(); n > 14 {
 			t.Errorf("asked %d times, want about 10", n)
 		}
-		if _, err := h(request(t.Context(), "/?window=7d")); err != nil || asked.Load() < 2 {
+		if _, err := h(request(t.Context(), "/?window=7d"), signin.Person{}); err != nil || asked.Load() < 2 {
 			t.Errorf("another window was not asked: %v", err)
 		}
 	})
 }
 
 func TestErrorsAreNotKept(t *testing.T) {
-	c, n := sharing(t, time.Minute), 0
-	h := c.page(func(*http.Request) (page, error) {
+	c, n := newSharing(t, time.Minute), 0
+	h := c.answer(func(*http.Request) (any, error) {
 		n++
 		if n == 1 {
-			return page{}, errors.New("away")
+			return nil, errors.New("away")
 		}
-		return page{Title: "back"}, nil
+		return "back", nil
 	})
-	if _, err := h(request(t.Context(), "/")); err == nil {
+	if _, err := h(request(t.Context(), "/"), signin.Person{}); err == nil {
 		t.Error("the error was lost")
 	}
-	if p, err := h(request(t.Context(), "/")); err != nil || p.Title != "back" {
-		t.Errorf("after an error: %q, %v", p.Title, err)
+	if p, err := h(request(t.Context(), "/"), signin.Person{}); err != nil || p != "back" {
+		t.Errorf("after an error: %v, %v", p, err)
 	}
 }
 
 func TestWhoAsksFirstMayLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := sharing(t, time.Minute)
-		h := c.page(func(r *http.Request) (page, error) {
+		c := newSharing(t, time.Minute)
+		h := c.answer(func(r *http.Request) (any, error) {
 			select {
 			case <-time.After(time.Second):
-				return page{Title: "whole"}, nil
+				return "whole", nil
 			case <-r.Context().Done():
-				return page{}, r.Context().Err()
+				return nil, r.Context().Err()
 			}
 		})
 		first, leave := context.WithCancel(t.Context())
-		go func() { _, _ = h(request(first, "/")) }()
+		go func() { _, _ = h(request(first, "/"), signin.Person{}) }()
 		synctest.Wait()
 		leave()
-		if p, err := h(request(t.Context(), "/")); err != nil || p.Title != "whole" {
-			t.Errorf("the second: %q, %v", p.Title, err)
+		if p, err := h(request(t.Context(), "/"), signin.Person{}); err != nil || p != "whole" {
+			t.Errorf("the second: %v, %v", p, err)
 		}
 		waiting, gone := context.WithCancel(t.Context())
 		gone()
-		go func() { _, _ = h(request(t.Context(), "/other")) }()
+		go func() { _, _ = h(request(t.Context(), "/other"), signin.Person{}) }()
 		synctest.Wait()
-		if _, err := h(request(waiting, "/other")); !errors.Is(err, context.Canceled) {
+		if _, err := h(request(waiting, "/other"), signin.Person{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("one who left while waiting: %v", err)
 		}
 		time.Sleep(2 * time.Second) // the other page is finished
@@ -112,18 +114,18 @@ func TestWhoAsksFirstMayLeave(t *testing.T) {
 
 func TestSharedPagesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, n := sharing(t, time.Second), 0
-		h := c.page(func(*http.Request) (page, error) { n++; return page{}, nil })
+		c, n := newSharing(t, time.Second), 0
+		h := c.answer(func(*http.Request) (any, error) { n++; return nil, nil })
 		for i := range 3 * maxShared {
-			_, _ = h(request(t.Context(), fmt.Sprintf("/?user=%d", i)))
+			_, _ = h(request(t.Context(), fmt.Sprintf("/?user=%d", i)), signin.Person{})
 		}
-		if len(c.pages) != maxShared || n != 3*maxShared {
-			t.Errorf("%d pages are held, %d were made", len(c.pages), n)
+		if len(c.byKey) != maxShared || n != 3*maxShared {
+			t.Errorf("%d pages are held, %d were made", len(c.byKey), n)
 		}
 		time.Sleep(2 * time.Second)
-		_, _ = h(request(t.Context(), "/?user=new"))
-		if len(c.pages) != 1 {
-			t.Errorf("%d pages are held after the old ones ended, want 1", len(c.pages))
+		_, _ = h(request(t.Context(), "/?user=new"), signin.Person{})
+		if len(c.byKey) != 1 {
+			t.Errorf("%d pages are held after the old ones ended, want 1", len(c.byKey))
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/services/console"
+	"github.com/riskd-io/riskd/services/console/signin"
 	"github.com/riskd-io/riskd/services/gateway"
 	"github.com/riskd-io/riskd/services/scorer"
 	"github.com/riskd-io/riskd/services/signaler"
@@ -48,6 +49,8 @@ type Config struct {
 	Signaler         signaler.Config
 	Sink             sink.Config
 	Console          console.Config
+	// SignIn is who may use the console. Users empty: console.users.json in the data folder, made at the first start.
+	SignIn signin.Config
 
 	flags *flag.FlagSet // as parsed, for -print-config
 }
@@ -87,6 +90,7 @@ func DefaultConfig() Config {
 		Signaler:   signaler.DefaultConfig(),
 		Sink:       sink.DefaultConfig(),
 		Console:    console.DefaultConfig(),
+		SignIn:     signin.DefaultConfig(),
 	}
 }
 
@@ -191,6 +195,8 @@ func (c *Config) bind(fs *flag.FlagSet) {
 	fs.StringVar(&c.Console.Listen, console.ListenFlag, c.Console.Listen, "`address` of the console")
 	fs.Var((*list)(&c.Console.Hosts), "console-hosts", "`names` the console may be called by besides the loopback ones (comma list)")
 
+	c.bindSignIn(fs)
+
 	fs.Var(&c.ClickHouse.DSN, "clickhouse-dsn", "`DSN` of your ClickHouse (clickhouse:// or http://); empty: the embedded engine (only with -target=all)")
 	fs.StringVar(&c.ClickHouse.Engine.Listen, "clickhouse-listen", c.ClickHouse.Engine.Listen, "`address` of the embedded engine's HTTP interface")
 	fs.StringVar(&c.ClickHouse.Engine.Library, "libchdb", c.ClickHouse.Engine.Library, "`file` of the embedded engine; empty: engine/libchdb.so in the data folder")
@@ -290,6 +296,9 @@ func (c *Config) Validate() error {
 		if c.runs(role) {
 			faults = append(faults, validate())
 		}
+	}
+	if c.runs(Console) {
+		faults = append(faults, c.SignIn.Validate())
 	}
 	faults = append(faults, c.NATS.Topology.Validate(), c.ClickHouse.Migrate.Validate())
 	return errors.Join(faults...)

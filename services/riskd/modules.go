@@ -14,7 +14,7 @@ const (
 	Scorer   = "scorer"   // input to decisions, signals and journal; holds the profiles of its partitions
 	Signaler = "signaler" // expiry of open flags, repair of the flag bucket
 	Sink     = "sink"     // journal to ClickHouse; may lag for hours without harm
-	Console  = "console"  // pages for analysts; reads ClickHouse
+	Console  = "console"  // pages for analysts; reads ClickHouse, publishes what they say
 	All      = "all"      // every role; the only target that may have broker and database in the process
 )
 
@@ -40,7 +40,7 @@ var needs = service.Graph{
 	Scorer:   {Broker, Enrichment, Policies},
 	Signaler: {Broker},
 	Sink:     {Broker, Schema},
-	Console:  {Schema},
+	Console:  {Broker, Schema},
 	Gateway:  {Broker},
 }
 

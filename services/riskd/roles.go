@@ -12,6 +12,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/pkg/story"
 	"github.com/riskd-io/riskd/services/console"
+	"github.com/riskd-io/riskd/services/console/audit"
 	"github.com/riskd-io/riskd/services/gateway"
 	"github.com/riskd-io/riskd/services/scorer"
 	"github.com/riskd-io/riskd/services/signaler"
@@ -110,14 +111,27 @@ func (a *app) openConsole(context.Context) (service.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	served, err := console.New(a.cfg.Console, console.Deps{
-		Stories: stories, Log: a.roleLog(Console), Metrics: a.metrics,
-	})
+	log := a.roleLog(Console)
+	book, err := audit.New(audit.Deps{ClickHouse: a.schema.rows, Table: a.cfg.ClickHouse.Migrate.Table("console_audit"), Log: log, Metrics: a.metrics})
 	if err != nil {
 		return nil, err
 	}
-	a.console = served.Addr()
-	return served, nil
+	desk, err := a.cfg.desk(log)
+	if err != nil {
+		return nil, err
+	}
+	return a.openRole(Console, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+		deps, err := console.OverNATS(console.Deps{Stories: stories, Audit: book, Desk: desk, Log: log, Metrics: a.metrics}, js, a.topology.Partitions)
+		if err != nil {
+			return nil, err
+		}
+		served, err := console.New(a.cfg.Console, deps)
+		if err != nil {
+			return nil, err
+		}
+		a.console = served.Addr()
+		return served, nil
+	})
 }
 
 func (a *app) openSignaler(ctx context.Context) (service.Runner, error) {

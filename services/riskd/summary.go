@@ -101,7 +101,11 @@ func (a *app) addresses() []address {
 		add("Gateway", "http://"+a.gateway, hint)
 	}
 	if a.cfg.runs(Console) {
-		add("Console", "http://"+a.console, "live decisions, and the story of a session or a user")
+		hint := a.cfg.Console.Hint
+		if a.cfg.SignIn.OIDC.Issuer != "" {
+			hint = "sign in with " + a.cfg.SignIn.OIDC.Name
+		}
+		add("Console", "http://"+a.console, hint)
 	}
 	add("Health", "http://"+a.admin.Addr(), "/readyz?verbose, /metrics")
 	if a.server != nil {

@@ -34,18 +34,19 @@ const maxRetention = 50 * 366
 // DefaultConfig is one server, raw events for 90 days, decisions for 400, proof for two years.
 func DefaultConfig() Config {
 	return Config{Retention: map[string]int{
-		"events":       90,
-		"features":     400,
-		"signals":      730,
-		"enforcement":  730,
-		"ledger":       730,
-		"dead_letters": 30,
-		"sink_batches": 90,
-		"activity_5m":  730,
-		"part_hour":    730,
-		"user_day":     400,
-		"decided_hour": 400,
-		"decided_5m":   400,
+		"events":        90,
+		"features":      400,
+		"signals":       730,
+		"enforcement":   730,
+		"ledger":        730,
+		"dead_letters":  30,
+		"sink_batches":  90,
+		"activity_5m":   730,
+		"part_hour":     730,
+		"user_day":      400,
+		"decided_hour":  400,
+		"decided_5m":    400,
+		"console_audit": 730,
 	}}
 }
 
