@@ -106,7 +106,7 @@ func (a *app) openGateway(ctx context.Context) (service.Runner, error) {
 	})
 }
 
-func (a *app) openConsole(context.Context) (service.Runner, error) {
+func (a *app) openConsole(ctx context.Context) (service.Runner, error) {
 	stories, err := story.New(story.DefaultConfig(), a.schema.rows)
 	if err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func (a *app) openConsole(context.Context) (service.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.openRole(Console, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
+	return a.openRole(ctx, Console, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		deps, err := console.OverNATS(console.Deps{Stories: stories, Audit: book, Desk: desk, Log: log, Metrics: a.metrics}, js, a.topology.Partitions)
 		if err != nil {
 			return nil, err
