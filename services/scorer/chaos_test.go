@@ -115,6 +115,22 @@ var faults = []fault{
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
 	}},
+	{"disk slow", 0, func(in *installation, rng *rand.Rand) {
+		in.node.Lock()
+		defer in.node.Unlock()
+		n := &in.nodes[chaosNodes-2]
+		if n.slow == "" {
+			return
+		}
+		if err := n.slowDown(slowest); err != nil {
+			in.t.Errorf("slowing a disk down: %v", err)
+		}
+		time.Sleep(between(rng, time.Second, 4*time.Second))
+		if err := n.slowDown(0); err != nil {
+			in.t.Errorf("letting a disk go on: %v", err)
+		}
+		in.healthy(n, 30*time.Second)
+	}},
 	{"disk full", 1, func(in *installation, rng *rand.Rand) {
 		in.node.Lock()
 		defer in.node.Unlock()
@@ -132,10 +148,14 @@ var faults = []fault{
 	}},
 }
 
+// slowest is how many writes per second a slow disk takes; a good one takes thousands.
+const slowest = 40
+
 // TestChaos is `make chaos`. CHAOS_FAULTS (default 25) and CHAOS_SEED (default 1) are its settings.
 func TestChaos(t *testing.T) {
 	count, seed := setting(t, "CHAOS_FAULTS", 25), uint64(setting(t, "CHAOS_SEED", 1))
 	rng := rand.New(rand.NewPCG(seed, 4))
+	patience = 5 * time.Minute // reached only when something is lost: machines are slow, and may be suspended
 	in := build(t)
 	js := in.js()
 	pub, err := natsjs.NewPublisher(eventuallyConnect(t, in.url).Conn, chaosPartitions, natsjs.PublisherConfig{AckWait: time.Second})
@@ -143,7 +163,6 @@ func TestChaos(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	unsupervise := in.supervise()
 	evs, halt := publishSteadily(t, pub, seed)
 
 	kills := 0
@@ -174,22 +193,22 @@ func TestChaos(t *testing.T) {
 	}
 	waitDrained(t, js, chaosPartitions)
 	chain := &tally{TB: t}
-	readLedger(chain, js, chaosPartitions)
+	looked := readLedger(chain, js, chaosPartitions).looked
 	state := &tally{TB: t}
-	ref := foldSerially(t, *evs)
+	ref := foldAsJournaled(t, *evs, looked)
 	l := checkAgainst(state, js, chaosPartitions, ref)
 	signals := &tally{TB: t}
 	checkSignals(signals, js, l, time.Since(began))
 	rows := &tally{TB: t}
 	in.checkClickHouse(rows, l)
-	restarts := unsupervise()
+	in.alive()
 	lost := 0
 	for id := range ref.decisions {
 		if l.decisions[id] == nil {
 			lost++
 		}
 	}
-	t.Logf("%d fences, %d signals, %d of the engine's duplicates; %d processes ended by themselves and were started again", l.fences, len(l.signals), l.counts.duplicate, restarts)
+	t.Logf("%d fences, %d signals, %d of the engine's duplicates", l.fences, len(l.signals), l.counts.duplicate)
 	ok := !t.Failed() && signals.wrong == 0 && rows.wrong == 0
 	line := fmt.Sprintf("chaos: kills=%d faults=%d events=%d lost=%d doubled=%d state_equal=%t chain_ok=%t ok=%t",
 		kills, count, len(*evs), lost, l.twice, state.wrong == 0, chain.wrong == 0, ok)
@@ -205,11 +224,12 @@ func TestChaos(t *testing.T) {
 func publishSteadily(t *testing.T, pub *natsjs.Publisher, seed uint64) (evs *[]*riskdv1.Event, halt func()) {
 	evs = new([]*riskdv1.Event)
 	world := newWorld(seed, 3000)
+	world.crowded = true
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
-			chunk := spread(world, 250, 250) // no user twice in what is under way together
+			chunk := world.take(250)
 			*evs = append(*evs, chunk...)
 			for i, r := range pub.PublishBatch(t.Context(), chunk) {
 				if r.Err != nil {
@@ -244,7 +264,7 @@ func (in *installation) checkClickHouse(t testing.TB, l *ledger) {
 	want := [6]uint64{l.counts.accepted, l.counts.scored, l.counts.scored, uint64(len(l.signals)), l.counts.scored, uint64(len(l.decisions))}
 	var got [6]uint64
 	var sum float64
-	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
 		err = conn.QueryRow(t.Context(), `SELECT (SELECT sum(accepted) FROM (SELECT scored + duplicate + late + dead AS accepted FROM ledger)),
 			(SELECT count() FROM events), (SELECT count() FROM features), (SELECT count() FROM signals),
 			(SELECT sum(n) FROM activity_5m), (SELECT uniqExact(event_id) FROM features), (SELECT sum(risk_sum) FROM activity_5m)`).

@@ -55,6 +55,8 @@ type installation struct {
 // victim is a process and what it is started with; its lock belongs to the fault at work.
 type victim struct {
 	sync.Mutex
+	name  string
+	said  *os.File
 	cmd   *exec.Cmd
 	start func() *exec.Cmd
 }
@@ -62,7 +64,8 @@ type victim struct {
 type node struct {
 	victim
 	monitor, dir string
-	small        bool // its disk is a small one that can be filled
+	small        bool   // its disk is a small one that can be filled
+	slow         string // its disk can be made slow by writing to this file
 }
 
 func build(t *testing.T) *installation {
@@ -74,11 +77,23 @@ func build(t *testing.T) *installation {
 	for i := range in.nodes {
 		n := &in.nodes[i]
 		n.monitor, n.dir = freeAddr(t), t.TempDir()
-		if i == chaosNodes-1 {
+		n.name = fmt.Sprint("node ", i)
+		switch i {
+		case chaosNodes - 1:
 			n.small = smallDisk(t, n.dir)
+		case chaosNodes - 2:
+			n.slow = slowDisk(t, n.dir)
 		}
 		spec := fmt.Sprintf("node n%d %s %s %s %s %s", i, clients[i], routes[i], n.monitor, filepath.Join(n.dir, "js"), strings.Join(routes, ","))
-		n.start = func() *exec.Cmd { return spawn(t, spec) }
+		n.start = func() *exec.Cmd {
+			cmd := spawn(t, spec)
+			if n.slow != "" {
+				if err := os.WriteFile(filepath.Join(filepath.Dir(n.slow), "cgroup.procs"), []byte(fmt.Sprint(cmd.Process.Pid)), 0); err != nil {
+					t.Errorf("putting a node under the control group of its disk: %v", err)
+				}
+			}
+			return cmd
+		}
 		n.cmd = n.start()
 	}
 	for i := range in.nodes {
@@ -90,26 +105,33 @@ func build(t *testing.T) *installation {
 	topo.Partitions, topo.Replicas = chaosPartitions, chaosNodes
 	retry(t, "making the streams", func() error { _, err := natsjs.Ensure(t.Context(), c.js, topo); return err })
 
-	for i := range in.scorers {
-		s := &in.scorers[i]
-		s.start = func() *exec.Cmd { return spawn(t, "scorer "+in.url) }
-		s.cmd = s.start()
-	}
 	in.startEngine()
-	bin, admin, data := riskdBinary(t), freeAddr(t), t.TempDir()
-	said, err := os.Create(filepath.Join(data, "sink.log"))
+	bin := riskdBinary(t)
+	for i := range in.scorers {
+		in.scorers[i].run(in, bin, fmt.Sprint("scorer", i), "-target", "scorer", "-scorer-lease-ttl", "1200ms", "-scorer-checkpoint-every", "1s")
+	}
+	in.sink.run(in, bin, "sink", "-target", "sink", "-clickhouse-dsn", in.engine.DSN(), "-sink-max-wait", "200ms")
+	return in
+}
+
+// run starts riskd as it is shipped, now and after each kill.
+func (v *victim) run(in *installation, bin, name string, args ...string) {
+	t := in.t
+	data, admin := t.TempDir(), freeAddr(t)
+	said, err := os.Create(filepath.Join(data, "said"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	v.name, v.said = name, said
 	t.Cleanup(func() {
 		_ = said.Close()
 		if text, err := os.ReadFile(said.Name()); err == nil && t.Failed() {
-			t.Logf("the sink's last words:\n%s", text[max(0, len(text)-6000):])
+			t.Logf("the last words of %s:\n%s", name, text[max(0, len(text)-4000):])
 		}
 	})
-	in.sink.start = func() *exec.Cmd {
-		cmd := exec.Command(bin, "-target", "sink", "-data", data, "-admin-listen", admin, "-nats-url", in.url, "-replicas", fmt.Sprint(chaosNodes),
-			"-clickhouse-dsn", in.engine.DSN(), "-sink-max-wait", "200ms", "-log-level", "info")
+	args = append(args, "-data", data, "-admin-listen", admin, "-nats-url", in.url, "-replicas", fmt.Sprint(chaosNodes), "-log-level", "info")
+	v.start = func() *exec.Cmd {
+		cmd := exec.Command(bin, args...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + data, "TMPDIR=" + os.TempDir()}
 		cmd.Stderr = said
 		if err := cmd.Start(); err != nil {
@@ -118,8 +140,7 @@ func build(t *testing.T) *installation {
 		t.Cleanup(func() { kill9(cmd) })
 		return cmd
 	}
-	in.sink.cmd = in.sink.start()
-	return in
+	v.cmd = v.start()
 }
 
 // riskdBinary is the program as it is shipped: RISKD_BIN, or built here.
@@ -177,6 +198,41 @@ func smallDisk(t *testing.T, dir string) bool {
 	return true
 }
 
+// slowDisk mounts a disk of its own in dir, every write of which waits for it, and makes a control group that can bound its
+// writes per second. It returns the file that sets the bound, "" where that is not allowed: loop devices and the first
+// version of the blkio controller are needed.
+func slowDisk(t *testing.T, dir string) string {
+	group := filepath.Join("/sys/fs/cgroup/blkio", fmt.Sprint("riskd-chaos-", os.Getpid()))
+	image := filepath.Join(t.TempDir(), "disk")
+	script := `set -e
+		truncate -s 6G "$1"
+		mkfs.ext4 -q -F -O ^has_journal "$1"
+		mount -o loop,sync "$1" "$2"
+		mkdir "$3"`
+	if out, err := exec.Command("sh", "-c", script, "sh", image, dir, group).CombinedOutput(); err != nil {
+		_ = syscall.Unmount(dir, syscall.MNT_DETACH)
+		t.Logf("no slow disks in this run: %v %s", err, out)
+		return ""
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmounting: %v", err)
+		}
+		_ = os.Remove(group)
+	})
+	return filepath.Join(group, "blkio.throttle.write_iops_device")
+}
+
+// slowDown bounds a disk's writes per second; 0 lifts the bound.
+func (n *node) slowDown(perSecond int) error {
+	var st syscall.Stat_t
+	if err := syscall.Stat(n.dir, &st); err != nil {
+		return err
+	}
+	dev := uint64(st.Dev)
+	return os.WriteFile(n.slow, []byte(fmt.Sprintf("%d:%d %d", dev>>8&0xfff, dev&0xff, perSecond)), 0)
+}
+
 // fill writes a file until the disk is full.
 func fill(path string) error {
 	f, err := os.Create(path)
@@ -222,35 +278,22 @@ func retry(t *testing.T, what string, do func() error) {
 	t.Fatalf("%s: %v", what, err)
 }
 
-// supervise starts again what ended by itself, as systemd or Kubernetes would, until halt is called. restarts is valid after that.
-func (in *installation) supervise() (halt func() (restarts int)) {
-	stop, done := make(chan struct{}), make(chan int)
-	watched := []*victim{&in.sink}
+// alive checks that nothing has ended by itself: every role waits for what is away.
+func (in *installation) alive() {
+	all := []*victim{&in.sink}
 	for i := range in.scorers {
-		watched = append(watched, &in.scorers[i])
+		all = append(all, &in.scorers[i])
 	}
-	go func() {
-		n := 0
-		defer func() { done <- n }()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(500 * time.Millisecond):
-			}
-			for _, v := range watched {
-				if v.TryLock() { // else a fault is at work on it
-					if ended(v.cmd.Process.Pid) {
-						kill9(v.cmd)
-						v.cmd = v.start()
-						n++
-					}
-					v.Unlock()
-				}
-			}
+	for i := range in.nodes {
+		all = append(all, &in.nodes[i].victim)
+	}
+	for _, v := range all {
+		v.Lock()
+		if ended(v.cmd.Process.Pid) {
+			in.t.Errorf("%s has ended by itself", v.name)
 		}
-	}()
-	return func() int { close(stop); return <-done }
+		v.Unlock()
+	}
 }
 
 // ended tells whether a child has ended and waits to be reaped.

@@ -114,11 +114,14 @@ func spread(w *world, n, chunk int) []*riskdv1.Event {
 	return out[:n]
 }
 
+// patience is how long a test waits for what must come by itself.
+var patience = 40 * time.Second
+
 // waitDrained waits until every partition's journal holds all of its input. How many messages that is only the broker
 // knows: it drops what it has already.
 func waitDrained(t testing.TB, js jetstream.JetStream, partitions int) {
 	t.Helper()
-	deadline := time.Now().Add(40 * time.Second)
+	deadline := time.Now().Add(patience)
 	for p := 0; p < partitions; {
 		last, _, err := natsjs.LastSeq(t.Context(), js, subject.EventsStream(p))
 		if err == nil {

@@ -284,7 +284,7 @@ func readLedger(t testing.TB, js jetstream.JetStream, partitions int) *ledger {
 	l := &ledger{decisions: map[string]*riskdv1.Decision{}, looked: map[string]*riskdv1.Enrichment{}}
 	r := natsjs.NewJournalReader(js)
 	defer r.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
