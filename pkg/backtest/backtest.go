@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -26,6 +25,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 // Engine judges one event, as *rules.Engine does. Safe for concurrent use on different profiles.
@@ -41,6 +41,8 @@ type Item struct {
 	Recorded *riskdv1.Decision
 	// Revision of the policies that made it; 0: those riskd was started with.
 	Revision uint64
+
+	partition int
 }
 
 // Source hands out history, each user's events in the order in which they were judged. Items are kept until they are judged.
@@ -70,6 +72,8 @@ type Config struct {
 	From, To time.Time
 	// Workers play users in parallel. Default: one per processor.
 	Workers int
+	// Partitions of the installation: adaptive thresholds are kept by partition. Default 32.
+	Partitions int
 	// Retention is after how long without any event the scorer forgets a user. Default 400 days.
 	Retention time.Duration
 	// Answers to challenges that history does not answer. Default FromHistory.
@@ -99,6 +103,9 @@ func Run(ctx context.Context, cfg Config, src Source) (*Report, error) {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	cfg.Workers = min(cfg.Workers, maxWorkers)
+	if cfg.Partitions <= 0 {
+		cfg.Partitions = subject.DefaultPartitions
+	}
 	if cfg.Retention <= 0 {
 		cfg.Retention = 400 * 24 * time.Hour
 	}
@@ -124,7 +131,7 @@ func Run(ctx context.Context, cfg Config, src Source) (*Report, error) {
 			}
 		})
 	}
-	err := deal(ctx, workers, src)
+	err := deal(ctx, &cfg, workers, src)
 	for _, w := range workers {
 		close(w.in)
 	}
@@ -146,9 +153,8 @@ func Run(ctx context.Context, cfg Config, src Source) (*Report, error) {
 	return r, nil
 }
 
-// deal spreads items over the workers by user.
-func deal(ctx context.Context, workers []*worker, src Source) error {
-	seed := maphash.MakeSeed()
+// deal spreads items over the workers by the users' partitions.
+func deal(ctx context.Context, cfg *Config, workers []*worker, src Source) error {
 	batches := make([][]Item, len(workers))
 	send := func(i int) error {
 		select {
@@ -163,12 +169,8 @@ func deal(ctx context.Context, workers []*worker, src Source) error {
 		if it.Event == nil {
 			return nil
 		}
-		var h maphash.Hash
-		h.SetSeed(seed)
-		_, _ = h.WriteString(it.Event.TenantId)
-		_ = h.WriteByte(0)
-		_, _ = h.WriteString(it.Event.User.GetId())
-		i := int(h.Sum64() % uint64(len(workers)))
+		it.partition = subject.Partition(it.Event.TenantId, it.Event.User.GetId(), cfg.Partitions)
+		i := it.partition % len(workers)
 		batches[i] = append(batches[i], it)
 		if len(batches[i]) < batchItems {
 			return nil

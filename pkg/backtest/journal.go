@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
@@ -25,16 +28,40 @@ func Journal(js jetstream.JetStream, trimmed func(records uint64)) Source {
 		}
 		reader := natsjs.NewJournalReader(js)
 		defer reader.Close()
-		for p := range partitions {
-			if err := partition(ctx, js, reader, p, trimmed, hand); err != nil {
-				return fmt.Errorf("partition %d: %w", p, err)
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(runtime.GOMAXPROCS(0)) // decoding records is the larger part of reading them
+		var mu sync.Mutex
+		one := func(items []Item) error {
+			mu.Lock()
+			defer mu.Unlock()
+			for i := range items {
+				if err := hand(items[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		gone := func(records uint64) {
+			mu.Lock()
+			defer mu.Unlock()
+			if trimmed != nil {
+				trimmed(records)
 			}
 		}
-		return nil
+		for p := range partitions {
+			g.Go(func() error {
+				if err := partition(ctx, js, reader, p, gone, one); err != nil {
+					return fmt.Errorf("partition %d: %w", p, err)
+				}
+				return nil
+			})
+		}
+		return g.Wait()
 	}
 }
 
-func partition(ctx context.Context, js jetstream.JetStream, reader *natsjs.JournalReader, p int, trimmed func(uint64), hand func(Item) error) error {
+func partition(ctx context.Context, js jetstream.JetStream, reader *natsjs.JournalReader, p int, trimmed func(uint64), hand func([]Item) error) error {
+	var items []Item
 	last, any, err := natsjs.LastRecord(ctx, js, p)
 	if err != nil || !any {
 		return err
@@ -44,27 +71,27 @@ func partition(ctx context.Context, js jetstream.JetStream, reader *natsjs.Journ
 		var gone *broker.TrimmedError
 		if at == 0 && errors.As(err, &gone) {
 			at = gone.First - 1
-			if trimmed != nil {
-				trimmed(at)
-			}
+			trimmed(at)
 			continue
 		}
 		if err != nil {
 			return err
 		}
+		items = items[:0]
 		for _, r := range records {
 			for _, e := range r.Record.Entries {
 				if e.Event == nil {
 					continue // a duplicate, or no event at all
 				}
-				if err := hand(Item{Event: e.Event, Enrichment: e.Enrichment, Recorded: e.Decision, Revision: r.Record.Policies}); err != nil {
-					return err
-				}
+				items = append(items, Item{Event: e.Event, Enrichment: e.Enrichment, Recorded: e.Decision, Revision: r.Record.Policies})
 			}
 			at = r.Seq
 			if at >= last.Seq {
 				break
 			}
+		}
+		if err := hand(items); err != nil {
+			return err
 		}
 	}
 	return nil

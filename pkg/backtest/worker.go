@@ -28,11 +28,15 @@ type worker struct {
 	live     []*user // in the order of coming alive; the oldest rests first
 	free     []*pair
 
+	// states are the adaptive thresholds of the partitions that this worker plays, by partition.
+	states   map[int]*states
 	ev       event.Event
 	old, new decision.Decision
 	assumed  decision.Decision
 	pb       riskdv1.Decision
 	was, is  []byte
+	// at are the thresholds in force under the live and the new policy.
+	at [2]float64
 
 	tally tally
 }
@@ -66,7 +70,7 @@ type session struct {
 }
 
 func newWorker(cfg *Config) *worker {
-	return &worker{cfg: cfg, in: make(chan []Item, batchesAhead), users: map[userKey]*user{}, tally: newTally()}
+	return &worker{cfg: cfg, in: make(chan []Item, batchesAhead), users: map[userKey]*user{}, states: map[int]*states{}, tally: newTally()}
 }
 
 func (w *worker) run() error {
@@ -108,11 +112,14 @@ func (w *worker) play(it *Item) error {
 	case w.cfg.Answers == FromHistory && !openSession(&u.now.old, ev):
 		w.assume(w.cfg.New, &u.now.new, ev)
 	}
+	w.thresholds(it, ev, live)
+	ev.StepUpAt = w.at[0]
 	live.Step(&u.now.old, ev, &w.old)
 	asked := ev.ChallengeID
-	ev.ChallengeID = id
+	ev.ChallengeID, ev.StepUpAt = id, w.at[1]
 	w.cfg.New.Step(&u.now.new, ev, &w.new)
 	ev.ChallengeID = asked
+	w.observe(it)
 	if w.old.Status == decision.Scored {
 		u.seen = max(u.seen, received)
 	}

@@ -48,7 +48,7 @@ import (
 )
 
 // Version of the engine's formulas. It changes whenever the same events could give other decisions.
-const Version = "2026-11-28.1"
+const Version = "2026-11-28.2"
 
 // Reasons of events that are not scored.
 const (
@@ -91,6 +91,9 @@ func New(p *policy.Policy, b *baseline.Baseline) (*Engine, error) {
 func (e *Engine) Policy() *policy.Policy       { return e.policy }
 func (e *Engine) Baseline() *baseline.Baseline { return e.baseline }
 
+// Adaptive says how the threshold of a user moves.
+func (e *Engine) Adaptive(string, string) policy.Adaptive { return e.policy.Thresholds.Adaptive }
+
 func millis(seconds uint32) event.Millis { return event.Millis(seconds) * 1000 }
 
 // Step judges one event of one user: it fills d and updates p. It never fails: d.Status tells what became of the
@@ -131,7 +134,7 @@ func (e *Engine) Step(p *profile.Profile, ev *event.Event, d *decision.Decision)
 	} else {
 		e.report(p, ev, d)
 	}
-	d.Level, _ = e.policy.Level(d.Risk)
+	d.Level, _ = e.policy.Level(d.Risk, ev)
 }
 
 // tidy forgets what is over, and takes for the user's own what aged unquestioned.

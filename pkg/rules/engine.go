@@ -179,6 +179,11 @@ func (e *Engine) Step(p *profile.Profile, ev *event.Event, d *decision.Decision)
 	e.For(ev.Tenant, ev.User.ID).Step(p, ev, d)
 }
 
+// Adaptive says how the threshold of a user moves.
+func (e *Engine) Adaptive(tenant, user string) policy.Adaptive {
+	return e.For(tenant, user).Policy().Thresholds.Adaptive
+}
+
 // For is the engine of a tenant's user.
 func (e *Engine) For(tenant, user string) *risk.Engine {
 	if j := e.tenants[tenant]; j != nil {

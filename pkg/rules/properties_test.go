@@ -28,13 +28,16 @@ type drawn struct {
 	onSevere       string
 	coolDown       int
 	prompts        int
-	lists          string
-	rules          []string
+	// rate is of the adaptive threshold, percent; hysteresis in points.
+	rate, hysteresis int
+	lists            string
+	rules            []string
 }
 
 func (d *drawn) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "id: drawn\nthresholds: {medium: 10, step_up: %d, severe: %d, on_severe: %s}\nlearning: {below: 10}\nfriction: {cool_down: %d, prompts: %d}\n%srules:\n", d.stepUp, d.severe, d.onSevere, d.coolDown, d.prompts, d.lists)
+	fmt.Fprintf(&b, "id: drawn\nthresholds: {medium: 10, step_up: %d, severe: %d, on_severe: %s, adaptive: {rate: %d, floor: 10, ceiling: %d}}\nlearning: {below: 10}\nfriction: {cool_down: %d, prompts: %d, hysteresis: %d}\n%srules:\n",
+		d.stepUp, d.severe, d.onSevere, d.rate, d.severe, d.coolDown, d.prompts, d.hysteresis, d.lists)
 	for i, r := range d.rules {
 		fmt.Fprintf(&b, "  - {name: r%d, %s}\n", i, r)
 	}
@@ -50,6 +53,7 @@ func drawPolicy(t *rapid.T) *drawn {
 		coolDown: rapid.SampledFrom([]int{0, 3600, 864000}).Draw(t, "cool_down"), prompts: rapid.IntRange(1, 3).Draw(t, "prompts"),
 		lists: "lists:\n  some: {values: [ann]}\n  office: {networks: [192.0.2.0/24]}\n",
 	}
+	d.rate, d.hysteresis = rapid.SampledFrom([]int{0, 1}).Draw(t, "rate"), rapid.SampledFrom([]int{0, 5, 40}).Draw(t, "hysteresis")
 	d.severe = rapid.IntRange(d.stepUp, 80).Draw(t, "severe")
 	for range rapid.IntRange(0, 4).Draw(t, "rules") {
 		d.rules = append(d.rules, drawRule(t, []string{"allow", "notify", "deny", "{step_up: {acr: aal2, max_age: 10m}}", "{step_up: {acr: aal3}}"}))
@@ -79,7 +83,9 @@ func (d *drawn) stricter(t *rapid.T) *drawn {
 		s.rules[i] = strings.Replace(s.rules[i], from, to, 1)
 		return true
 	}
-	switch rapid.IntRange(0, 7).Draw(t, "change") {
+	switch rapid.IntRange(0, 8).Draw(t, "change") {
+	case 8:
+		s.hysteresis = 0
 	case 0:
 		s.stepUp = rapid.IntRange(10, d.stepUp).Draw(t, "lower threshold")
 	case 1:
@@ -127,6 +133,7 @@ func drawEvent(t *rapid.T, n int, now *event.Millis, last *decision.Decision) *e
 		Resource: event.Resource{Sensitivity: event.Sensitivity(rapid.IntRange(0, 4).Draw(t, "sensitivity"))},
 	}
 	ev.Outcome = rapid.SampledFrom([]event.Outcome{event.Success, event.Success, event.Failure, event.Challenged}).Draw(t, "outcome")
+	ev.StepUpAt = rapid.SampledFrom([]float64{0, 12, 35, 100}).Draw(t, "adaptive threshold")
 	ev.User.Kind = rapid.SampledFrom([]event.UserKind{event.Person, event.Person, event.Person, event.Service}).Draw(t, "kind")
 	if rapid.Bool().Draw(t, "far away") {
 		ev.Network = event.Network{IP: netip.MustParseAddr("203.0.113.7"), ASN: 64501, Kind: event.Hosting, Place: event.Place{Known: true, Lat: 35.68, Lon: 139.69, RadiusKM: 10, Country: "JP"}}

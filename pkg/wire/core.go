@@ -82,6 +82,7 @@ func ToEvent(pb *riskdv1.Event, en *riskdv1.Enrichment, out *event.Event) error 
 			DeviceUsers: c.DeviceUsers, IPFailures: c.IpFailures,
 		}
 	}
+	out.StepUpAt = en.GetStepUpAt()
 	return toNetwork(pb.Network, en, &out.Network)
 }
 
@@ -160,6 +161,7 @@ func FromDecision(d *decision.Decision, out *riskdv1.Decision) {
 	}
 	out.Hits, out.ShadowHits = hits, shadow
 	out.ChallengeId, out.SessionState, out.Rule = d.ChallengeID, d.SessionState, d.Rule
+	out.PeakFrom, out.PeakTo = d.PeakFrom, d.PeakTo
 	out.Policy, out.Baseline, out.Geo, out.Engine = d.Policy, d.Baseline, d.Geo, d.Engine
 	out.Parts = resize(parts, len(d.Parts))
 	for i := range d.Parts {

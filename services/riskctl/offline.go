@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/riskd-io/riskd/pkg/adaptive"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
@@ -13,6 +14,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/rules"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 // maxLive is how many users' profiles are kept as objects; those of others wait in encoded form.
@@ -29,6 +31,8 @@ type offline struct {
 	free     []*profile.Profile
 	ev       event.Event
 	d        decision.Decision
+	// thresholds are the adaptive ones, by partition as in an installation of the default size.
+	thresholds [subject.DefaultPartitions]adaptive.State
 }
 
 type userKey struct{ tenant, user string }
@@ -100,12 +104,20 @@ func (o *offline) score(pb *riskdv1.Event) (*decision.Decision, error) {
 	if err := wire.ToEvent(pb, o.enricher.Enrich(pb, pb.TimeMs), &o.ev); err != nil {
 		return nil, err
 	}
+	var at *adaptive.State
+	if by := o.engine.Adaptive(pb.TenantId, pb.User.Id); by.Rate > 0 {
+		at = &o.thresholds[subject.Partition(pb.TenantId, pb.User.Id, len(o.thresholds))]
+		o.ev.StepUpAt = at.StepUpAt(by, pb.TenantId, pb.TimeMs)
+	}
 	p, err := o.profile(userKey{pb.TenantId, pb.User.Id})
 	if err != nil {
 		return nil, err
 	}
 	o.engine.Step(p, &o.ev, &o.d)
 	o.d.Geo = o.geo
+	if at != nil && o.d.Status == decision.Scored {
+		at.Observe(pb.TenantId, pb.TimeMs, o.ev.StepUpAt, o.d.PeakFrom, o.d.PeakTo)
+	}
 	return &o.d, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/adaptive"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/pkg/story"
@@ -78,7 +79,7 @@ func (a *app) openScorer(ctx context.Context) (service.Runner, error) {
 	return a.openRole(ctx, Scorer, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		return scorer.New(a.cfg.Scorer, scorer.Deps{
 			Broker: natsjs.NewBroker(js), Policies: judges{a.policies}, Enricher: a.enricher,
-			Sections: func(n int) []scorer.Section { return []scorer.Section{a.enricher.Crowd(n)} },
+			Sections: func(n int) []scorer.Section { return []scorer.Section{a.enricher.Crowd(n), new(adaptive.State)} },
 			Log:      a.roleLog(Scorer), Registry: a.metrics,
 		})
 	})

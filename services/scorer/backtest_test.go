@@ -37,7 +37,7 @@ func enginesOf(t *testing.T, text string) *rules.Engine {
 }
 
 // startWith starts a worker that judges by engine.
-func startWith(t *testing.T, b *natstest.Broker, engine Engine) *worker {
+func startWith(t *testing.T, b *natstest.Broker, engine Engine, sections ...func(int) []Section) *worker {
 	t.Helper()
 	nc, err := natsjs.Connect(b.URL(), t.Name())
 	if err != nil {
@@ -47,7 +47,11 @@ func startWith(t *testing.T, b *natstest.Broker, engine Engine) *worker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(quickConfig(), Deps{Broker: natsjs.NewBroker(js), Engine: engine, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()})
+	deps := Deps{Broker: natsjs.NewBroker(js), Engine: engine, Enricher: newEnricher(t), Log: testLog(), Registry: prometheus.NewRegistry()}
+	for _, f := range sections {
+		deps.Sections = f
+	}
+	s, err := New(quickConfig(), deps)
 	if err != nil {
 		t.Fatal(err)
 	}

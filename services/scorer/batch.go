@@ -98,7 +98,7 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 
 	enter(stageDecode)
 	for i := range msgs {
-		b.read(s, p.n, i, &msgs[i])
+		b.read(s, p, i, &msgs[i])
 	}
 
 	enter(stageStep)
@@ -137,7 +137,7 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 }
 
 // read decodes message i into its entry; what is no event becomes a dead entry at once.
-func (b *batch) read(s *Service, partition, i int, m *broker.Message) {
+func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
 	e, pb := b.entries[i], b.events[i]
 	e.Reset()
 	e.Input = m.Seq
@@ -146,11 +146,12 @@ func (b *batch) read(s *Service, partition, i int, m *broker.Message) {
 		bury(e, wire.Reason(err), err.Error(), m.Data)
 		return
 	}
-	if s.ownPartitions && subject.Partition(pb.TenantId, pb.User.GetId(), s.partitions) != partition {
+	if s.ownPartitions && subject.Partition(pb.TenantId, pb.User.GetId(), s.partitions) != p.n {
 		bury(e, reasonPartition, "its user belongs to another partition", m.Data)
 		return
 	}
-	en := s.deps.Enricher.EnrichIn(partition, pb, m.StoredNS/1e6)
+	en := s.deps.Enricher.EnrichIn(p.n, pb, m.StoredNS/1e6)
+	p.lookUp(pb, en)
 	e.Event, e.Enrichment = pb, en
 	b.fold.add(pb, en, e, i)
 }
@@ -164,6 +165,9 @@ func (b *batch) judge(it *item, d *decision.Decision, geo string) {
 		wire.FromDecision(d, &b.dec)
 		b.dec.Geo = geo
 		b.w.Decide(it.at, &b.dec)
+		if e.Decision == nil && d.PeakFrom|d.PeakTo != 0 { // written already; this is for the sections
+			e.Decision = &riskdv1.Decision{PeakFrom: d.PeakFrom, PeakTo: d.PeakTo}
+		}
 		if len(b.dec.Signals) > 0 {
 			b.raised = append(b.raised, raised{it.at, b.dec.Signals})
 		}

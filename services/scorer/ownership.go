@@ -69,7 +69,7 @@ func (s *Service) start(ctx context.Context, n int) {
 	// It outlives ctx until stopAll: whether a last checkpoint is due is decided before.
 	stop, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	parts, _ := newParts(s.deps.Sections(n)) // New has checked them
-	o := &ownership{p: &partition{s: s, n: n, log: s.deps.Broker.Log(n), st: newStore(), parts: parts}, stop: cancel, done: make(chan struct{})}
+	o := &ownership{p: &partition{s: s, n: n, log: s.deps.Broker.Log(n), st: newStore(), parts: parts, thresholds: findThresholds(parts)}, stop: cancel, done: make(chan struct{})}
 	s.owned[n] = o
 	go func() {
 		defer close(o.done)

@@ -51,9 +51,11 @@ type partition struct {
 	st  *store
 	// parts is what the partition's state holds beside the profiles.
 	parts []part
-	at    place
-	fx    *effects
-	ck    checkpoint
+	// thresholds is one of them, nil when there is none.
+	thresholds Thresholds
+	at         place
+	fx         *effects
+	ck         checkpoint
 	// tail reads the input behind at.inputLast; carry holds messages read and not committed.
 	tail     broker.Reader
 	msgs     []broker.Message
@@ -301,6 +303,7 @@ func (p *partition) commit(stop context.Context, msgs []broker.Message) error {
 	b := p.s.getBatch()
 	defer p.s.putBatch(b)
 	p.adopt()
+	msgs = p.oneHour(msgs)
 	began := time.Now()
 	for {
 		p.discard()

@@ -24,8 +24,8 @@ type Section interface {
 	// Version of the stored form, from 1 on.
 	Version() uint64
 	// Take makes a stored record part of the section: live once it is stored, and again from the journal in a replay. Entries may
-	// be read during the call only. In a replay the engine's version or the policy may be another one than when the
-	// record was written: what counts is what the record says.
+	// be read during the call only. Live, a record has no more of its decisions than their peaks. In a replay the engine's
+	// version or the policy may be another one than when the record was written: what counts is what the record says.
 	Take(rec *riskdv1.JournalRecord)
 	// Discard forgets whatever was prepared for a record that was not stored. It comes before every batch.
 	Discard()

@@ -56,6 +56,10 @@ type Decision struct {
 	// Hits are the policy's rules that applied, in its order, those that are only tried included.
 	Hits []Hit
 
+	// PeakFrom and PeakTo tell the adaptive threshold of the session's highest risk before and after the event: hundredths
+	// plus one, 0 for none. Both are 0 when there is nothing new, or the policy has no adaptive threshold.
+	PeakFrom, PeakTo uint32
+
 	Policy, Baseline, Geo, Engine string
 
 	// Signals this event caused, in order.

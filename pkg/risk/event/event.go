@@ -78,6 +78,8 @@ type Event struct {
 	Time       Millis
 	// Received is when the broker took it. It bounds future-dated events; scoring uses Time.
 	Received Millis
+	// StepUpAt is the adaptive threshold in force, risk 0..100; 0 is none.
+	StepUpAt float64
 
 	Tenant  string
 	User    User

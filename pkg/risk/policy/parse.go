@@ -22,12 +22,13 @@ func Default() *Policy {
 
 func defaults() *Policy {
 	return &Policy{
-		ID:         "default",
-		PriorNats:  -3,
-		Thresholds: Thresholds{Medium: 20, StepUp: 50, Severe: 90, OnSevere: "step_up"},
+		ID:        "default",
+		PriorNats: -3,
+		Thresholds: Thresholds{Medium: 20, StepUp: 50, Severe: 90, OnSevere: "step_up",
+			Adaptive: Adaptive{Floor: 30, Ceiling: 80, MinSessions: 300}},
 		StepUp: StepUp{ACR: "aal2", AMR: []string{}, ExpiresAfter: 900, OnExpiry: "deny", MaxFailures: 3,
 			ReasonUser: "Please confirm it is you."},
-		Friction: Friction{CoolDown: 3600, Prompts: 3, Window: 86400},
+		Friction: Friction{CoolDown: 3600, Prompts: 3, Window: 86400, Hysteresis: 5},
 		Sensitive: Sensitive{ACR: "aal2", Restricted: 12 * 3600, Critical: 300,
 			CriticalActions: []string{"apikey.create", "role.grant", "account.mfa_change"}},
 		Time:     Time{Lateness: 86400, Skew: 300, SessionIdle: 2 * 86400},
@@ -90,6 +91,11 @@ func (p *Policy) Validate() error {
 	t := p.Thresholds
 	want(t.Medium > 0 && t.Medium <= t.StepUp && t.StepUp <= t.Severe && t.Severe <= 100,
 		"thresholds", "want 0 < medium <= step_up <= severe <= 100")
+	a := t.Adaptive
+	want(a.Rate >= 0 && a.Rate <= 50, "thresholds.adaptive.rate", "want 0 to 50 percent of the sessions")
+	want(a.Rate == 0 || a.Floor >= t.Medium && a.Floor <= a.Ceiling && a.Ceiling <= t.Severe, "thresholds.adaptive",
+		"want medium <= floor <= ceiling <= severe")
+	want(a.MinSessions >= 20, "thresholds.adaptive.min_sessions", "want at least 20")
 	want(oneOf(t.OnSevere, "step_up", "deny"), "thresholds.on_severe", "want step_up or deny")
 	want(p.LevelOf(p.StepUp.ACR) > 0, "step_up.acr", "not a known authentication context")
 	want(p.StepUp.ExpiresAfter > 0, "step_up.expires_after", "want at least 1 second")
@@ -100,6 +106,7 @@ func (p *Policy) Validate() error {
 		want(m != "" && len(m) <= 16, "step_up.amr", "want methods of 1 to 16 bytes")
 	}
 	want(p.Friction.Prompts >= 1 && p.Friction.Prompts <= 8, "friction.prompts", "want 1 to 8")
+	want(p.Friction.Hysteresis >= 0 && p.Friction.Hysteresis <= 50, "friction.hysteresis", "want 0 to 50 points")
 	want(p.LevelOf(p.Sensitive.ACR) > 0, "sensitive.acr", "not a known authentication context")
 	want(p.Time.Lateness <= 7*86400, "time.lateness", "want at most 7 days")
 	want(p.Time.SessionIdle >= 3600, "time.session_idle", "want at least 1 hour")

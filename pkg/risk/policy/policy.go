@@ -52,6 +52,19 @@ type Thresholds struct {
 	Severe float64 `json:"severe"`
 	// OnSevere is "step_up" or "deny". Default step_up.
 	OnSevere string `json:"on_severe"`
+	// Adaptive moves StepUp so that a chosen share of sessions is asked.
+	Adaptive Adaptive `json:"adaptive"`
+}
+
+// Adaptive is a threshold that follows what is usual at a tenant. Until enough is known, Thresholds.StepUp holds.
+type Adaptive struct {
+	// Rate is the share of sessions to ask, percent. Default 0: the threshold does not move.
+	Rate float64 `json:"rate"`
+	// Floor and Ceiling bound the threshold. Defaults 30 and 80. Severe risk asks whatever the threshold is.
+	Floor   float64 `json:"floor"`
+	Ceiling float64 `json:"ceiling"`
+	// MinSessions is how many sessions a partition has to know of before the threshold moves. Default 300.
+	MinSessions uint32 `json:"min_sessions"`
 }
 
 // StepUp is a requirement and its life.
@@ -79,6 +92,9 @@ type Friction struct {
 	// devices that are known. Default 3 per 86400.
 	Prompts int    `json:"prompts"`
 	Window  uint32 `json:"window"`
+	// Hysteresis is by how much risk has to exceed the threshold, points, to ask a session again that has passed a
+	// challenge. Default 5.
+	Hysteresis float64 `json:"hysteresis"`
 }
 
 // Sensitive says what wants proof at any risk. Ages are of the last proof in the same session.
@@ -140,10 +156,19 @@ type Machines struct {
 // Version names the policy and its content, such as default@3f2a9c01.
 func (p *Policy) Version() string { return p.version }
 
-// Level of a risk: low, medium or high, and 0, 1 or 2.
-func (p *Policy) Level(risk float64) (name string, rank uint8) {
+// StepUpAt is the threshold for an event: Thresholds.StepUp, or where the tenant's own sessions put it.
+func (p *Policy) StepUpAt(ev *event.Event) float64 {
+	t := &p.Thresholds
+	if t.Adaptive.Rate <= 0 || !(ev.StepUpAt > 0) {
+		return t.StepUp
+	}
+	return min(max(ev.StepUpAt, t.Adaptive.Floor), t.Adaptive.Ceiling)
+}
+
+// Level of an event's risk: low, medium or high, and 0, 1 or 2. High is what the threshold asks for.
+func (p *Policy) Level(risk float64, ev *event.Event) (name string, rank uint8) {
 	switch {
-	case risk >= p.Thresholds.StepUp:
+	case risk >= p.StepUpAt(ev):
 		return "high", 2
 	case risk >= p.Thresholds.Medium:
 		return "medium", 1

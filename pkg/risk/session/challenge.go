@@ -69,7 +69,7 @@ func (m Machine) open(c *Case) {
 // onlyDemanded tells that a challenge is due to what was to be used alone: nothing speaks against the session. When
 // nobody answers it, the session goes on without; what was to be used keeps asking.
 func (m Machine) onlyDemanded(c *Case, demand policy.Demand) bool {
-	if c.Decision.Risk >= m.Policy.Thresholds.StepUp {
+	if c.Decision.Risk >= m.Policy.StepUpAt(c.Event) {
 		return false
 	}
 	switch demand.Rule {
@@ -83,7 +83,7 @@ func (m Machine) onlyDemanded(c *Case, demand policy.Demand) bool {
 // unanswered, it keeps the session blocked.
 func (m Machine) suspect(c *Case) {
 	ch, d := &c.Session.Challenge, c.Decision
-	if !ch.AllowOnExpiry || m.Policy.StepUp.OnExpiry == "allow" || d.Risk < m.Policy.Thresholds.StepUp {
+	if !ch.AllowOnExpiry || m.Policy.StepUp.OnExpiry == "allow" || d.Risk < m.Policy.StepUpAt(c.Event) {
 		return
 	}
 	ch.AllowOnExpiry = false

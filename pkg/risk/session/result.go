@@ -43,6 +43,7 @@ func (m Machine) Result(c *Case) Outcome {
 		d.Rule = RuleUnknownChallenge
 		return Nothing
 	}
+	m.begin(c)
 	defer m.finish(c)
 	open := s.State == profile.Required || s.State == profile.Expired
 	if !open {
@@ -92,6 +93,7 @@ func (m Machine) satisfy(c *Case, why string) {
 		Runtime: c.Context.Runtime(), Device: c.Context.Device,
 	}
 	previous := s.Level
+	m.passed(c)
 	s.Level, s.Peak = 0, 0
 	if len(c.Profile.Prompts) >= profile.MaxPrompts {
 		c.Profile.Prompts = append(c.Profile.Prompts[:0], c.Profile.Prompts[1:]...)
@@ -176,6 +178,7 @@ func (m Machine) Feedback(c *Case) Outcome {
 		d.Rule = RuleUnknownChallenge
 		return Nothing
 	}
+	m.begin(c)
 	defer m.finish(c)
 	switch ev.Feedback.Verdict {
 	case "attack", "revoke_session":
@@ -202,6 +205,7 @@ func (m Machine) cancel(c *Case, why string) {
 		return
 	}
 	previous := s.Level
+	m.passed(c)
 	s.State, s.Since = profile.Clear, c.Event.Time
 	s.Level, s.Peak = 0, 0
 	m.signal(c, signal.Cancelled, why, previous)

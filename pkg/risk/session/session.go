@@ -30,6 +30,8 @@ type Case struct {
 	Context *profile.Context
 	// Decision holds risk and parts already; the machine adds action, state and signals.
 	Decision *decision.Decision
+
+	counted uint32 // by the adaptive threshold, before the event
 }
 
 // Names of the rules that are not the policy's demands.
@@ -48,8 +50,9 @@ const (
 // Judge decides on an activity event whose risk is known.
 func (m Machine) Judge(c *Case) {
 	s, d, t := c.Session, c.Decision, c.Event.Time
+	m.begin(c)
 	m.expire(c)
-	_, rank := m.Policy.Level(d.Risk)
+	_, rank := m.Policy.Level(d.Risk, c.Event)
 	previous := s.Level
 	s.Level = rank
 	s.Peak = max(s.Peak, uint16(d.Risk*100+0.5))
@@ -113,7 +116,7 @@ func (m Machine) due(c *Case) (policy.Demand, string) {
 		demand.MaxAge = 0 // the proof must be newer than the challenge
 		return demand, demand.Rule
 	}
-	if d.Risk < p.Thresholds.StepUp {
+	if d.Risk < m.asksFrom(c) {
 		return none, ""
 	}
 	if s.State == profile.Required {
@@ -160,7 +163,7 @@ func (m Machine) machine(c *Case, previous uint8) {
 		m.shut(c, RuleMachine, previous)
 		c.Session.Challenge.Rule = RuleMachine
 	}
-	if d.Risk >= m.Policy.Thresholds.StepUp {
+	if d.Risk >= m.Policy.StepUpAt(c.Event) {
 		d.Rule = RuleMachine
 	}
 	m.finish(c)
@@ -169,6 +172,7 @@ func (m Machine) machine(c *Case, previous uint8) {
 // finish writes what holds now into the decision.
 func (m Machine) finish(c *Case) {
 	s, d := c.Session, c.Decision
+	m.tell(c)
 	d.SessionState = s.State.String()
 	if s.Open() || s.State == profile.Satisfied || len(d.Signals) > 0 {
 		d.ChallengeID = s.Challenge.ID
