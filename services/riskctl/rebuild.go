@@ -100,7 +100,7 @@ func (r *rebuild) empty(ctx context.Context, settle time.Duration) error {
 		// The sink numbers from one when it begins anew. Other numbers are of a batch cut before.
 		var stray uint64
 		err = r.conn.QueryRow(ctx, `SELECT countIf(least_batch > 1) FROM (
-			SELECT sink, min(batch) AS least_batch FROM (SELECT sink, batch FROM `+r.books("sink_batches", tables)+` UNION ALL SELECT sink, batch FROM `+r.books("sink_positions", tables)+`) GROUP BY sink)`).Scan(&stray)
+			SELECT sink, min(batch) AS least_batch FROM (SELECT sink, batch FROM `+localTable("sink_batches", tables)+` UNION ALL SELECT sink, batch FROM `+localTable("sink_positions", tables)+`) GROUP BY sink)`).Scan(&stray)
 		if err != nil {
 			return fmt.Errorf("reading the sink's books: %w", err)
 		}
@@ -111,7 +111,8 @@ func (r *rebuild) empty(ctx context.Context, settle time.Duration) error {
 	return fmt.Errorf("a sink keeps writing batches of before: stop it, and run rebuild again")
 }
 
-func (r *rebuild) books(name string, tables []string) string {
+// localTable is where the rows of a table are: the table itself, or the one below it in a sharded database.
+func localTable(name string, tables []string) string {
 	for _, t := range tables {
 		if t == name+"_local" {
 			return t

@@ -50,6 +50,7 @@ type books struct {
 	sink      string
 	batches   string // table names
 	positions string
+	losses    string
 	timeout   time.Duration
 }
 

@@ -10,6 +10,7 @@ type metrics struct {
 	resent     prometheus.Counter
 	retries    prometheus.Counter
 	lost       prometheus.Counter
+	gone       prometheus.Counter
 	broken     prometheus.Gauge
 	up         prometheus.Gauge
 	lagRecords prometheus.Gauge
@@ -30,6 +31,8 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help: "Failures after which the sink read its books again."}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{Name: "riskd_sink_cuts_lost_total",
 			Help: "Cuts that another sink made first."}),
+		gone: prometheus.NewCounter(prometheus.CounterOpts{Name: "riskd_sink_lost_records_total",
+			Help: "Journal records left out because they were trimmed before they were persisted, and that was accepted."}),
 		broken: prometheus.NewGauge(prometheus.GaugeOpts{Name: "riskd_sink_broken_partitions",
 			Help: "Partitions that stand still because their journal does not continue what is persisted."}),
 		up: prometheus.NewGauge(prometheus.GaugeOpts{Name: "riskd_sink_up",
@@ -43,7 +46,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		size: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "riskd_sink_batch_entries",
 			Help: "Journal entries in a batch.", Buckets: prometheus.ExponentialBuckets(1, 4, 10)}),
 	}
-	for _, c := range []prometheus.Collector{m.rows, m.batches, m.resent, m.retries, m.lost, m.broken, m.up,
+	for _, c := range []prometheus.Collector{m.rows, m.batches, m.resent, m.retries, m.lost, m.gone, m.broken, m.up,
 		m.lagRecords, m.lagSeconds, m.insert, m.size} {
 		if err := r.Register(c); err != nil {
 			return nil, err

@@ -87,7 +87,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg: cfg, journal: deps.Journal, policies: deps.Policies, prepare: deps.Prepare, trust: booksTrust, log: deps.Log, m: m,
 		writer: host + ":" + strconv.Itoa(os.Getpid()) + ":" + hex.EncodeToString(nonce[:]),
 		books: books{conn: deps.ClickHouse, sink: cfg.Name, timeout: cfg.Timeout,
-			batches: cfg.table("sink_batches"), positions: cfg.table("sink_positions")},
+			batches: cfg.table("sink_batches"), positions: cfg.table("sink_positions"), losses: cfg.table("sink_losses")},
 		at: map[int]position{}, behind: map[int]time.Time{}, broken: map[int]error{}, heads: map[int]position{},
 		last: errors.New("starting"),
 	}
@@ -180,7 +180,9 @@ func (s *Service) resend(ctx context.Context, st *state) error {
 		if err != nil {
 			return err
 		}
-		c.written = positionOf(&got[len(got)-1]).written
+		if len(got) > 0 {
+			c.written = positionOf(&got[len(got)-1]).written
+		}
 		records = append(records, got...)
 	}
 	if err := s.commit(ctx, p, records, false); err != nil {
@@ -339,16 +341,28 @@ func (s *Service) setState(err error) {
 func (s *Service) isBroken(p int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.broken[p] != nil
+	return s.broken[p] != nil && !errors.As(s.broken[p], new(*LossError))
 }
 
 // breakPartition stops a partition whose journal does not continue what is persisted. Going on would
 // hide that records are missing or were changed.
 func (s *Service) breakPartition(p int, err error) {
 	s.mu.Lock()
+	told := s.broken[p] != nil
 	s.broken[p] = err
 	n := len(s.broken)
 	s.mu.Unlock()
 	s.m.broken.Set(float64(n))
-	s.log.Error("journal does not continue what is persisted; the partition stands still", "partition", p, "error", err)
+	if !told {
+		s.log.Error("journal does not continue what is persisted; the partition stands still", "partition", p, "error", err)
+	}
+}
+
+// mendPartition lets a partition that stood still go on.
+func (s *Service) mendPartition(p int) {
+	s.mu.Lock()
+	delete(s.broken, p)
+	n := len(s.broken)
+	s.mu.Unlock()
+	s.m.broken.Set(float64(n))
 }

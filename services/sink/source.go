@@ -40,7 +40,7 @@ func (s *Service) startReaders(ctx context.Context, at map[int]position) *reader
 	r := &readers{out: make(chan piece), stop: cancel}
 	for p := range s.cfg.Partitions {
 		if s.isBroken(p) {
-			continue
+			continue // for good; one that waits for a loss to be accepted goes on waiting
 		}
 		r.wg.Add(1)
 		go func() {
@@ -98,7 +98,12 @@ func (s *Service) readFailed(ctx context.Context, p int, at position, err error)
 		// Nothing of this partition is persisted and its beginning is gone: all there is will be taken.
 		s.log.Warn("journal begins after its first record", "partition", p, "first", trimmed.First)
 		return position{seq: trimmed.First - 1}, nil
-	case errors.As(err, &trimmed), errors.Is(err, journal.ErrChain), errors.Is(err, journal.ErrCorrupt):
+	case errors.As(err, &trimmed):
+		if !s.awaitAcceptance(ctx, lossOf(err)) {
+			return at, ctx.Err()
+		}
+		return position{seq: trimmed.First - 1}, nil
+	case errors.Is(err, journal.ErrChain), errors.Is(err, journal.ErrCorrupt):
 		s.breakPartition(p, err)
 		return at, err
 	}
@@ -121,7 +126,8 @@ func follows(at position, prev, rec *journal.Stored) error {
 	return nil
 }
 
-// reread returns the records of one cut again: after < seq <= last, ending in the record with that hash.
+// reread returns the records of one cut again: after < seq <= last, ending in the record with that hash. It returns those that are
+// left, or none, when the others are gone and that was accepted.
 func (s *Service) reread(ctx context.Context, c cut) ([]journal.Stored, error) {
 	var all []journal.Stored
 	at := c.after
@@ -130,6 +136,21 @@ func (s *Service) reread(ctx context.Context, c cut) ([]journal.Stored, error) {
 		one, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 		records, err := s.journal.Next(one, c.partition, at, s.cfg.ReadAhead)
 		cancel()
+		if loss := lossOf(err); loss != nil {
+			ok, err := s.books.accepted(ctx, c.partition, c.after)
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				return nil, fmt.Errorf("a batch that was cut cannot be finished: %w", loss)
+			}
+			if at = loss.First - 1; at >= c.last {
+				s.lose(&LossError{Partition: c.partition, After: c.after, First: c.last + 1})
+				return nil, nil // nothing of it is left
+			}
+			s.lose(loss)
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading journal of partition %d after %d again: %w", c.partition, at, err)
 		}
