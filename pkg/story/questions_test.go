@@ -59,9 +59,6 @@ var answers = []struct {
 	{"tenants", nil, []string{"tenant", "decisions"}, "acme 22"},
 }
 
-// longName is the golden user whose name is too long to repeat.
-const longName = "a-user-name-that-is-far-longer-than-anybody-would-like-to-read-at-two-in-the-morning-and-then-some@subsidiary.example.com"
-
 func TestQuestionsAnswerTheGoldenWorld(t *testing.T) {
 	r := reader(t)
 	for _, c := range answers {
@@ -70,7 +67,7 @@ func TestQuestionsAnswerTheGoldenWorld(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if got := strings.ReplaceAll(flat(t, tab, c.columns...), longName, "LONG"); got != c.want {
+		if got := strings.ReplaceAll(flat(t, tab, c.columns...), storytest.LongUser, "LONG"); got != c.want {
 			t.Errorf("%s %v:\n got %q\nwant %q", c.name, c.given, got, c.want)
 		}
 	}

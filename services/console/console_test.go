@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +34,9 @@ type desk struct {
 	sent *sent
 	book *audit.Book
 }
+
+// writer hides that a book has to be run: open does, for tests that serve nothing.
+type writer struct{ Audit }
 
 // sent keeps what was published.
 type sent struct {
@@ -89,7 +93,7 @@ func open(t *testing.T, conn driver.Conn) *desk {
 	cfg := DefaultConfig()
 	cfg.Listen = "127.0.0.1:0"
 	out := &sent{}
-	s, err := New(cfg, Deps{Stories: r, Audit: book, Desk: front, Publisher: out, Road: twoHeads{}, Log: enginetest.Quiet(), Metrics: metrics})
+	s, err := New(cfg, Deps{Stories: r, Audit: writer{book}, Desk: front, Publisher: out, Road: twoHeads{}, Log: enginetest.Quiet(), Metrics: metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,11 +238,14 @@ func TestTheWaterfallEndsAtTheStoredRiskExactly(t *testing.T) {
 	}
 }
 
+// nullList is a list that is null on the wire; only moments and decisions may be.
+var nullList = regexp.MustCompile(`"(tenants|rows|challenges|users|causes|weeks|most|gaps|rules|evidence|lags|reasons|letters|seen|series|entries)":null|^null`)
+
 func TestAnEmptyDatabaseHasAnswersToo(t *testing.T) {
 	d := open(t, storytest.Empty(t))
 	admin, _ := d.as(signin.Admin)
 	for _, path := range []string{"/api/overview", "/api/live", "/api/stepups", "/api/fatigue", "/api/rules", "/api/health", "/api/dead", "/api/find?q=x", "/api/investigate"} {
-		if r := d.do("GET", path, "", admin); r.code != http.StatusOK || strings.Contains(r.body, ":null,\"rows\"") {
+		if r := d.do("GET", path, "", admin); r.code != http.StatusOK || nullList.MatchString(r.body) {
 			t.Errorf("%s: %d %s", path, r.code, r.body)
 		}
 	}
@@ -313,8 +320,6 @@ func TestItServesStreamsAndStops(t *testing.T) {
 	d := open(t, storytest.Load(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	// The audit's writer runs already; the service's own would be a second one.
-	d.audit = broken{}
 	go func() { done <- d.Run(ctx) }()
 	cookie, _ := d.as(signin.Viewer)
 	req, _ := http.NewRequest("GET", "http://"+d.Addr()+"/api/live/stream?user=bob", nil)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -16,6 +17,15 @@ const (
 	challengeRows  = 200
 )
 
+// tenants are never nil: pages count them.
+func (s *Service) tenants(ctx context.Context) ([]string, error) {
+	ts, err := s.stories.Tenants(ctx)
+	if ts == nil {
+		ts = []string{}
+	}
+	return ts, err
+}
+
 func (s *Service) overview(r *http.Request) (any, error) {
 	ctx, now, tenant, window := r.Context(), s.now(), r.URL.Query().Get("tenant"), windowOf(r, "24h")
 	o, err := s.stories.Overview(ctx, tenant, window, now)
@@ -30,7 +40,7 @@ func (s *Service) overview(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ts, err := s.stories.Tenants(ctx)
+	ts, err := s.tenants(ctx)
 	return api.Home{Overview: api.NewOverview(&o), Challenges: api.Challenges(cs), Users: api.NewTopUsers(us), Tenants: ts, AsOf: api.When(now)}, err
 }
 
@@ -52,7 +62,7 @@ func (s *Service) live(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ts, err := s.stories.Tenants(ctx)
+	ts, err := s.tenants(ctx)
 	out := api.Live{Rows: api.Rows(rows), Tenants: ts, AsOf: api.When(now)}
 	if len(last) > 0 {
 		out.LastDecided = api.When(last[0].DecidedAt)
@@ -70,7 +80,7 @@ func (s *Service) stepUps(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ts, err := s.stories.Tenants(ctx)
+	ts, err := s.tenants(ctx)
 	return api.StepUps{Challenges: api.Challenges(cs), Funnel: api.Funnel(o.Funnel), Tenants: ts, AsOf: api.When(now)}, err
 }
 
@@ -83,7 +93,7 @@ func (s *Service) fatigue(r *http.Request) (any, error) {
 	}
 	out := api.NewFatigue(&f)
 	out.AsOf = api.When(now)
-	out.Tenants, err = s.stories.Tenants(ctx)
+	out.Tenants, err = s.tenants(ctx)
 	return out, err
 }
 
@@ -98,6 +108,6 @@ func (s *Service) rules(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ts, err := s.stories.Tenants(ctx)
+	ts, err := s.tenants(ctx)
 	return api.Rules{Rules: api.NewRules(hits), Evidence: api.NewEvidence(evidence), Tenants: ts, AsOf: api.When(now)}, err
 }

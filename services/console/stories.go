@@ -66,7 +66,7 @@ func (s *Service) investigate(r *http.Request) (any, error) {
 		}
 		out.Seen = api.NewSeen(seen)
 	}
-	out.Tenants, err = s.stories.Tenants(ctx)
+	out.Tenants, err = s.tenants(ctx)
 	return out, err
 }
 

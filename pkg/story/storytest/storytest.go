@@ -28,8 +28,9 @@ var golden embed.FS
 // Now is a good moment to look at the golden world: its day, a quarter past two.
 var Now = time.Date(2026, 11, 20, 14, 15, 30, 0, time.UTC)
 
-// Names that a page must not take for markup.
+// Names that a page must cut, and must not take for markup.
 const (
+	LongUser      = "a-user-name-that-is-far-longer-than-anybody-would-like-to-read-at-two-in-the-morning-and-then-some@subsidiary.example.com"
 	MarkupUser    = "<img src=x onerror=alert(1)>"
 	MarkupSession = `"><script>alert(2)</script>`
 )

@@ -1,3 +1,4 @@
+import { Component, type ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso';
 import { lost, me, whoAmI } from './fetch';
@@ -23,12 +24,26 @@ function Inside() {
   if (!me.value.name) return <SignIn />;
   return (
     <Shell>
-      <Router onRouteChange={arrived}>
-        {pages.map((p) => <Route path={p.path} component={p.show} />)}
-        <Route default component={Missing} />
-      </Router>
+      <Caught key={loc.path}>
+        <Router onRouteChange={arrived}>
+          {pages.map((p) => <Route path={p.path} component={p.show} />)}
+          <Route default component={Missing} />
+        </Router>
+      </Caught>
     </Shell>
   );
+}
+
+/** A page that breaks says so, and the rest of the console goes on. */
+class Caught extends Component<{ children: ComponentChildren }, { broke: string }> {
+  state = { broke: '' };
+  componentDidCatch(e: unknown): void {
+    console.error(e);
+    this.setState({ broke: String(e) });
+  }
+  render() {
+    return this.state.broke ? <Empty title="This page broke">It is a fault of the console, not of the data. <span class="mono">{this.state.broke}</span></Empty> : this.props.children;
+  }
 }
 
 /** A page that is new begins at its top, and is read from there. */

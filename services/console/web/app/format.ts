@@ -11,6 +11,8 @@ export function num(n: number): string {
 }
 
 export const one = (n: number): string => tenth.format(n);
+/** A risk of 100: never rounded up to a certainty that is not there. */
+export const risk = (n: number): string => (n >= 99.95 && n < 100 ? (Math.floor(n * 100) / 100).toFixed(2) : tenth.format(n));
 export const two = (n: number): string => n.toFixed(2);
 /** Evidence with its sign. */
 export const nats = (n: number): string => (n > 0 ? '+' : n < 0 ? '−' : '') + Math.abs(n).toFixed(2);
@@ -51,10 +53,11 @@ export const clock = (at: Moment): string => (at ? at.slice(11, 19) : '–');
 /** A moment for reading: the clock alone when it is of the same day as now. */
 export function stamp(at: Moment, now: Moment): string {
   if (!at) return 'unknown';
-  if (now && at.slice(0, 10) === now.slice(0, 10)) return at.slice(11, 19);
+  now ??= new Date().toISOString();
+  if (at.slice(0, 10) === now.slice(0, 10)) return at.slice(11, 19);
   const d = new Date(at);
   const day = d.getUTCDate() + ' ' + months[d.getUTCMonth()];
-  return now && at.slice(0, 4) === now.slice(0, 4) ? day + ' ' + at.slice(11, 16) : day + ' ' + at.slice(0, 4);
+  return at.slice(0, 4) === now.slice(0, 4) ? day + ' ' + at.slice(11, 16) : day + ' ' + at.slice(0, 4);
 }
 
 /** A day in full. */
@@ -71,6 +74,10 @@ export function both(at: Moment): string {
   return at.replace('T', ' ').replace('Z', ' UTC') + '\n' + local + ' here';
 }
 
+/** A count with its noun. */
+export const count = (n: number, noun: string, many = noun + 's'): string => num(n) + ' ' + (n === 1 ? noun : many);
+/** A rate: exact while it is small. */
+export const rate = (n: number): string => (n > 0 && n < 10 ? tenth.format(n) : num(n));
 export const plain = (code: string): string => code.replaceAll('_', ' ');
 export const capital = (s: string): string => s.charAt(0).toUpperCase() + s.slice(1);
 

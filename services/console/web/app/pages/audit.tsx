@@ -16,7 +16,7 @@ export function Audit() {
       <p class="dim small note">Every look at a person's story is written down before it is shown; this one, too.</p>
       <Shown of={answer}>{(d) => (d.entries.length === 0 ? <Empty title="Nothing">Nobody looked or did anything in this time.</Empty>
         : <Table<AuditEntry> label="Audit" rows={d.entries} id={(e) => `${e.at} ${e.actor} ${e.action} ${e.subject}`} columns={[
-          { name: 'When', width: '104px', cell: (e) => <At t={e.at} now={d.asOf} /> },
+          { name: 'When', width: '112px', cell: (e) => <At t={e.at} now={d.asOf} /> },
           { name: 'Who', width: '17%', cell: (e) => <><Cut>{e.actor || '–'}</Cut><span class="dim small">{e.role}</span></> },
           { name: 'What', width: '150px', cell: (e) => <span class={e.action.endsWith('failed') ? 'badtext' : ''}>{plain(e.action)}</span> },
           { name: 'About', cell: (e) => <><Cut mono>{e.subject || '–'}</Cut>{e.tenant && <span class="dim small">{e.tenant}</span>}</> },

@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Decision as Answer } from '../api.gen';
 import { done, question, useAnswer } from '../fetch';
-import { capital, date, one, span, tone } from '../format';
+import { capital, date, risk, span, tone } from '../format';
 import { toSession, toUser, useQuery } from '../query';
 import { At, Chip, Cut, Head, Sensitivity } from '../parts/bits';
 import { Shown } from '../parts/states';
@@ -24,7 +24,7 @@ function One({ d }: { d: Answer }) {
     <section>
       <div class={'verdict one ' + tone(d.action)}><div>
         <p class="verdict-top"><Chip of={d.action} /> <b>{capital(d.did)}</b> <Sensitivity of={d.sensitivity} /> <span class="dim">{date(d.time)}</span> <At t={d.time} only="clock" /></p>
-        <p class="why"><span class="riskbig num">{one(d.risk)}</span><bdi>{capital(d.headline)}</bdi></p>
+        <p class="why"><span class="riskbig num">{risk(d.risk)}</span><bdi>{capital(d.headline)}</bdi></p>
       </div></div>
       <div class="cols">
         <div class="panel"><Evidence d={d} /></div>

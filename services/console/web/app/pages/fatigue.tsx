@@ -57,13 +57,13 @@ function Body({ d }: { d: Answer }) {
             { name: 'Passed', width: '62px', right: true, cell: (u) => num(u.satisfied) },
             { name: 'Denied', width: '62px', right: true, cell: (u) => num(u.denied) },
             { name: 'Expired', width: '64px', right: true, cell: (u) => num(u.expired) },
-            { name: 'Last asked', width: '104px', cell: (u) => <At t={u.last} now={d.asOf} /> },
+            { name: 'Last asked', width: '112px', cell: (u) => <At t={u.last} now={d.asOf} /> },
           ]} />}
         </section>
       </div>
       <section><h2>Where a flag did not hold</h2>
         {d.gaps.length === 0 ? <p class="dim">Nowhere: every flag was reported, and nothing got through.</p> : <Table<Gap> label="Gaps" rows={d.gaps} id={(g) => g.kind + g.session + g.at} to={(g) => toSession(g.tenant, g.session)} columns={[
-          { name: 'When', width: '104px', cell: (g) => <At t={g.at} now={d.asOf} /> },
+          { name: 'When', width: '112px', cell: (g) => <At t={g.at} now={d.asOf} /> },
           { name: 'What', width: '110px', cell: (g) => <Chip of={g.kind} /> },
           { name: 'User', width: '22%', cell: (g) => <a href={toUser(g.tenant, g.user)}><Cut>{g.user}</Cut></a> },
           { name: 'Session', width: '28%', cell: (g) => <a href={toSession(g.tenant, g.session)}><Cut mono>{g.session}</Cut></a> },

@@ -37,8 +37,8 @@ function Road({ d }: { d: Answer }) {
         <Tile title="Waiting to be judged" value={d.lagProblem ? '?' : num(waiting)} of={waiting > 1000 ? 'bad' : ''}>{d.lagProblem || 'events in the broker'}</Tile>
         <Tile title="Not in ClickHouse yet" value={d.lagProblem ? '?' : num(unwritten)} of={unwritten > 100 ? 'warn' : ''}>{d.lagProblem ? 'unknown' : 'journal records'}</Tile>
         <Tile title="Newest decision here" value={d.lastDecided ? ago(d.lastDecided, now) : 'none'}>{d.lastDecided ? <>at <At t={d.lastDecided} now={d.asOf} /></> : 'in this time'}</Tile>
-        <Tile title="Broker to decision" value={span(d.latencyMs[0] ?? 0)}>95 % {span(d.latencyMs[1] ?? 0)} · 99 % {span(d.latencyMs[2] ?? 0)}</Tile>
-        <Tile title="Every message counted" value={num(d.accepted)}>{num(d.scored)} scored + {num(d.duplicate)} twice + {num(d.late)} late + {num(d.dead)} dead</Tile>
+        <Tile title="Broker to decision" value={span(d.latencyMs[0] ?? 0)}>p95 {span(d.latencyMs[1] ?? 0)} · p99 {span(d.latencyMs[2] ?? 0)}</Tile>
+        <Tile title="Messages taken" value={num(d.accepted)}>{num(d.scored)} scored + {num(d.duplicate)} twice + {num(d.late)} late + {num(d.dead)} dead</Tile>
       </section>
       <section><h2>Partitions <span class="dim">{d.lagProblem ? d.lagProblem : behind.length === 0 ? `all ${d.lags.length} are up to date` : `${behind.length} of ${d.lags.length} have something under way`}</span></h2>
         {behind.length > 0 && <Table<Lag> label="Partitions that are behind" rows={behind} id={(l) => String(l.partition)} columns={[

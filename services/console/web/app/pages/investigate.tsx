@@ -39,14 +39,14 @@ function Body({ d, window }: { d: Investigation; window: string }) {
       <h2>{num(d.seen.length)} {d.seen.length === 1 ? 'user was' : 'users were'} seen with <bdi class="mono">{d.value}</bdi> <span class="dim">the riskiest first{blocked > 0 && `; ${blocked} of them denied`}</span></h2>
       <Table<Seen> label="Users seen with it" rows={d.seen} id={(s) => s.tenant + s.user} to={(s) => toUser(s.tenant, s.user)} columns={[
         { name: 'User', cell: (s) => <a href={toUser(s.tenant, s.user)}><Cut>{s.user}</Cut></a> },
-        { name: 'Highest risk', width: '108px', right: true, cell: (s) => <Risk risk={s.worst} level={s.denies ? 'high' : s.stepUps ? 'medium' : 'low'} /> },
+        { name: 'Highest risk', width: '118px', right: true, cell: (s) => <Risk risk={s.worst} level={s.denies ? 'high' : s.stepUps ? 'medium' : 'low'} /> },
         { name: 'Decisions', width: '82px', right: true, cell: (s) => num(s.decisions) },
         { name: 'Failures', width: '74px', right: true, cell: (s) => num(s.failures) },
         { name: 'Step-ups', width: '76px', right: true, cell: (s) => num(s.stepUps) },
         { name: 'Denied', width: '66px', right: true, cell: (s) => num(s.denies) },
         { name: 'Sessions', width: '76px', right: true, wide: true, cell: (s) => num(s.sessions) },
         { name: 'Addresses', width: '84px', right: true, wide: true, cell: (s) => num(s.addresses) },
-        { name: 'Last seen', width: '104px', cell: (s) => <a href={toSession(s.tenant, s.lastSession)}><At t={s.last} now={d.asOf} /></a> },
+        { name: 'Last seen', width: '112px', cell: (s) => <a href={toSession(s.tenant, s.lastSession)}><At t={s.last} now={d.asOf} /></a> },
       ]} />
     </section>
   );

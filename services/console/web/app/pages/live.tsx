@@ -77,10 +77,10 @@ export function Live() {
 function Feed({ rows, fresh, now }: { rows: Row[]; fresh: Set<string>; now: string | null }) {
   return (
     <Table<Row> label="Latest decisions" rows={rows} fresh={fresh} id={(r) => r.key} to={(r) => toSession(r.tenant, r.session, r.eventId)} tone={(r) => 'edge ' + tone(r.action)} columns={[
-      { name: 'Time', width: '104px', cell: (r) => <a href={toDecision(r.tenant, r.eventId)}><At t={r.decidedAt} now={now} /></a> },
-      { name: 'User, session', width: '17%', cell: (r) => <><a href={toUser(r.tenant, r.user)}><Cut>{r.user}</Cut></a><a class="quietlink" href={toSession(r.tenant, r.session, r.eventId)}><Cut mono dim>{r.session}</Cut></a></> },
-      { name: 'What, from where', width: '25%', cell: (r) => <><span class="cut" title={r.did}>{r.did} <Sensitivity of={r.sensitivity} /></span><Cut dim>{[r.where || 'place unknown', r.asOrg, r.network && r.network !== 'residential' ? r.network : ''].filter(Boolean).join(' · ')}</Cut></> },
-      { name: 'Risk', width: '96px', right: true, cell: (r) => <Risk risk={r.risk} level={r.level} /> },
+      { name: 'Time', width: '112px', cell: (r) => <a href={toDecision(r.tenant, r.eventId)}><At t={r.decidedAt} now={now} /></a> },
+      { name: 'User, session', width: '16%', cell: (r) => <><a href={toUser(r.tenant, r.user)}><Cut>{r.user}</Cut></a><a class="quietlink" href={toSession(r.tenant, r.session, r.eventId)}><Cut mono dim>{r.session}</Cut></a></> },
+      { name: 'What, from where', width: '27%', cell: (r) => <><span class="cut" title={r.did}>{r.did} <Sensitivity of={r.sensitivity} /></span><Cut dim>{[r.where || 'place unknown', r.asOrg, r.network && r.network !== 'residential' ? r.network : ''].filter(Boolean).join(' · ')}</Cut></> },
+      { name: 'Risk', width: '108px', right: true, cell: (r) => <Risk risk={r.risk} level={r.level} /> },
       { name: 'Decision', width: '84px', cell: (r) => (r.action === 'allow' ? <span class="dim">allow</span> : <Chip of={r.action} />) },
       { name: 'Why', wide: true, cell: (r) => <bdi class={'two' + (r.action === 'allow' ? ' dim' : '')} title={r.headline}>{r.headline}</bdi> },
     ]} />

@@ -24,7 +24,7 @@ export function Rules() {
               { name: 'Step-ups', width: '76px', right: true, cell: (r) => num(r.stepUps) },
               { name: 'Denied', width: '66px', right: true, cell: (r) => num(r.denies) },
               { name: 'Mean risk', width: '80px', right: true, cell: (r) => one(r.meanRisk) },
-              { name: 'Last', width: '104px', cell: (r) => <At t={r.last} now={d.asOf} /> },
+              { name: 'Last', width: '112px', cell: (r) => <At t={r.last} now={d.asOf} /> },
             ]} />}
           </section>
           <section><h2>Evidence, by how often it counted <span class="dim">event time, in whole hours</span></h2>

@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Decision, Entry, SessionStory } from '../api.gen';
 import { done, question, useAnswer } from '../fetch';
-import { ago, capital, date, num, one, tone } from '../format';
+import { ago, capital, date, num, risk, tone } from '../format';
 import { toUser, useQuery } from '../query';
 import { Actions } from '../parts/actions';
 import { At, Chip, Cut, Head } from '../parts/bits';
@@ -44,7 +44,7 @@ function Story({ d, event }: { d: SessionStory; event: string }) {
       <section class={'verdict ' + tone(s.state || 'none')} aria-label="In short">
         <div>
           <p class="verdict-top"><Chip of={s.state || 'clear'} /> <b>{verdict(d)}</b> <span class="dim">user</span> <a class="cut" href={toUser(d.tenant, s.user)} title={s.user}><bdi>{s.user}</bdi></a></p>
-          {why && <p class="why"><span class="riskbig num">{one(why.risk)}</span><bdi>{capital(why.headline)}</bdi></p>}
+          {why && <p class="why"><span class="riskbig num">{risk(why.risk)}</span><bdi>{capital(why.headline)}</bdi></p>}
           <ol class="short">{d.short.map((x) => <li class={tone(x.tone)}><At t={x.time} now={d.asOf} /><bdi>{x.text}</bdi></li>)}</ol>
         </div>
         <Places places={d.places} arcs={d.arcs} />
@@ -62,7 +62,7 @@ function Story({ d, event }: { d: SessionStory; event: string }) {
             <div><dt>First event</dt><dd><At t={s.first} now={d.asOf} /></dd></div>
             <div><dt>Last event</dt><dd><At t={s.last} now={d.asOf} /> <span class="dim">{ago(s.last, now)}</span></dd></div>
             <div><dt>Decisions</dt><dd class="num">{num(s.decisions)}</dd></div>
-            <div><dt>Highest risk</dt><dd class="num">{one(s.worst)}</dd></div>
+            <div><dt>Highest risk</dt><dd class="num">{risk(s.worst)}</dd></div>
             <div><dt>Addresses</dt><dd class="num">{num(s.addresses)}</dd></div>
             <div><dt>Countries</dt><dd>{s.countries.join(', ') || 'unknown'}</dd></div>
           </dl>
@@ -76,6 +76,6 @@ function Story({ d, event }: { d: SessionStory; event: string }) {
 
 function Why({ d }: { d: Decision }) {
   return (
-    <section class="panel"><h2>Why: {d.did}, <At t={d.time} /> <span class="dim">{date(d.time)}, {d.origin.where || 'place unknown'}{d.origin.with && `, ${d.origin.with}`}</span></h2><Waterfall of={d} /></section>
+    <section class="panel"><h2>Why: {d.did}, <At t={d.time} only="clock" /> <span class="dim">{date(d.time)}, {d.origin.where || 'place unknown'}{d.origin.with && `, ${d.origin.with}`}</span></h2><Waterfall of={d} /></section>
   );
 }

@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Decision, Device, Place, Summary, UserStory } from '../api.gen';
 import { done, question, useAnswer } from '../fetch';
-import { ago, num, tone } from '../format';
+import { ago, count, num, tone } from '../format';
 import { toSession, toShared, useQuery } from '../query';
 import { At, Chip, Cut, Head, Risk, Tile } from '../parts/bits';
 import { Challenges } from '../parts/challenges';
@@ -25,7 +25,7 @@ function Story({ d }: { d: UserStory }) {
       <section class="tiles" aria-label="In numbers">
         <Tile title="Events" value={num(d.events)}>first <At t={d.first} now={d.asOf} /></Tile>
         <Tile title="Sessions" value={num(d.sessions)}>last event {ago(d.last, now)}</Tile>
-        <Tile title="Places" value={num(d.places.length)}>{num(d.addresses)} addresses</Tile>
+        <Tile title="Places" value={num(d.places.length)}>{count(d.addresses, 'address', 'addresses')}</Tile>
         <Tile title="Step-ups asked" value={num(d.challenges.length)} of={d.challenges.length ? 'warn' : ''}>{d.challenges.filter((c) => c.state === 'satisfied').length} passed, {d.challenges.filter((c) => c.state === 'denied').length} denied</Tile>
       </section>
       <div class="cols">
@@ -33,10 +33,10 @@ function Story({ d }: { d: UserStory }) {
           <Places places={d.places} arcs={d.arcs} />
           <h2>Sessions <span class="dim">the last one first</span></h2>
           <Table<Summary> label="Sessions" rows={d.recent} id={(s) => s.session} to={(s) => toSession(d.tenant, s.session)} tone={(s) => 'edge ' + tone(s.state)} columns={[
-            { name: 'Last event', width: '104px', cell: (s) => <At t={s.last} now={d.asOf} /> },
+            { name: 'Last event', width: '112px', cell: (s) => <At t={s.last} now={d.asOf} /> },
             { name: 'Session', cell: (s) => <a href={toSession(d.tenant, s.session)}><Cut mono>{s.session}</Cut></a> },
             { name: 'From where, with', width: '28%', cell: (s) => <><Cut>{[s.city, s.countries.join(', ')].filter(Boolean).join(' · ') || 'place unknown'}</Cut><Cut dim>{s.with || ' '}</Cut></> },
-            { name: 'Highest risk', width: '104px', right: true, cell: (s) => <Risk risk={s.worst} level={s.level} /> },
+            { name: 'Highest risk', width: '118px', right: true, cell: (s) => <Risk risk={s.worst} level={s.level} /> },
             { name: 'State', width: '92px', cell: (s) => (s.state === 'clear' ? <span class="dim">clear</span> : <Chip of={s.state} />) },
             { name: 'Decisions', width: '82px', right: true, wide: true, cell: (s) => num(s.decisions) },
           ]} />

@@ -1,7 +1,7 @@
 // Small parts that every page uses.
 import type { ComponentChildren } from 'preact';
 import type { Moment } from '../api.gen';
-import { both, clock, one, plain, stamp, tone } from '../format';
+import { both, clock, plain, risk as inWords, stamp, tone } from '../format';
 import { useQuery, windows } from '../query';
 import { useEffect } from 'preact/hooks';
 
@@ -24,7 +24,7 @@ export function Risk({ risk, level }: { risk: number; level: string }) {
   const width = 0.4 * Math.min(Math.max(risk, 0), 100);
   return (
     <span class={'risk ' + tone(level)} title={`Risk ${risk} of 100, ${level}`}>
-      <b>{one(risk)}</b>
+      <b>{inWords(risk)}</b>
       <svg viewBox="0 0 40 6" width="40" height="6" aria-hidden="true"><rect class="track" width="40" height="6" rx="3" /><rect class="fill" width={width} height="6" rx="3" /></svg>
     </span>
   );

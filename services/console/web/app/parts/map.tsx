@@ -67,7 +67,7 @@ export default function WorldMap({ places, arcs }: { places: Place[]; arcs: Arc[
         </g>
       </svg>
       <figcaption class="small dim">
-        {located.length === 0 ? 'No place is known.' : <><i class="key here" /> here <i class="key usual" /> the user's other places{arcs.length > 0 && <><i class="key arc" /> the way that would have to have been travelled</>}. Circles hold the device with 67 % confidence, by GeoIP data.</>}
+        {located.length === 0 ? 'No place is known.' : <><i class="key here" /> {located.some((p) => !p.here) ? <>here <i class="key usual" /> the user's other places</> : 'seen here'}{arcs.length > 0 && <><i class="key arc" /> the way that would have to have been travelled</>}. Circles hold the device with 67 % confidence, by GeoIP data.</>}
       </figcaption>
     </figure>
   );

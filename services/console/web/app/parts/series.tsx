@@ -16,6 +16,7 @@ export function columns(series: Bucket[]): [number[], number[], number[], number
 function options(width: number, step: number): uPlot.Options {
   const ink = colour('--dim'), line = colour('--line2');
   const bars = uPlot.paths.bars!({ size: [0.8, 14], align: 1 });
+  const steps = uPlot.paths.stepped!({ align: 1 });
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: '11px system-ui' };
   const value = (_: uPlot, v: number | null) => (v == null ? '–' : num(v));
   return {
@@ -28,8 +29,8 @@ function options(width: number, step: number): uPlot.Options {
     series: [
       { label: 'from', value: (_u, v) => (v == null ? '–' : new Date(v * 1000).toISOString().slice(11, 19) + ', ' + span(step * 1000)) },
       { label: 'decisions', scale: 'y', fill: colour('--bar'), stroke: colour('--bar'), width: 0, paths: bars, points: { show: false }, value },
-      { label: 'step-ups', scale: 'few', stroke: colour('--warn'), width: 1.6, points: { show: false }, value },
-      { label: 'denied', scale: 'few', stroke: colour('--bad'), width: 1.6, points: { show: false }, value },
+      { label: 'step-ups', scale: 'few', stroke: colour('--warn'), width: 1.6, paths: steps, points: { show: false }, value },
+      { label: 'denied', scale: 'few', stroke: colour('--bad'), width: 1.6, paths: steps, points: { show: false }, value },
     ],
   };
 }

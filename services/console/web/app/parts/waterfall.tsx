@@ -49,7 +49,7 @@ export function Judged({ of: d }: { of: Decision }) {
     <dl class="facts small">
       <div><dt>Scores</dt><dd>travel {one(d.travel)} · device {one(d.newDevice)} · deviation {one(d.deviation)}</dd></div>
       {d.unknown.length > 0 && <div><dt>Not known</dt><dd>{d.unknown.map(plain).join(', ')}</dd></div>}
-      {d.rule && <div><dt>Rule</dt><dd><a href={`/rules?rule=${encodeURIComponent(d.rule)}`}>{plain(d.rule)}</a>: {d.ruleWords}</dd></div>}
+      {d.rule && <div><dt>Rule</dt><dd><a class="inline" href={`/rules?rule=${encodeURIComponent(d.rule)}`}>{plain(d.rule)}</a>: {d.ruleWords}</dd></div>}
       {inputs.length > 0 && <div><dt>Inputs</dt><dd><details><summary>{inputs.reduce((n, s) => n + s.inputs.length, 0)} recorded values</summary>
         {inputs.map((s) => <p><b>{s.title}</b>{s.inputs.map((i) => <span class="input"><span class="dim">{plain(i.key)}</span> <bdi class="mono">{i.value}</bdi></span>)}</p>)}</details></dd></div>}
       <div><dt>Judged by</dt><dd>policy {d.policy}, baseline {d.baseline}, {d.geo || 'no geo data'}, engine {d.engine}</dd></div>
