@@ -62,6 +62,9 @@ export interface Answer<T> {
   again: () => void;
 }
 
+/** How often what could not be answered is asked again, milliseconds. */
+const whenAway = 4000;
+
 /** Asks a question, again when it changes, and every so many milliseconds while the tab is looked at (0: never). */
 export function useAnswer<T>(path: string | null, every = 0): Answer<T> {
   const [state, set] = useState<{ path: string | null; data: T | null; trouble: Trouble | null }>({ path: null, data: null, trouble: null });
@@ -71,17 +74,19 @@ export function useAnswer<T>(path: string | null, every = 0): Answer<T> {
     if (!path) return;
     const stop = new AbortController();
     const run = async () => {
+      let next = every;
       if (!document.hidden) {
         try {
           const data = await get<T>(path, stop.signal);
           set({ path, data, trouble: null });
         } catch (e) {
           if (stop.signal.aborted) return;
+          if (e instanceof Trouble && ['away', 'lost'].includes(e.problem.code)) next = every || whenAway;
           const trouble = e instanceof Trouble ? e : new Trouble({ code: 'internal', message: String(e) }, 0);
           set((old) => ({ path, data: old.path === path && trouble.status !== 404 ? old.data : null, trouble }));
         }
       }
-      if (every && !stop.signal.aborted) timer.current = window.setTimeout(run, every);
+      if (next && !stop.signal.aborted) timer.current = window.setTimeout(run, next);
     };
     void run();
     return () => { stop.abort(); clearTimeout(timer.current); };

@@ -55,12 +55,12 @@ export default function WorldMap({ places, arcs }: { places: Place[]; arcs: Arc[
           {drawn.places.map(({ p, around }) => around && <path class={'radius' + (p.here ? ' here' : '')} d={around} />)}
           {drawn.arcs.map(({ a, d }) => d && <path class="arc" d={d} marker-end="url(#tip)"><title>{a.words}</title></path>)}
           {drawn.places.map(({ p, at }) => (
-            <circle class={'place' + (p.here ? ' here' : '')} cx={at[0]} cy={at[1]} r={Math.min(3 + Math.log2(1 + p.events) / 2, 7)}><title>{`${p.name}: ${num(p.events)} events${p.radiusKm ? `, within ${num(p.radiusKm)} km` : ''}`}</title></circle>
+            <circle class={'place' + (p.here ? ' here' : '')} cx={at[0]} cy={at[1]}><title>{`${p.name}: ${num(p.events)} events${p.radiusKm ? `, within ${num(p.radiusKm)} km` : ''}`}</title></circle>
           ))}
           {drawn.places.map(({ p, at }) => {
-            const end = at[0] > W - 120;
+            const end = at[0] > W - 170;
             const spot: [number, number] = [at[0], at[1]];
-            if (labelled.length >= 8 || labelled.some(([x, y]) => Math.abs(x - spot[0]) < 95 && Math.abs(y - spot[1]) < 15)) return null;
+            if (labelled.length >= 8 || labelled.some(([x, y]) => Math.abs(x - spot[0]) < 95 && Math.abs(y - spot[1]) < 20)) return null;
             labelled.push(spot);
             return <text class={p.here ? 'here' : ''} x={at[0] + (end ? -9 : 9)} y={at[1] + 4} text-anchor={end ? 'end' : 'start'}>{p.name.length > 24 ? p.name.slice(0, 23) + '…' : p.name}</text>;
           })}
