@@ -18,6 +18,13 @@ func (e *Engine) rules(p *profile.Profile, s *profile.Session, known bool, now *
 		Event: ev, Decision: d,
 		Session: e.sessionFacts(s, known, now, ev.Time), Profile: e.profileFacts(p, now, since, ev.Time),
 	}
+	var amounts [profile.MaxCounters]uint64
+	if counting, ok := judge.(policy.Counting); ok && len(counting.Counters()) > 0 {
+		f.Counters = counting.Amounts(&f, amounts[:0])
+		for i, c := range counting.Counters() {
+			f.Counters[i] = p.Count(c.Key, c.Window, ev.Time, f.Counters[i])
+		}
+	}
 	d.Hits = judge.Judge(&f, d.Hits)
 	for i := 0; i < len(d.Hits); {
 		if d.Hits[i].Effect != decision.FailedEffect {

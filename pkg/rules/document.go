@@ -23,8 +23,20 @@ type document struct {
 	// Tenant the policy is for; "": every tenant without one of its own.
 	Tenant string              `yaml:"tenant"`
 	Lists  map[string]listText `yaml:"lists"`
-	Rules  []ruleText          `yaml:"rules"`
-	Tests  []Example           `yaml:"tests"`
+	// Counters count events in sliding windows; rules compare counters.NAME.
+	Counters map[string]counterText `yaml:"counters"`
+	Rules    []ruleText             `yaml:"rules"`
+	Tests    []Example              `yaml:"tests"`
+}
+
+// counterText is one counter as written.
+type counterText struct {
+	// When says which of a user's events count.
+	When string `yaml:"when" json:"when"`
+	// Window in seconds, or as 10m, 1h, 7d.
+	Window uint32 `yaml:"window" json:"window"`
+	// Sum is what an event adds: count (how many equal actions it stands for; the default), bytes, or events, one each.
+	Sum string `yaml:"sum" json:"sum"`
 }
 
 // listText is one list as written: exactly one of its kinds.

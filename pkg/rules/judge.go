@@ -21,11 +21,17 @@ type set struct {
 	index   map[string]int
 	lists   []*list
 	digest  []byte
-	scenes  sync.Pool
+	// counters, and what the core needs of them.
+	counters []*counter
+	counted  []policy.Counter
+	scenes   sync.Pool
 }
 
 func newSet(rules []Rule, l *language, digest []byte) *set {
-	s := &set{rules: rules, index: l.index, lists: l.lists, digest: digest, reasons: map[string]string{}}
+	s := &set{rules: rules, index: l.index, lists: l.lists, digest: digest, counters: l.counters, reasons: map[string]string{}}
+	for _, c := range l.counters {
+		s.counted = append(s.counted, c.Counter)
+	}
 	for i := range rules {
 		r := &rules[i]
 		s.hits = append(s.hits, decision.Hit{
@@ -33,7 +39,7 @@ func newSet(rules []Rule, l *language, digest []byte) *set {
 		})
 		s.reasons[r.Name] = r.ReasonUser
 	}
-	s.scenes.New = func() any { return &scene{set: s, values: make([]ref.Val, len(facts)+len(l.lists))} }
+	s.scenes.New = func() any { return &scene{set: s, values: make([]ref.Val, len(facts)+len(l.lists)+len(l.counters))} }
 	return s
 }
 
@@ -107,9 +113,12 @@ func (sc *scene) ResolveName(name string) (any, bool) {
 func (sc *scene) value(i int) ref.Val {
 	v := sc.values[i]
 	if v == nil {
-		if i < len(facts) {
+		switch n := len(facts) + len(sc.set.lists); {
+		case i < len(facts):
 			v = facts[i].get(sc.facts)
-		} else {
+		case i >= n:
+			v = types.Int(min(sc.facts.Counters[i-n], 1<<62))
+		default:
 			l := sc.set.lists[i-len(facts)]
 			v = listed{l.texts, l, sc.facts}
 		}

@@ -39,11 +39,13 @@ type language struct {
 	env   *cel.Env
 	index map[string]int // of a name, in facts and after them in lists
 	lists []*list
-	names []string
+	// counters come after the lists.
+	counters []*counter
+	names    []string
 }
 
-func newLanguage(lists []*list) (*language, error) {
-	l := &language{index: map[string]int{}, lists: lists}
+func newLanguage(lists []*list, counters []*counter) (*language, error) {
+	l := &language{index: map[string]int{}, lists: lists, counters: counters}
 	subset := env.NewLibrarySubset()
 	for _, f := range functions {
 		fn := &env.Function{Name: f}
@@ -63,6 +65,12 @@ func newLanguage(lists []*list) (*language, error) {
 		name := "lists." + li.name
 		opts = append(opts, cel.Variable(name, cel.ListType(cel.StringType)))
 		l.index[name] = len(facts) + i
+		l.names = append(l.names, name)
+	}
+	for i, c := range counters {
+		name := "counters." + c.name
+		opts = append(opts, cel.Variable(name, cel.IntType))
+		l.index[name] = len(facts) + len(lists) + i
 		l.names = append(l.names, name)
 	}
 	var err error
@@ -147,6 +155,7 @@ func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	if path := n.Path(); len(path) > 0 {
 		if i, ours := s.index[path[0]]; ours && len(path) == 1 {
 			switch {
+			case i >= len(facts)+len(s.lists):
 			case i >= len(facts):
 				top = uint64(s.lists[i-len(facts)].size)
 			case facts[i].typ.Kind() == cel.ListKind || facts[i].typ.Kind() == cel.MapKind:
@@ -162,7 +171,7 @@ func (s sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, args []cost
 	if function != operators.In || len(args) != 2 {
 		return nil
 	}
-	if path := args[1].Path(); len(path) == 1 && s.index[path[0]] >= len(facts) {
+	if path := args[1].Path(); len(path) == 1 && s.index[path[0]] >= len(facts) && s.index[path[0]] < len(facts)+len(s.lists) {
 		return &cost.CallEstimate{CostEstimate: cost.FixedCostEstimate(8)}
 	}
 	return nil

@@ -53,6 +53,18 @@ func (f *File) Lint() Problems {
 			warn(r, "it is rolled out to nobody; mode: shadow says so more clearly")
 		}
 	}
+	if f.set != nil {
+		for _, c := range f.set.counters {
+			for _, n := range c.condition.names {
+				used[n] = true
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.counters)) {
+		if !used["counters."+name] {
+			out = append(out, Problem{0, "counters." + name, "no rule asks it"})
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(f.lists)) {
 		if !used["lists."+name] {
 			out = append(out, Problem{0, "lists." + name, "no rule asks it"})

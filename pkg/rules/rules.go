@@ -9,6 +9,7 @@
 // What a rule can want, when its condition holds for an activity:
 //
 //	deny     shuts the session
+//	revoke   shuts it too, and tells apps to end it: the user has to log in anew
 //	step_up  wants proof of a level within an age, at any risk; people only
 //	allow    keeps risk alone, short of severe, from asking; it does not lift what other rules want
 //	notify   is recorded, and no more
@@ -56,6 +57,8 @@ type File struct {
 
 	set   *set
 	lists map[string]listText
+	// counters as written.
+	counters map[string]counterText
 }
 
 // Rule is one rule as read.
@@ -106,9 +109,10 @@ func (r *reader) parse(data []byte) *File {
 	if err != nil {
 		r.settings(err)
 	}
-	f := &File{Policy: pol, Tenant: doc.Tenant, Tests: doc.Tests, lists: doc.Lists}
+	f := &File{Policy: pol, Tenant: doc.Tenant, Tests: doc.Tests, lists: doc.Lists, counters: doc.Counters}
 	lists := r.readLists(doc.Lists)
-	lang, err := newLanguage(lists)
+	counters := r.readCounters(f, lists, doc.Counters)
+	lang, err := newLanguage(lists, counters)
 	if err != nil {
 		r.fault(0, "", "preparing the language: %v", err)
 	}
@@ -255,12 +259,12 @@ func (r *reader) readRule(p *policy.Policy, lang *language, key string, t *ruleT
 
 func (r *reader) readThen(p *policy.Policy, rule *Rule, key string, t *thenText, bad func(string, string, ...any)) {
 	words := map[string]decision.Effect{
-		"allow": decision.AllowEffect, "deny": decision.DenyEffect, "notify": decision.NotifyEffect, "step_up": decision.StepUpEffect,
+		"allow": decision.AllowEffect, "deny": decision.DenyEffect, "revoke": decision.RevokeEffect, "notify": decision.NotifyEffect, "step_up": decision.StepUpEffect,
 	}
 	if t.StepUp == nil {
 		var ok bool
 		if rule.Effect, ok = words[t.Word]; !ok {
-			bad("then", "want allow, step_up, deny or notify%s", suggest(t.Word, slices.Sorted(maps.Keys(words))))
+			bad("then", "want allow, step_up, deny, revoke or notify%s", suggest(t.Word, slices.Sorted(maps.Keys(words))))
 		}
 		if rule.Effect == decision.StepUpEffect {
 			t.StepUp = &stepUpText{}
@@ -318,10 +322,11 @@ func digest(f *File) []byte {
 		rules[i] = canonical{r.Name, r.When, mode, r.ReasonUser, r.ReasonAnalyst, r.Effect, r.Level, r.MaxAge, r.AMR, r.Rollout}
 	}
 	data, err := json.Marshal(struct {
-		Tenant string
-		Lists  map[string]listText
-		Rules  []canonical
-	}{f.Tenant, f.lists, rules})
+		Tenant   string
+		Lists    map[string]listText
+		Rules    []canonical
+		Counters map[string]counterText `json:",omitempty"`
+	}{f.Tenant, f.lists, rules, f.counters})
 	if err != nil {
 		panic("rules: plain data cannot be written: " + err.Error())
 	}

@@ -196,7 +196,7 @@ func TestEachFaultIsNamedWithItsLine(t *testing.T) {
 		{"the clock", ok + `timestamp("2026-01-01T00:00:00Z").getHours("Europe/London") == 1`, "no fact, list or function"},
 		{"a list that is not there", ok + `network.ip in lists.ofice`, "lists.ofice is no fact, list or function"},
 		{"too costly", ok + `session.amr.exists(a, session.amr.exists(b, session.amr.exists(c, a + b + c == "x")))`, "too costly"},
-		{"an unknown action", "id: x\nrules:\n  - {name: a, when: 'true', then: denny}", "want allow, step_up, deny or notify; did you mean deny?"},
+		{"an unknown action", "id: x\nrules:\n  - {name: a, when: 'true', then: denny}", "want allow, step_up, deny, revoke or notify; did you mean deny?"},
 		{"a name of the core", "id: x\nrules:\n  - {name: cool_down, when: 'true', then: deny}", "riskd itself uses this name"},
 		{"a name twice", "id: x\nrules:\n  - {name: a, when: 'true', then: deny}\n  - {name: a, when: 'true', then: deny}", "line 4: rules[1].name: there is a rule a already"},
 		{"a scope that flags do not have", "id: x\nrules:\n  - {name: a, when: 'true', then: deny, scope: resource}", "rules[0].scope: want session"},

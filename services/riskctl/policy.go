@@ -162,7 +162,7 @@ func showPolicy(w io.Writer, name string, f *rules.File) (int, error) {
 // describe says in words what a rule does.
 func describe(r *rules.Rule) string {
 	what := map[decision.Effect]string{
-		decision.AllowEffect: "risk alone, short of severe, does not ask", decision.DenyEffect: "shuts the session", decision.NotifyEffect: "only records",
+		decision.AllowEffect: "risk alone, short of severe, does not ask", decision.DenyEffect: "shuts the session", decision.RevokeEffect: "shuts the session and has apps end it", decision.NotifyEffect: "only records",
 	}[r.Effect]
 	if r.Effect == decision.StepUpEffect {
 		what = fmt.Sprintf("wants a proof of aal%d, at most %s old", r.Level, time.Duration(r.MaxAge)*time.Second)
@@ -185,5 +185,6 @@ func printFacts(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", v.Name, v.Type, v.Help)
 	}
 	fmt.Fprintf(t, "lists.NAME\tlist(string)\ta list of the file: network.ip in lists.office, user.id in lists.vips, user.id in lists.trips\n")
+	fmt.Fprintf(t, "counters.NAME\tint\ta counter of the file, over its window, this event included: counters.exports > 50\n")
 	return t.Flush()
 }

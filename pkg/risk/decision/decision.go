@@ -92,6 +92,8 @@ const (
 	StepUpEffect
 	// DenyEffect shuts the session.
 	DenyEffect
+	// RevokeEffect shuts the session and has apps end it.
+	RevokeEffect
 	// FailedEffect marks a rule whose condition could not be evaluated; it did not apply.
 	FailedEffect
 )

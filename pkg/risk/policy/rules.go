@@ -18,6 +18,22 @@ type Judge interface {
 	ReasonUser(rule string) string
 }
 
+// Counting is a judge whose rules count events in windows.
+type Counting interface {
+	Judge
+	// Counters lists what it counts, at most [profile.MaxCounters]; the slice is not changed.
+	Counters() []Counter
+	// Amounts appends what an event adds to each counter.
+	Amounts(f *Facts, amounts []uint64) []uint64
+}
+
+// Counter is one thing that is counted. Equal keys count the same, in whatever version of a policy.
+type Counter struct {
+	Key uint32
+	// Window in seconds.
+	Window uint32
+}
+
 // WithRules returns the policy with rules beside its thresholds, under a version of its own. A policy has at most
 // one judge.
 func (p *Policy) WithRules(j Judge) (*Policy, error) {
@@ -52,6 +68,8 @@ type Facts struct {
 	Decision *decision.Decision
 	Session  SessionFacts
 	Profile  ProfileFacts
+	// Counters of a [Counting] judge, in its order, this event included.
+	Counters []uint64
 }
 
 // SessionFacts is what is known of the event's session from before the event.

@@ -71,8 +71,18 @@ func (p *Profile) AppendBinary(dst []byte) []byte {
 		w.z(int64(t - before)) // mostly a few seconds
 		before = t
 	}
+	if len(p.Counters) > 0 {
+		w.byte(tagCounters)
+		w.n(len(p.Counters))
+		for i := range p.Counters {
+			w.counter(&p.Counters[i])
+		}
+	}
 	return w.b
 }
+
+// Parts that few profiles have follow the others under a tag, in the order of the tags, and are left out when empty.
+const tagCounters = 1
 
 // Decode reads what AppendBinary wrote into p, reusing its memory. On an error p is Reset.
 // data is not kept.
@@ -128,6 +138,15 @@ func Decode(data []byte, p *Profile) error {
 		p.Recent.ids = append(p.Recent.ids, uint64(r.fixed32())|uint64(r.byte())<<32)
 		before += event.Millis(r.z())
 		p.Recent.times = append(p.Recent.times, before*1000)
+	}
+	if r.err == nil && r.i < len(r.b) && r.b[r.i] == tagCounters {
+		r.byte()
+		for range r.n(MaxCounters) {
+			p.Counters = append(p.Counters, r.counter())
+		}
+		if len(p.Counters) == 0 {
+			r.fail("counters")
+		}
 	}
 	if r.err == nil && len(r.b) != r.i {
 		r.fail("end")

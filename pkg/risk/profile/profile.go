@@ -81,6 +81,8 @@ type Profile struct {
 	Prompts []event.Millis
 	// Recent event identities.
 	Recent Recent
+	// Counters of the policy's rules.
+	Counters []Counter
 }
 
 // Reset makes p a user never seen and keeps its memory.
@@ -96,6 +98,7 @@ func (p *Profile) Reset() {
 		Failures: p.Failures[:0],
 		Prompts:  p.Prompts[:0],
 		Recent:   Recent{ids: p.Recent.ids[:0], times: p.Recent.times[:0]},
+		Counters: p.Counters[:0],
 	}
 }
 
@@ -107,6 +110,7 @@ func (p *Profile) Advance(t event.Millis) {
 	if t > p.Watermark {
 		p.Watermark = t
 	}
+	p.tidyCounters()
 	p.Events = saturate(p.Events, 1)
 	epoch := landmark(p.Watermark)
 	if p.Events == 1 {

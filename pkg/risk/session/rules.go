@@ -19,7 +19,11 @@ func (m Machine) refused(c *Case, previous uint8) bool {
 	if outside(c.Event) {
 		return false
 	}
-	rule := first(d, decision.DenyEffect)
+	rule, cause := first(d, decision.RevokeEffect), CauseRevoked
+	if rule == "" {
+		rule = first(d, decision.DenyEffect)
+		cause = rule
+	}
 	if rule == "" {
 		severe := c.Event.User.Kind == event.Person && d.Risk >= th.Severe && th.OnSevere == "deny"
 		if severe {
@@ -33,9 +37,12 @@ func (m Machine) refused(c *Case, previous uint8) bool {
 	}
 	s.Challenge.Rule = profile.Text(rule)
 	s.State, s.Since = profile.Denied, c.Event.Time
-	m.signal(c, signal.Denied, rule, previous)
+	m.signal(c, signal.Denied, cause, previous)
 	return true
 }
+
+// CauseRevoked is why a rule with revoke shut a session: apps should end it, not only refuse it.
+const CauseRevoked = "session_revoked"
 
 // vouched names the first rule that lets risk pass, "" when none does.
 func vouched(d *decision.Decision) string { return first(d, decision.AllowEffect) }
