@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/story/storytest"
 	"github.com/riskd-io/riskd/services/console/api"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 func TestNobodySeesAnythingBeforeSigningIn(t *testing.T) {

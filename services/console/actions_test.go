@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/story/storytest"
 	"github.com/riskd-io/riskd/services/console/api"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 func TestFeedbackIsAnEventWithAuthorAndReason(t *testing.T) {

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/story"
 	"github.com/riskd-io/riskd/services/console/api"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 // fault is an answer that is none: a status, a stable code and words for people.

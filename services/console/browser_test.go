@@ -17,8 +17,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/story/storytest"
-	"github.com/riskd-io/riskd/services/console/signin"
 	"github.com/riskd-io/riskd/services/console/web"
 )
 

@@ -22,10 +22,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/riskd-io/riskd/pkg/service"
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/story"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 // Stories are the answers the console shows; *story.Reader gives them.

@@ -19,12 +19,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/riskd-io/riskd/pkg/clickhouse/enginetest"
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/story"
 	"github.com/riskd-io/riskd/pkg/story/storytest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/services/console/api"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 // desk is a console on a database, with one user of each role, and what it published.

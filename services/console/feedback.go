@@ -9,11 +9,11 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/services/console/api"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 const (

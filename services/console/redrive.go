@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/wire"
 	"github.com/riskd-io/riskd/services/console/api"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 const (

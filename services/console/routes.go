@@ -3,8 +3,8 @@ package console
 import (
 	"net/http"
 
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 	"github.com/riskd-io/riskd/services/console/web"
 )
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/riskd-io/riskd/services/console/signin"
+	"github.com/riskd-io/riskd/pkg/signin"
 )
 
 // maxShared bounds how many different answers are held; beyond it, questions are answered without sharing.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/riskd-io/riskd/services/console/signin"
+	"github.com/riskd-io/riskd/pkg/signin"
 )
 
 func newSharing(t *testing.T, ttl time.Duration) *shared {

@@ -6,9 +6,9 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/services/console/api"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 // me says who asks; nobody is an answer too.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/riskd-io/riskd/pkg/service"
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/services/console/api"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 // streaming sends what is new in the feed, as server-sent events, as long as somebody listens and is signed in. All who

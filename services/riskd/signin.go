@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/riskd-io/riskd/services/console/signin"
+	"github.com/riskd-io/riskd/pkg/signin"
 )
 
 // bindSignIn is who may use the console.

@@ -26,6 +26,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/sdk"
 	"github.com/riskd-io/riskd/pkg/service"
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/simulate"
 )
 
@@ -122,6 +123,9 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (err error) {
 	if err := riskd.waitReady(ctx, "http://"+cfg.Listen["admin-listen"]+"/readyz", startWait); err != nil {
 		return err
 	}
+	if err := cfg.invite(dir, out); err != nil {
+		return err
+	}
 	app, err := cfg.startApp(ctx, dir)
 	if err != nil {
 		return err
@@ -205,6 +209,23 @@ func (c *Config) play(ctx context.Context, atlas *simulate.Atlas, dir string, ri
 	patient, release := untilSecondSignal(ctx)
 	defer release()
 	return c.settle(patient, js, partitions, dir, d, view, out)
+}
+
+// invited is how long the address of invite is good for.
+const invited = time.Hour
+
+// invite prints an address that signs the reader in to the console, once.
+func (c *Config) invite(dir string, out io.Writer) error {
+	key, err := signin.Key(signin.FilesIn(dir).Key)
+	if err != nil {
+		return err
+	}
+	code, err := signin.Link(key, signin.FirstUser, time.Now(), invited)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "the console, signed in, once: http://%s/signin/link?code=%s\n", c.Listen["console-listen"], code)
+	return err
 }
 
 // attribute names the geo data and their age, as their licences ask.

@@ -60,7 +60,7 @@ func isTerminal(w io.Writer) bool {
 func (v *view) addresses() []string {
 	dsn := "http://" + v.cfg.Listen["clickhouse-listen"] + "/  (user riskd, password in the run's clickhouse.password)"
 	return []string{
-		"  console     " + url(v.cfg.Listen["console-listen"]),
+		"  console     " + url(v.cfg.Listen["console-listen"]) + "  (user admin, password in the run's console.password)",
 		"  demo app    " + url(v.cfg.Listen["demoapp-listen"]),
 		"  ClickHouse  " + dsn,
 		"  NATS        nats://" + v.cfg.Listen["nats-listen"],
