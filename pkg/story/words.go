@@ -84,6 +84,9 @@ var phrases = map[string]func(inputs) string{
 		if what := in.text("resource"); what != "" && strings.HasPrefix(action, "resource.") {
 			done += " a " + what
 		}
+		if n, ok := in.number("in_a_row"); ok && n >= 3 {
+			return "the user " + done + " " + number(n) + " times in a row, which is unlike the user"
+		}
 		if seen, ok := in.number("seen"); ok && seen < 0.5 {
 			return "the user has hardly ever " + done + "; the session's actions so far are unlike the user"
 		}

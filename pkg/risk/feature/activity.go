@@ -13,6 +13,12 @@ type Activity struct {
 	Nats float64
 	// Seen is how often the action was done, After how often right after the one before, Total all actions.
 	Seen, After, Total float64
+	// Same tells that it is what the session did just before, Again how often that was so in a row, and GoesOn what once more says
+	// for somebody working through a list, who hardly ever stops, against the user's own way of going on; nats. Run is the evidence.
+	Same   bool
+	Again  float64
+	GoesOn float64
+	Run    float64
 	// Repeated tells that the session did this unusual action before.
 	Repeated bool
 	// Typical is the share of the user's actions that are as rare as this one or rarer.
@@ -38,12 +44,18 @@ const (
 	again = 0.4
 	// pairHistory is how often the action before must have been done for its successors to be known.
 	pairHistory = 10
+	// goesOn is how likely somebody who works through a list is to take the next of the same; runStrength and runShare are the prior
+	// of the user's own way, leastRun bounds what is believed of it.
+	goesOn, runStrength, runShare, leastRun = 0.98, 4.0, 0.6, 0.3
+	// runSlack is how much of it is nothing unusual, and maxRun bounds it, nats: people do have long lists to work through.
+	runSlack, maxRun = 2.5, 3.0
 	// smallPayload is never unusual, bytes.
 	smallPayload = 64 << 10
 )
 
 func (s *Set) activity(in *Input) {
 	s.action(in)
+	s.run(in)
 	s.burst(in)
 	s.volume(in)
 }
@@ -82,6 +94,26 @@ func (s *Set) action(in *Input) {
 	p := (a.After + pairStrength*a.Seen/a.Total) / (before + pairStrength)
 	a.Nats += pairWeight * clip(-math.Log(p)-2*ordinary, -1, 3)
 }
+
+// run measures doing one usual thing over and over: reading customer after customer, say.
+func (s *Set) run(in *Input) {
+	a := &s.Activity
+	if a.Same = s.Action != 0 && previous(in) == s.Action; !a.Same {
+		return
+	}
+	a.Again = 1 + float64(in.Session.Held.Again)*math.Exp2(-float64(s.now-in.Session.Last)/float64(runHalfLife))
+	before := a.Seen
+	if before < pairHistory {
+		return
+	}
+	a.After = float64(in.Profile.Actions.Follow(s.Action, s.Action)) / s.units.activity
+	p := (a.After + runStrength*runShare) / (before + runStrength)
+	a.GoesOn = math.Max(0, math.Log(goesOn/clip(p, leastRun, 1)))
+	a.Run = clip(a.Again*a.GoesOn-runSlack, 0, maxRun)
+}
+
+// runHalfLife is how fast a run is forgotten while the session pauses.
+const runHalfLife = event.Millis(10 * 60 * 1000)
 
 // repeated tells whether the session's unusual actions include this one, or another one with the same kind of thing: a
 // new piece of work has several steps, and is new once.

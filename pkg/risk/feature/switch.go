@@ -90,6 +90,9 @@ func (s *Set) switchedNetwork(before *profile.Context, count func(float64)) {
 		v := 0.7
 		if now.Kind == event.Hosting {
 			v = 1.7
+			if rt := now.Runtime(); rt != 0 && before.Agent == now.Agent {
+				v = 1.2 // the very same browser behind a tunnel that no list knows
+			}
 		}
 		count(v * own)
 	}

@@ -195,6 +195,9 @@ func (s *Set) candidates(in *Input, trust float64) {
 			continue
 		}
 		f := trust * Position(o.Seen.Kind)
+		if own && s.Travel.Home { // back from where the session went unquestioned: the way there was the move
+			f *= 0.5
+		}
 		if rt := s.Context.Runtime(); own && rt != 0 && rt == o.Context.Runtime() && here.Country != 0 && here.Country == o.Seen.Country {
 			f *= 0.4 // the same browser in mid-session, in the same country: another gateway
 		}

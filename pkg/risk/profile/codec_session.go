@@ -122,8 +122,8 @@ func (r *reader) optional64() uint64 {
 }
 
 // fields lists held evidence in the order of the encoding.
-func (h *Held) fields() [9]*Milli {
-	return [9]*Milli{&h.Travel, &h.Switch, &h.Failures, &h.Activity, &h.Network, &h.Agent, &h.Token, &h.KnownDevice, &h.Known}
+func (h *Held) fields() [10]*Milli {
+	return [10]*Milli{&h.Travel, &h.Switch, &h.Failures, &h.Activity, &h.Network, &h.Agent, &h.Token, &h.KnownDevice, &h.Known, &h.Again}
 }
 
 func (w *writer) held(h *Held) {

@@ -48,6 +48,8 @@ type Held struct {
 	At                                        event.Millis // whole seconds
 	Travel, Switch, Failures, Activity        Milli
 	Network, Agent, Token, KnownDevice, Known Milli
+	// Again is no evidence: how often in a row the session's last action was done once more.
+	Again Milli
 }
 
 // Proof is the strongest authentication a session has shown.

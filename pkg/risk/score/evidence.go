@@ -74,6 +74,9 @@ func Weigh(f *feature.Set, held profile.Held, t event.Millis) Evidence {
 	h.Failures = max(h.Failures, Milli(failures)+Milli(crowd))
 
 	h.Activity = max(0, min(Milli(capActivity), h.Activity+Milli(f.Activity.Nats-drift)))
+	if f.Action != 0 {
+		h.Again = profile.Milli(math.Round(f.Activity.Again))
+	}
 
 	e.network(f)
 	e.device(f)
@@ -150,8 +153,8 @@ func (e *Evidence) device(f *feature.Set) {
 }
 
 func (e *Evidence) activity(f *feature.Set) {
-	// The session's sum, and the lesser of the others scaled.
-	a := math.Max(0, Nats(e.Held.Activity)-activitySlack)
+	// The session's sum or its run of one thing, and the lesser of the others scaled.
+	a := math.Max(math.Max(0, Nats(e.Held.Activity)-activitySlack), f.Activity.Run)
 	burst, volume := f.Activity.Burst, f.Activity.Volume
 	switch best := math.Max(a, math.Max(burst, volume)); best {
 	case a:

@@ -259,6 +259,9 @@ func writeActivity(s *Sheet, sc *Scene) {
 			s.Number("this_action_nats", f.Activity.Nats)
 			s.Number("seen", f.Activity.Seen)
 			s.Number("actions", f.Activity.Total)
+			if f.Activity.Run > 0 {
+				s.Number("in_a_row", f.Activity.Again+1)
+			}
 		}
 	}
 	if e.Burst > 0 && f != nil {
