@@ -60,7 +60,7 @@ func Journal(js jetstream.JetStream, trimmed func(records uint64)) Source {
 	}
 }
 
-func partition(ctx context.Context, js jetstream.JetStream, reader *natsjs.JournalReader, p int, trimmed func(uint64), hand func([]Item) error) error {
+func partition(ctx context.Context, js jetstream.JetStream, reader *broker.JournalReader, p int, trimmed func(uint64), hand func([]Item) error) error {
 	var items []Item
 	last, any, err := natsjs.LastRecord(ctx, js, p)
 	if err != nil || !any {

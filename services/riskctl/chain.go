@@ -118,7 +118,7 @@ func verifyChain(ctx context.Context, js jetstream.JetStream) (*ledger, error) {
 }
 
 // firstRecord is the position before the oldest record: 0, or more when the journal was trimmed.
-func firstRecord(ctx context.Context, reader *natsjs.JournalReader, partition int) (uint64, error) {
+func firstRecord(ctx context.Context, reader *broker.JournalReader, partition int) (uint64, error) {
 	_, err := reader.Next(ctx, partition, 0, 1)
 	var trimmed *broker.TrimmedError
 	if errors.As(err, &trimmed) {

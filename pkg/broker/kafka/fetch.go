@@ -1,0 +1,165 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/journal"
+)
+
+const (
+	// fetchBytes is how much one request brings; a larger message still comes.
+	fetchBytes = 8 << 20
+	// settlePoll is how often the end of a partition is asked for while a transaction on it ends.
+	settlePoll = 5 * time.Millisecond
+)
+
+// bounds are the offsets of a partition: the first that is there, the first after all that is decided (committed or
+// aborted), and the end.
+type bounds struct{ start, stable, end int64 }
+
+func (b *Broker) bounds(ctx context.Context, topic string, partition int32) (bounds, error) {
+	var out bounds
+	for _, q := range []struct {
+		at   *int64
+		list func(context.Context, ...string) (kadm.ListedOffsets, error)
+	}{{&out.start, b.adm.ListStartOffsets}, {&out.stable, b.adm.ListCommittedOffsets}, {&out.end, b.adm.ListEndOffsets}} {
+		listed, err := q.list(ctx, topic)
+		if err != nil {
+			return out, fmt.Errorf("reading bounds of %s/%d: %w", topic, partition, explain(err))
+		}
+		o, ok := listed.Lookup(topic, partition)
+		if !ok {
+			return out, fmt.Errorf("reading bounds of %s/%d: %w", topic, partition, kerr.UnknownTopicOrPartition)
+		}
+		if o.Err != nil {
+			return out, fmt.Errorf("reading bounds of %s/%d: %w", topic, partition, explain(o.Err))
+		}
+		*q.at = o.Offset
+	}
+	return out, nil
+}
+
+// settled is bounds once no transaction is open on the partition.
+func (b *Broker) settled(ctx context.Context, topic string, partition int32) (bounds, error) {
+	for {
+		at, err := b.bounds(ctx, topic, partition)
+		if err != nil || at.stable == at.end {
+			return at, err
+		}
+		if !sleep(ctx, settlePoll) {
+			return at, fmt.Errorf("a transaction on %s/%d does not end: %w", topic, partition, ctx.Err())
+		}
+	}
+}
+
+// read visits the committed records from offset from on, up to but without to, in order. A record may be kept.
+func (b *Broker) read(ctx context.Context, topic string, partition int32, from, to int64, visit func(*kgo.Record) error) error {
+	for from < to {
+		p, err := b.fetchOnce(ctx, topic, partition, from)
+		if err != nil {
+			if IsTransient(err) && sleep(ctx, openRetry) {
+				continue
+			}
+			return fmt.Errorf("reading %s/%d at %d: %w", topic, partition, from, explain(err))
+		}
+		fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{Offset: from, IsolationLevel: kgo.ReadCommitted(),
+			Topic: topic, Partition: partition}, p, kgo.DefaultDecompressor(), func(kgo.FetchBatchMetrics) {})
+		if fp.Err != nil {
+			return fmt.Errorf("reading %s/%d at %d: %w", topic, partition, from, explain(fp.Err))
+		}
+		for _, r := range fp.Records {
+			if r.Offset >= to {
+				return nil
+			}
+			if err := visit(r); err != nil {
+				return err
+			}
+		}
+		if next <= from { // nothing behind it: compaction took the rest
+			return nil
+		}
+		from = next
+	}
+	return nil
+}
+
+// fetchOnce asks the partition's leader for what is at an offset.
+func (b *Broker) fetchOnce(ctx context.Context, topic string, partition int32, from int64) (*kmsg.FetchResponseTopicPartition, error) {
+	meta, err := b.adm.Metadata(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	t := meta.Topics[topic]
+	if t.Err != nil {
+		return nil, t.Err
+	}
+	req := kmsg.NewPtrFetchRequest()
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.IsolationLevel = 0, 0, fetchBytes, 1
+	rt := kmsg.NewFetchRequestTopic()
+	rt.Topic, rt.TopicID = topic, t.ID
+	rp := kmsg.NewFetchRequestTopicPartition()
+	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = partition, from, fetchBytes, -1
+	rt.Partitions = append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	kresp, err := b.cl.Broker(int(t.Partitions[partition].Leader)).RetriableRequest(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	resp := kresp.(*kmsg.FetchResponse)
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return nil, err
+	}
+	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
+		return nil, errors.New("the answer holds no partition")
+	}
+	p := &resp.Topics[0].Partitions[0]
+	return p, kerr.ErrorForCode(p.ErrorCode)
+}
+
+// lastRecord reads the newest committed record of a partition's journal; at says where it lies. ok is false when there is none.
+func (b *Broker) lastRecord(ctx context.Context, partition int) (s journal.Stored, at bounds, ok bool, err error) {
+	topic := b.topic(journalTopic)
+	if at, err = b.settled(ctx, topic, int32(partition)); err != nil {
+		return s, at, false, err
+	}
+	// A record and the mark of its transaction, then perhaps transactions that were given up.
+	for window := int64(4); ; window *= 8 {
+		from := max(at.end-window, at.start)
+		var last *kgo.Record
+		if err := b.read(ctx, topic, int32(partition), from, at.end, func(r *kgo.Record) error { last = r; return nil }); err != nil {
+			return s, at, false, err
+		}
+		if last != nil {
+			s, err = journal.Decode(partition, seqOf(last.Offset), last.Value)
+			if err != nil {
+				return s, at, false, fmt.Errorf("reading last journal record of partition %d seq %d: %w", partition, seqOf(last.Offset), err)
+			}
+			return s, at, true, nil
+		}
+		if from == at.start {
+			return s, at, false, nil
+		}
+	}
+}
+
+// LastRecord reads the newest committed record of a partition; ok is false when there is none yet.
+func (b *Broker) LastRecord(ctx context.Context, partition int) (journal.Stored, bool, error) {
+	s, _, ok, err := b.lastRecord(ctx, partition)
+	return s, ok, err
+}
+
+// seqOf and offsetOf: sequences begin at 1, offsets at 0.
+func seqOf(offset int64) uint64 { return uint64(offset) + 1 }
+func offsetOf(seq uint64) int64 { return int64(seq) - 1 }
+
+// Reader reads the ledger in order, any number of partitions.
+func (b *Broker) Reader() *broker.JournalReader { return broker.NewJournalReader(b) }

@@ -1,0 +1,172 @@
+// Package kafka keeps riskd on Apache Kafka: events, journal, pages and signals are topics, and each batch is one
+// transaction. It holds no rules of scoring. Unless a type says otherwise its methods are safe for concurrent use.
+//
+// A partition is the record's own: events are keyed tenant:user, and any partitioner will do that all producers share. The journal,
+// the pages and the events of a partition have the same number in their topics. A worker owns a partition as long as the
+// consumer group says so, and writes under a transactional id that is the partition's: whoever claims it last has shut out
+// everybody before.
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/riskd-io/riskd/pkg/broker"
+)
+
+const (
+	openRetry   = 200 * time.Millisecond
+	openTimeout = 10 * time.Second
+)
+
+// Broker is an installation on Kafka as riskd's roles use it. Open comes first; Close ends all it has opened.
+type Broker struct {
+	cfg Config
+	log *slog.Logger
+	// cl is for single requests.
+	cl      *kgo.Client
+	adm     *kadm.Client
+	inputs  *tailer // of the events
+	records *tailer // of everything else
+
+	mu         sync.Mutex
+	partitions int
+	pub        *Publisher
+	group      *Workers
+}
+
+// New makes the clients, which connect when they are used.
+func New(cfg Config, name string, log *slog.Logger) (*Broker, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("new kafka broker: %w", err)
+	}
+	opts, err := cfg.options(name)
+	if err != nil {
+		return nil, fmt.Errorf("new kafka broker: %w", err)
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("new kafka broker: %w", err)
+	}
+	b := &Broker{cfg: cfg, log: log, cl: cl, adm: kadm.NewClient(cl)}
+	b.inputs, b.records = newTailer(opts), newTailer(opts)
+	return b, nil
+}
+
+// Close ends every client.
+func (b *Broker) Close() {
+	b.inputs.close()
+	b.records.close()
+	b.mu.Lock()
+	pub := b.pub
+	b.mu.Unlock()
+	if pub != nil {
+		pub.Close()
+	}
+	b.cl.Close()
+}
+
+// Ping asks any broker for an answer.
+func (b *Broker) Ping(ctx context.Context) error {
+	if err := b.cl.Ping(ctx); err != nil {
+		return fmt.Errorf("reaching kafka: %w", explain(err))
+	}
+	return nil
+}
+
+// Open reads what the installation says. It waits for a cluster that is still starting, until ctx ends.
+func (b *Broker) Open(ctx context.Context) (broker.Installation, error) {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, openTimeout)
+		n, err := b.Partitions(attempt)
+		cancel()
+		if err == nil {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.partitions = n
+			if b.pub == nil {
+				if b.pub, err = b.NewPublisher(); err != nil {
+					return broker.Installation{}, err
+				}
+			}
+			return broker.Installation{Partitions: n, MaxMessage: maxMessage}, nil
+		}
+		if ctx.Err() != nil || !IsTransient(err) || !sleep(ctx, openRetry) {
+			return broker.Installation{}, err
+		}
+	}
+}
+
+// Publisher publishes events; nil before Open.
+func (b *Broker) Publisher() broker.Publisher {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pub
+}
+
+// Outlet is nil: signals and dead letters are part of a record's own transaction.
+func (b *Broker) Outlet() broker.Outlet { return nil }
+
+// IsTransient tells whether trying again may help.
+func IsTransient(err error) bool {
+	if err == nil {
+		return false
+	}
+	var wrong *SettingsError
+	if errors.Is(err, ErrNoInstallation) || errors.As(err, &wrong) {
+		return false
+	}
+	for _, e := range []error{kerr.SaslAuthenticationFailed, kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed,
+		kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed, kerr.UnsupportedSaslMechanism} {
+		if errors.Is(err, e) {
+			return false
+		}
+	}
+	var ke *kerr.Error
+	if errors.As(err, &ke) {
+		return ke.Retriable
+	}
+	var nerr net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &nerr) || kgo.IsRetryableBrokerErr(err)
+}
+
+// isFenced tells that another worker has claimed the transactional id.
+func isFenced(err error) bool {
+	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch)
+}
+
+// explain says in riskd's words what the setting is that keeps Kafka from answering.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, kerr.SaslAuthenticationFailed):
+		return fmt.Errorf("user or password is refused (-kafka-user, -kafka-password, -kafka-sasl): %w", err)
+	case errors.Is(err, kerr.UnsupportedSaslMechanism):
+		return fmt.Errorf("the brokers do not offer this mechanism (-kafka-sasl): %w", err)
+	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):
+		return fmt.Errorf("no permission to Write the transactional ids of the prefix: %w", err)
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.GroupAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return fmt.Errorf("no permission: riskd needs Read, Write, Describe and, to make its topics, Create on topics and group of the prefix: %w", err)
+	}
+	return err
+}
+
+// sleep waits; false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,322 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/journal"
+)
+
+const (
+	// pagePatience is how long a page waits to be taken along by a batch before it gets a transaction of its own.
+	pagePatience = 20 * time.Millisecond
+	// pagesTogether and pageBytesTogether bound the pages that one transaction takes along.
+	pagesTogether     = 16
+	pageBytesTogether = 4 << 20
+)
+
+// errUnclaimed tells that the transactional id has to be claimed (again): the last transaction's outcome is not known.
+var errUnclaimed = errors.New("the partition is not claimed")
+
+// partitionLog is a partition for its owner. Whatever it writes is a transaction under the partition's transactional id.
+type partitionLog struct {
+	b *Broker
+	n int32
+
+	turn    chan struct{} // held while a transaction is open
+	cl      *kgo.Client   // guarded by turn; nil until claimed
+	offsets time.Time     // when the group's offsets were written last; guarded by turn
+
+	mu      sync.Mutex
+	waiting []*pageWrite
+	scanned map[string]broker.Page // pages read by ReadPage, for the Pages that follows
+}
+
+// pageWrite is a page that waits for a transaction.
+type pageWrite struct {
+	name string
+	data []byte
+	rev  uint64
+	err  error
+	done chan struct{}
+}
+
+// Log is a partition for its owner.
+func (b *Broker) Log(partition int) broker.Log {
+	return &partitionLog{b: b, n: int32(partition), turn: make(chan struct{}, 1)}
+}
+
+func (l *partitionLog) lock(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *partitionLog) unlock() { <-l.turn }
+
+// Claim gets a new epoch for the partition's transactional id: from then on nothing of an older owner is taken, and a
+// transaction that it left open is aborted, or completed if it was on its way.
+func (l *partitionLog) Claim(ctx context.Context) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	l.drop()
+	opts, err := l.b.cfg.options("riskd partition " + strconv.Itoa(int(l.n)))
+	if err != nil {
+		return err
+	}
+	cl, err := kgo.NewClient(append(opts,
+		kgo.TransactionalID(l.b.cfg.Prefix+"partition."+strconv.Itoa(int(l.n))),
+		kgo.TransactionTimeout(l.b.cfg.TransactionTimeout), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(maxMessage),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordPartitioner(byTopic{keyed: kgo.StickyKeyPartitioner(nil)}),
+	)...)
+	if err != nil {
+		return fmt.Errorf("claiming partition %d: %w", l.n, err)
+	}
+	if _, _, err := cl.ProducerID(ctx); err != nil {
+		cl.Close()
+		return fmt.Errorf("claiming partition %d: %w", l.n, explain(err))
+	}
+	l.cl = cl
+	l.mu.Lock()
+	l.scanned = nil
+	l.mu.Unlock()
+	return nil
+}
+
+// drop ends the client without ending its transaction: whoever claims next does. The turn is held.
+func (l *partitionLog) drop() {
+	if l.cl != nil {
+		l.cl.Close()
+		l.cl = nil
+	}
+}
+
+// Close gives the partition back.
+func (l *partitionLog) Close() {
+	l.turn <- struct{}{}
+	defer l.unlock()
+	l.drop()
+	l.mu.Lock()
+	l.scanned = nil
+	l.mu.Unlock()
+}
+
+func (l *partitionLog) Last(ctx context.Context) (journal.Stored, bool, error) {
+	return l.b.LastRecord(ctx, int(l.n))
+}
+
+// Append stores the record, its signals and dead letters, pages that wait, and now and then the group's offsets, all or none.
+func (l *partitionLog) Append(ctx context.Context, last uint64, stored []byte, out broker.Outgoing) (uint64, error) {
+	if err := l.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer l.unlock()
+	if last == 0 { // a journal that was emptied is not begun anew by itself
+		if after, err := l.Emptied(ctx); err != nil || after > 0 {
+			return 0, errors.Join(err, fmt.Errorf("journal of partition %d: %w", l.n, broker.ErrConflict))
+		}
+	}
+	rec := &kgo.Record{Topic: l.b.topic(journalTopic), Partition: l.n, Value: stored}
+	recs := []*kgo.Record{rec}
+	for _, sig := range out.Signals {
+		r, err := l.b.signalRecord(sig, broker.Position{Partition: int(l.n), Seq: last + 1})
+		if err != nil {
+			return 0, err
+		}
+		recs = append(recs, r)
+	}
+	for _, d := range out.Dead {
+		r, err := l.b.deadRecord(int(l.n), d)
+		if err != nil {
+			return 0, err
+		}
+		recs = append(recs, r)
+	}
+	if err := l.transact(ctx, recs, out.InputLast); err != nil {
+		return 0, fmt.Errorf("appending to journal of partition %d: %w", l.n, err)
+	}
+	return seqOf(rec.Offset), nil
+}
+
+// transact writes records and waiting pages in one transaction. After an error the partition has to be claimed again. The turn is held.
+func (l *partitionLog) transact(ctx context.Context, recs []*kgo.Record, inputLast uint64) (err error) {
+	if l.cl == nil {
+		return errUnclaimed
+	}
+	taken := l.takePages()
+	pageRecs := make([]*kgo.Record, len(taken))
+	for i, w := range taken {
+		pageRecs[i] = &kgo.Record{Topic: l.b.topic(pagesTopic), Partition: l.n, Key: []byte(w.name), Value: w.data}
+		recs = append(recs, pageRecs[i])
+	}
+	defer func() {
+		if err != nil {
+			l.drop()
+			if isFenced(err) {
+				err = fmt.Errorf("%w: %w", broker.ErrConflict, err)
+			}
+		}
+		for i, w := range taken {
+			if w.err = err; err == nil {
+				w.rev = seqOf(pageRecs[i].Offset)
+			}
+			close(w.done)
+		}
+	}()
+	if err := l.cl.BeginTransaction(); err != nil {
+		return fmt.Errorf("beginning: %w", err)
+	}
+	if err := l.cl.ProduceSync(ctx, recs...).FirstErr(); err != nil {
+		return fmt.Errorf("writing: %w", explain(err))
+	}
+	if inputLast > 0 && time.Since(l.offsets) >= l.b.cfg.OffsetsEvery {
+		if err := l.commitOffset(ctx, int64(inputLast)); err != nil {
+			return err
+		}
+	}
+	if err := l.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+// commitOffset puts the group's offset into the transaction, in the name of this member's generation. It is left out while
+// the group rebalances, or does not know us: the position is in the journal, and the transactional id keeps others out.
+func (l *partitionLog) commitOffset(ctx context.Context, offset int64) error {
+	member, generation, ok := l.b.membership()
+	if !ok {
+		return nil
+	}
+	id, epoch, err := l.cl.ProducerID(ctx)
+	if err != nil {
+		return err
+	}
+	txn, group := l.b.cfg.Prefix+"partition."+strconv.Itoa(int(l.n)), l.b.groupID()
+	add := kmsg.NewPtrAddOffsetsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = txn, id, epoch, group
+	added, err := add.RequestWith(ctx, l.cl)
+	if err == nil {
+		err = kerr.ErrorForCode(added.ErrorCode)
+	}
+	if err != nil {
+		return fmt.Errorf("adding offsets: %w", explain(err))
+	}
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = txn, group, id, epoch
+	req.MemberID, req.Generation = member, generation
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic = l.b.topic(eventsTopic)
+	p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	p.Partition, p.Offset, p.LeaderEpoch = l.n, offset, -1
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, l.cl)
+	if err != nil {
+		return fmt.Errorf("committing offsets: %w", explain(err))
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			switch err := kerr.ErrorForCode(p.ErrorCode); {
+			case err == nil:
+				l.offsets = time.Now()
+			case errors.Is(err, kerr.RebalanceInProgress), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.UnknownMemberID),
+				errors.Is(err, kerr.CoordinatorLoadInProgress), errors.Is(err, kerr.NotCoordinator):
+			default:
+				return fmt.Errorf("committing offsets: %w", explain(err))
+			}
+		}
+	}
+	return nil
+}
+
+// Emptied is the sequence after which a journal without records was emptied, 0 when nothing was ever removed from it.
+func (l *partitionLog) Emptied(ctx context.Context) (uint64, error) {
+	_, at, ok, err := l.b.lastRecord(ctx, int(l.n))
+	if err != nil || ok {
+		return 0, err
+	}
+	return uint64(at.start), nil
+}
+
+func (l *partitionLog) Input(from uint64, messages, bytes int) (broker.Reader, error) {
+	return l.b.inputs.open(l.b.topic(eventsTopic), l.n, offsetOf(from), messages, bytes, false)
+}
+
+func (l *partitionLog) InputEnd(ctx context.Context) (uint64, error) {
+	at, err := l.b.bounds(ctx, l.b.topic(eventsTopic), l.n)
+	return uint64(at.end), err
+}
+
+func (l *partitionLog) Records(after uint64, messages, bytes int) (broker.Reader, error) {
+	r, err := l.b.records.open(l.b.topic(journalTopic), l.n, int64(after), messages, bytes, false)
+	if err != nil {
+		return nil, err
+	}
+	return &recordReader{tail: r, after: after}, nil
+}
+
+// recordReader is a tail of which nothing may be missing. Sequences have holes, where transactions end: what continues what is
+// told by the chain.
+type recordReader struct {
+	*tail
+	after uint64
+}
+
+func (r *recordReader) Take(ctx context.Context, dst []broker.Message, max, maxBytes int) ([]broker.Message, error) {
+	start := len(dst)
+	dst, err := r.tail.Take(ctx, dst, max, maxBytes)
+	if len(dst) > start && dst[start].Missing > 0 {
+		return dst[:start], &broker.TrimmedError{Partition: int(r.partition), After: r.after, First: dst[start].Seq}
+	}
+	return dst, err
+}
+
+// TrimInput leaves the events alone: the topic may have other readers, and its retention is its owner's.
+func (l *partitionLog) TrimInput(context.Context, uint64) error { return nil }
+
+func (l *partitionLog) TrimRecords(ctx context.Context, keep uint64) error {
+	at := make(kadm.Offsets)
+	at.Add(kadm.Offset{Topic: l.b.topic(journalTopic), Partition: l.n, At: offsetOf(keep)})
+	resp, err := l.b.adm.DeleteRecords(ctx, at)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil && !errors.Is(err, kerr.OffsetOutOfRange) {
+		return fmt.Errorf("trimming journal of partition %d: %w", l.n, explain(err))
+	}
+	return nil
+}
+
+// byTopic sends what is a partition's own to its partition, and everything else by its key.
+type byTopic struct{ keyed kgo.Partitioner }
+
+func (p byTopic) ForTopic(topic string) kgo.TopicPartitioner {
+	return byRecord{p.keyed.ForTopic(topic)}
+}
+
+// byRecord takes the partition of records without a key, and of pages.
+type byRecord struct{ keyed kgo.TopicPartitioner }
+
+func (p byRecord) RequiresConsistency(*kgo.Record) bool { return true }
+
+func (p byRecord) Partition(r *kgo.Record, n int) int {
+	if len(r.Headers) == 0 { // journal and pages
+		return int(r.Partition)
+	}
+	return p.keyed.Partition(r, n)
+}
