@@ -1,0 +1,152 @@
+package brokertest
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/riskd-io/riskd/pkg/broker"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+func signalsBecomeFlags(t *testing.T, open Open) {
+	b, _ := opened(t, open(t, 1))
+	o := own(t, b, 0, "a")
+	say := func(session, state string, revision uint64) {
+		t.Helper()
+		now := time.Now().UnixMilli()
+		sig := &riskdv1.Signal{ChallengeId: "ch_" + session, Revision: revision, TenantId: "acme", UserId: "u", SessionId: session, State: state,
+			IssuedAtMs: now, AtMs: now, ExpiresAtMs: now + 600_000, OnExpiry: "deny"}
+		if err := o.batch(broker.Outgoing{Signals: []*riskdv1.Signal{sig}}); err != nil {
+			t.Fatal(err)
+		}
+		if out := b.Outlet(); out != nil {
+			pos := broker.Position{Partition: 0, Seq: o.last.Seq}
+			if applied, err := out.Flag(t.Context(), sig, pos); err != nil || !applied {
+				t.Fatalf("flag: %v, %v", applied, err)
+			}
+			if err := out.Signal(t.Context(), sig, pos); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	say("one", "required", 1)
+	say("two", "required", 1)
+	say("one", "satisfied", 2)
+	r, err := b.Follow()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	open1, all := map[string]string{}, []broker.Flag(nil)
+	learn := func() {
+		for _, f := range all {
+			if f.Signal == nil {
+				delete(open1, f.Key)
+			} else {
+				open1[f.Key] = f.Signal.State
+			}
+		}
+		all = all[:0]
+	}
+	for end := false; !end; {
+		if all, end, err = r.Drain(ctx, all); err != nil {
+			t.Fatal(err)
+		}
+		learn()
+	}
+	if len(open1) != 1 {
+		t.Fatalf("got flags %v, want that of session two alone", open1)
+	}
+	say("three", "denied", 1)
+	for len(open1) != 2 {
+		if all, err = r.Take(ctx, all); err != nil {
+			t.Fatal(err)
+		}
+		learn()
+	}
+	if !slices.ContainsFunc(slices.Collect(keys(open1)), func(k string) bool { return len(k) >= 10 && k[:10] == subject.Key("acme", "three") }) {
+		t.Fatalf("got flags %v: a key begins with its session", open1)
+	}
+}
+
+func keys(m map[string]string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func workersShare(t *testing.T, open Open) {
+	const partitions = 6
+	again := open(t, partitions)
+	join := func(id string) (broker.Workers, func()) {
+		b, _ := opened(t, again)
+		w, err := b.Workers(broker.WorkersConfig{ID: id, Partitions: partitions, TTL: 1500 * time.Millisecond, HandoverWait: 2 * time.Second,
+			Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = w.Run(ctx) }()
+		held := make(chan struct{})
+		go func() { // holds what it gets
+			defer close(held)
+			for {
+				if mine, _, ok := w.Mine(); ok {
+					w.Hold(mine)
+				}
+				select {
+				case <-w.Changed():
+					time.Sleep(10 * time.Millisecond)
+				case <-time.After(100 * time.Millisecond):
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		stop := func() {
+			leave, end := context.WithTimeout(context.Background(), 5*time.Second)
+			defer end()
+			_ = w.Leave(leave)
+			cancel()
+			<-done
+			<-held
+		}
+		t.Cleanup(stop)
+		return w, stop
+	}
+	has := func(what string, w broker.Workers, want int) {
+		t.Helper()
+		deadline := time.Now().Add(25 * time.Second)
+		for {
+			mine, _, ok := w.Mine()
+			if ok && len(mine) == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: got %v (%v), want %d partitions", what, mine, ok, want)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	a, _ := join("a")
+	has("alone", a, partitions)
+	c, stop := join("b")
+	has("the second", c, partitions/2)
+	has("the first, of two", a, partitions/2)
+	if c.Alone() {
+		t.Error("one of two believes to be alone")
+	}
+	stop()
+	has("alone again", a, partitions)
+}
