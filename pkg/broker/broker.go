@@ -126,6 +126,8 @@ type Outlet interface {
 	// Flag writes what sig means for its session; applied is false when that or something newer was there.
 	Flag(ctx context.Context, sig *riskdv1.Signal, pos Position) (applied bool, err error)
 	Signal(ctx context.Context, sig *riskdv1.Signal, pos Position) error
+	// LastSignal is the newest signal stored for a session and where it comes from; ok is false when there is none.
+	LastSignal(ctx context.Context, tenant, session string) (sig *riskdv1.Signal, pos Position, ok bool, err error)
 	Dead(ctx context.Context, partition int, e *riskdv1.JournalEntry) error
 }
 

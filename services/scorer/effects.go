@@ -125,6 +125,8 @@ type outgoing struct {
 	signals []*riskdv1.Signal
 	pos     []broker.Position
 	stored  int64
+	// repeated tells that some of them may have been published by an earlier owner.
+	repeated bool
 }
 
 // publish sends a run of effects; false when ctx ended before all was acknowledged.
@@ -140,6 +142,7 @@ func (f *effects) publish(ctx context.Context, batch []effect) bool {
 				o = &outgoing{stored: e.stored[i]}
 				bySession[key] = o
 			}
+			o.repeated = o.repeated || e.stored[i] == 0
 			o.signals = append(o.signals, sig)
 			o.pos = append(o.pos, broker.Position{Partition: f.n, Seq: e.seq})
 		}
@@ -170,13 +173,45 @@ func (f *effects) publishSession(ctx context.Context, o *outgoing) error {
 	if err != nil {
 		return err
 	}
+	// The broker drops repeated signals for a few minutes only. What an earlier owner, or an attempt without an answer, may
+	// have stored is looked for.
+	look, there := o.repeated, 0
 	for i, sig := range o.signals {
-		if err := f.until(ctx, "publishing signal", func(ctx context.Context) error { return f.s.outlet.Signal(ctx, sig, o.pos[i]) }); err != nil {
+		err := f.until(ctx, "publishing signal", func(ctx context.Context) (err error) {
+			if look {
+				if there, err = f.alreadyThere(ctx, o); err != nil {
+					return err
+				}
+			}
+			if look = false; i < there {
+				return nil
+			}
+			err = f.s.outlet.Signal(ctx, sig, o.pos[i])
+			look = err != nil
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		f.s.metrics.signals.WithLabelValues(sig.State).Inc()
 	}
 	return nil
+}
+
+// alreadyThere is how many of a session's signals, from the first on, are stored.
+func (f *effects) alreadyThere(ctx context.Context, o *outgoing) (int, error) {
+	first := o.signals[0]
+	sig, pos, ok, err := f.s.outlet.LastSignal(ctx, first.TenantId, first.SessionId)
+	if err != nil || !ok || pos.Partition != f.n {
+		return 0, err
+	}
+	n := 0
+	for i, s := range o.signals {
+		if o.pos[i].Seq < pos.Seq || o.pos[i].Seq == pos.Seq && s.ChallengeId == sig.ChallengeId && s.Revision == sig.Revision {
+			n = i + 1
+		}
+	}
+	return n, nil
 }
 
 // published counts what became visible along with its record. Repeated ones have no time of storage: they are not counted again.

@@ -152,6 +152,22 @@ func (o outlet) Signal(ctx context.Context, sig *riskdv1.Signal, pos broker.Posi
 	return Store(ctx, o.js, msg)
 }
 
+func (o outlet) LastSignal(ctx context.Context, tenant, session string) (*riskdv1.Signal, broker.Position, bool, error) {
+	m, err := ReadLast(ctx, o.js, subject.SignalsStream, subject.Signal(tenant, session))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, broker.Position{}, false, nil
+	}
+	if err != nil {
+		return nil, broker.Position{}, false, err
+	}
+	sig := new(riskdv1.Signal)
+	pos, ok := PositionOf(m.Header)
+	if !ok || sig.UnmarshalVT(m.Data) != nil {
+		return nil, pos, false, nil // not one of ours: then ours is not there
+	}
+	return sig, pos, true, nil
+}
+
 func (o outlet) Dead(ctx context.Context, partition int, e *riskdv1.JournalEntry) error {
 	msg, err := DeadMsg(partition, e)
 	if err != nil {
