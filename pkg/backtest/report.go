@@ -187,6 +187,16 @@ func (r *Report) finish(examples int) {
 	}
 }
 
+// RuleNames lists the rules that did anything, in order.
+func (r *Report) RuleNames() []string { return slices.Sorted(maps.Keys(r.Rules)) }
+
+// Turns lists from which action to which events go, in order.
+func (r *Report) Turns() [][2]decision.Action {
+	return slices.SortedFunc(maps.Keys(r.Changed), func(a, b [2]decision.Action) int {
+		return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
+	})
+}
+
 // Write prints the report for people.
 func (r *Report) Write(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
@@ -210,7 +220,7 @@ func (r *Report) Write(out io.Writer) {
 	line("prompts per user and week\t%.4f\t%.4f\t", r.PromptsPerUserWeek[0], r.PromptsPerUserWeek[1])
 	line("users prompted\t%d\t%d\t", r.UsersPrompted[0], r.UsersPrompted[1])
 	line("sessions questioned or shut\t%d\t%d\t", r.Sessions[0], r.Sessions[1])
-	for _, name := range slices.Sorted(maps.Keys(r.Rules)) {
+	for _, name := range r.RuleNames() {
 		c := r.Rules[name]
 		for _, x := range []struct {
 			what string
@@ -222,9 +232,7 @@ func (r *Report) Write(out io.Writer) {
 		}
 	}
 	line("\nsessions questioned only under the new policy: %d; only under the live one: %d", r.CountNewly, r.CountNoLonger)
-	for _, k := range slices.SortedFunc(maps.Keys(r.Changed), func(a, b [2]decision.Action) int {
-		return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]))
-	}) {
+	for _, k := range r.Turns() {
 		line("  events that go from %s to %s: %d", k[0], k[1], r.Changed[k])
 	}
 	line("attacks caught live (challenge failed and never passed, or labelled): %d; the new policy would not question %d of them", r.Caught, r.Missed)

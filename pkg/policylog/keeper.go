@@ -121,7 +121,7 @@ func (k *Keeper) swap(ctx context.Context) {
 		k.fail(nil)
 		return
 	}
-	next, err := k.compile(ctx, &state, old)
+	next, err := k.compile(ctx, &state, old, nil)
 	if err != nil {
 		k.fail(fmt.Errorf("revision %d of the policies is not in force here: %w", state.Revision, err))
 		return
@@ -158,8 +158,9 @@ func (k *Keeper) keep(s *set) {
 	k.sets = append(k.sets, s)
 }
 
-// compile makes the engine of a state. What an older set has read is not read again.
-func (k *Keeper) compile(ctx context.Context, s *State, old *set) (*set, error) {
+// compile makes the engine of a state, with instead, if any, in place of what its tenant has. What an older set has read is
+// not read again.
+func (k *Keeper) compile(ctx context.Context, s *State, old *set, instead *rules.File) (*set, error) {
 	next := &set{revision: s.Revision, files: map[string]*rules.File{}}
 	file := func(tenant, version string) (*rules.File, error) {
 		if version == "" {
@@ -188,12 +189,18 @@ func (k *Keeper) compile(ctx context.Context, s *State, old *set) (*set, error) 
 		return f, nil
 	}
 	var staged []rules.Staged
+	if instead != nil {
+		staged = append(staged, rules.Staged{File: instead, Share: 100})
+	}
 	for _, f := range k.cfg.Base {
-		if s.active[f.Tenant] == nil {
+		if s.active[f.Tenant] == nil && (instead == nil || f.Tenant != instead.Tenant) {
 			staged = append(staged, rules.Staged{File: f, Share: 100})
 		}
 	}
 	for _, a := range s.Actives() {
+		if instead != nil && a.Tenant == instead.Tenant {
+			continue
+		}
 		one := rules.Staged{Share: a.Share}
 		var err error
 		if one.File, err = file(a.Tenant, a.Version); err != nil {
@@ -266,13 +273,29 @@ func (k *Keeper) At(ctx context.Context, revision uint64) (*rules.Engine, error)
 	if state.Revision != revision {
 		return nil, fmt.Errorf("change %d put nothing in force: %w", revision, ErrMissing)
 	}
-	s, err := k.compile(ctx, state, old)
+	s, err := k.compile(ctx, state, old, nil)
 	if err != nil {
 		return nil, fmt.Errorf("revision %d of the policies: %w", revision, err)
 	}
 	k.mu.Lock()
 	k.keep(s)
 	k.mu.Unlock()
+	return s.engine, nil
+}
+
+// Try is what would judge if a policy were in force for its tenant.
+func (k *Keeper) Try(ctx context.Context, f *rules.File) (*rules.Engine, error) {
+	k.mu.Lock()
+	state, err := k.state.at(uint64(len(k.state.Changes)))
+	old := k.current.Load()
+	k.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	s, err := k.compile(ctx, state, old, f)
+	if err != nil {
+		return nil, fmt.Errorf("trying a policy: %w", err)
+	}
 	return s.engine, nil
 }
 

@@ -192,14 +192,22 @@ func write(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
+// maxPolicy bounds a posted policy, bytes of JSON.
+const maxPolicy = 2 << 20
+
 // read takes what was posted.
-func read(r *http.Request, v any) error {
+func read(r *http.Request, v any) error { return readUpTo(r, v, maxBody) }
+
+// readLong is read for what holds a policy.
+func readLong(r *http.Request, v any) error { return readUpTo(r, v, maxPolicy) }
+
+func readUpTo(r *http.Request, v any, most int64) error {
 	if ct := r.Header.Get("Content-Type"); !strings.HasPrefix(ct, "application/json") {
 		return &fault{http.StatusUnsupportedMediaType, "bad_request", "Send application/json.", nil}
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil || len(body) > maxBody {
-		return badRequest("What was sent is longer than %d bytes, or broke off.", maxBody)
+	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
+	if err != nil || int64(len(body)) > most {
+		return badRequest("What was sent is longer than %d bytes, or broke off.", most)
 	}
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	d.DisallowUnknownFields()

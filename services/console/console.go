@@ -45,6 +45,7 @@ type Stories interface {
 	Find(ctx context.Context, q string) ([]story.Found, error)
 	Tenants(ctx context.Context) ([]string, error)
 	SeenWith(ctx context.Context, kind, value, tenant string, since time.Time, limit int) ([]story.Seen, error)
+	Calibration(ctx context.Context, tenant string, since time.Time) ([]story.Calibration, error)
 	RuleHits(ctx context.Context, tenant string, since time.Time) ([]story.RuleHits, error)
 	EvidenceHits(ctx context.Context, tenant string, since time.Time) ([]story.EvidenceHits, error)
 	Fatigue(ctx context.Context, tenant string, since, weeks, now time.Time) (story.Fatigue, error)
@@ -83,9 +84,12 @@ type Deps struct {
 	// Publisher is nil where no broker can be reached: looking works, acting does not.
 	Publisher Publisher
 	// Road is nil where no broker can be reached.
-	Road    Road
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	Road Road
+	// Policies and Trials are nil where no broker can be reached.
+	Policies Policies
+	Trials   Trials
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
 }
 
 // Service is the console.
@@ -96,6 +100,9 @@ type Service struct {
 	desk     *signin.Desk
 	pub      Publisher
 	road     Road
+	policies Policies
+	trials   Trials
+	trial    trial
 	log      *slog.Logger
 	m        *metrics
 	listener net.Listener
@@ -116,7 +123,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Stories == nil || deps.Audit == nil || deps.Desk == nil || deps.Log == nil || deps.Metrics == nil {
 		return nil, errors.New("console: Stories, Audit, Desk, Log and Metrics are required")
 	}
-	s := &Service{cfg: cfg, stories: deps.Stories, audit: deps.Audit, desk: deps.Desk, pub: deps.Publisher, road: deps.Road, log: deps.Log,
+	s := &Service{cfg: cfg, stories: deps.Stories, audit: deps.Audit, desk: deps.Desk, pub: deps.Publisher, road: deps.Road, policies: deps.Policies, trials: deps.Trials, log: deps.Log,
 		version: service.ReadBuild().Version, now: time.Now}
 	var err error
 	if s.m, err = newMetrics(deps.Metrics); err != nil {
@@ -147,6 +154,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error {
 		defer stop()
+		defer s.endTrial()
 		return service.ServeHTTP(ctx, srv, s.listener, 0)
 	})
 	if w, ok := s.audit.(service.Runner); ok {

@@ -19,12 +19,13 @@ func (s *Service) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	// Many may share one answer for a moment.
 	for path, h := range map[string]answer{
-		"/api/overview": s.overview,
-		"/api/live":     s.live,
-		"/api/stepups":  s.stepUps,
-		"/api/fatigue":  s.fatigue,
-		"/api/rules":    s.rules,
-		"/api/health":   s.health,
+		"/api/overview":    s.overview,
+		"/api/live":        s.live,
+		"/api/stepups":     s.stepUps,
+		"/api/fatigue":     s.fatigue,
+		"/api/rules":       s.rules,
+		"/api/health":      s.health,
+		"/api/calibration": s.calibration,
 	} {
 		mux.Handle("GET "+path, s.asking(path, signin.Viewer, s.shared.answer(h)))
 	}
@@ -43,10 +44,19 @@ func (s *Service) routes() *http.ServeMux {
 		mux.Handle("GET "+path, s.asking(path, signin.Viewer, s.looking(q.look, q.answer)))
 	}
 	mux.Handle("GET /api/audit", s.asking("/api/audit", signin.Admin, s.looking(about("saw_audit", "actor", "user"), s.looks)))
+	plain := func(h answer) func(*http.Request, signin.Person) (any, error) {
+		return func(r *http.Request, _ signin.Person) (any, error) { return h(r) }
+	}
+	mux.Handle("GET /api/policies", s.asking("/api/policies", signin.Viewer, plain(s.listPolicies)))
+	mux.Handle("GET /api/policy", s.asking("/api/policy", signin.Viewer, plain(s.policyText)))
+	mux.Handle("GET /api/backtest", s.asking("/api/backtest", signin.Viewer, plain(s.trying)))
 	mux.Handle("GET /api/live/stream", s.streaming("/api/live/stream", signin.Viewer))
 
 	mux.Handle("POST /api/feedback", s.changing("/api/feedback", signin.Analyst, s.feedback))
 	mux.Handle("POST /api/redrive", s.changing("/api/redrive", signin.Analyst, s.redrive))
+
+	mux.Handle("POST /api/policies", s.changing("/api/policies", signin.Analyst, s.changePolicies))
+	mux.Handle("POST /api/backtest", s.changing("/api/backtest", signin.Analyst, s.try))
 
 	mux.HandleFunc("GET /api/me", s.me)
 	mux.HandleFunc("POST /api/signin", s.signIn)

@@ -40,7 +40,7 @@ var needs = service.Graph{
 	Scorer:   {Broker, Enrichment, Policies},
 	Signaler: {Broker},
 	Sink:     {Broker, Schema},
-	Console:  {Broker, Schema},
+	Console:  {Broker, Schema, Policies},
 	Gateway:  {Broker},
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/adaptive"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/policylog"
 	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/pkg/story"
 	"github.com/riskd-io/riskd/services/console"
@@ -126,6 +127,11 @@ func (a *app) openConsole(ctx context.Context) (service.Runner, error) {
 		if err != nil {
 			return nil, err
 		}
+		log, err := natsjs.OpenPolicyLog(ctx, js)
+		if err != nil {
+			return nil, err
+		}
+		deps.Policies, deps.Trials = policylog.NewBook(log), console.NewTrials(js, a.policies, a.topology.Partitions)
 		served, err := console.New(a.cfg.Console, deps)
 		if err != nil {
 			return nil, err

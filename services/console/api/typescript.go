@@ -16,6 +16,8 @@ var shapes = []any{
 	StepUps{}, CauseFunnel{}, Week{}, Asked{}, Gap{}, Fatigue{},
 	Lag{}, DeadReason{}, DeadLetter{}, Health{},
 	Feedback{}, Published{}, Redrive{}, RedriveResult{}, Redriven{}, AuditEntry{}, Audit{},
+	Policies{}, PolicyVersion{}, PolicyChange{}, PolicyText{}, DiffLine{}, PolicyDeed{},
+	Trial{}, Trying{}, Report{}, Side{}, TrialRule{}, Turned{}, Differs{}, Calibration{}, CalibrationStep{},
 }
 
 // TypeScript is the shapes of this package as TypeScript interfaces: the file web/app/api.gen.ts.

@@ -531,3 +531,141 @@ export interface Audit {
   entries: AuditEntry[];
   asOf: Moment;
 }
+
+export interface Policies {
+  versions: PolicyVersion[];
+  changes: PolicyChange[];
+  twoPerson: boolean;
+  revision: number;
+  tried: Rule[];
+  asOf: Moment;
+}
+
+export interface PolicyVersion {
+  tenant: string;
+  version: string;
+  author: string;
+  reason: string;
+  evidence: string;
+  pushedAt: Moment;
+  approver: string;
+  share: number;
+}
+
+export interface PolicyChange {
+  n: number;
+  kind: string;
+  at: Moment;
+  author: string;
+  reason: string;
+  tenant: string;
+  version: string;
+  share: number;
+}
+
+export interface PolicyText {
+  tenant: string;
+  version: string;
+  text: string;
+  against: string;
+  lines: DiffLine[];
+}
+
+export interface DiffLine {
+  kind: string;
+  text: string;
+}
+
+export interface PolicyDeed {
+  do: string;
+  tenant: string;
+  version: string;
+  text: string;
+  share: number;
+  reason: string;
+}
+
+export interface Trial {
+  text: string;
+  values: Record<string, number>;
+  from: string;
+  to: string;
+}
+
+export interface Trying {
+  state: string;
+  by: string;
+  started: Moment;
+  events: number;
+  problem: string;
+  report: Report | null;
+  text: string;
+}
+
+export interface Report {
+  events: number;
+  users: number;
+  seconds: number;
+  recorded: number;
+  reproduced: number;
+  live: Side;
+  new: Side;
+  rules: TrialRule[];
+  changed: Turned[];
+  newly: Differs[];
+  noLonger: Differs[];
+  missed: Differs[];
+  countNewly: number;
+  countLess: number;
+  caught: number;
+  countMissed: number;
+  assumed: number;
+}
+
+export interface Side {
+  prompts: number;
+  perUserAndWeek: number;
+  users: number;
+  sessions: number;
+}
+
+export interface TrialRule {
+  rule: string;
+  livePrompts: number;
+  newPrompts: number;
+  liveDenials: number;
+  newDenials: number;
+  newShadow: number;
+}
+
+export interface Turned {
+  from: string;
+  to: string;
+  events: number;
+}
+
+export interface Differs {
+  tenant: string;
+  user: string;
+  session: string;
+  event: string;
+  at: Moment;
+  risk: number;
+  rule: string;
+}
+
+export interface Calibration {
+  steps: CalibrationStep[];
+  tenants: string[];
+  asOf: Moment;
+}
+
+export interface CalibrationStep {
+  from: number;
+  known: number;
+  attacks: number;
+  said: number;
+  was: number;
+  byChallenge: number;
+  byLabel: number;
+}

@@ -5,6 +5,10 @@ import { Live } from './pages/live';
 import { StepUps } from './pages/stepups';
 import { Fatigue } from './pages/fatigue';
 import { Rules } from './pages/rules';
+import { Policies } from './pages/policies';
+import { Policy } from './pages/policy';
+import { Backtest } from './pages/backtest';
+import { Calibration } from './pages/calibration';
 import { Investigate } from './pages/investigate';
 import { Health } from './pages/health';
 import { Audit } from './pages/audit';
@@ -29,11 +33,15 @@ export const pages: Page[] = [
   { path: '/stepups', title: 'Step-ups', key: 's', show: StepUps },
   { path: '/fatigue', title: 'Funnel & fatigue', key: 'f', show: Fatigue },
   { path: '/rules', title: 'Rules', key: 'r', show: Rules },
+  { path: '/policies', title: 'Policies', key: 'p', show: Policies },
+  { path: '/backtest', title: 'Backtest', key: 'b', show: Backtest },
+  { path: '/calibration', title: 'Calibration', key: 'c', show: Calibration },
   { path: '/investigate', title: 'Investigate', key: 'i', show: Investigate },
   { path: '/health', title: 'Health', key: 'h', show: Health },
   { path: '/audit', title: 'Audit', key: 'a', role: 'admin', show: Audit },
   { path: '/session', title: 'Session', show: Session },
   { path: '/user', title: 'User', show: User },
   { path: '/decision', title: 'Decision', show: Decision },
+  { path: '/policy', title: 'Policy', show: Policy },
   { path: '/find', title: 'Search', show: Find },
 ];
