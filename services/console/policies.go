@@ -9,9 +9,9 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/policylog"
 	"github.com/riskd-io/riskd/pkg/rules"
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/services/console/api"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 // Policies is the installation's log of policies; *policylog.Book is one.

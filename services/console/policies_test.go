@@ -14,10 +14,10 @@ import (
 	"github.com/riskd-io/riskd/pkg/policylog/policylogtest"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/rules"
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/story/storytest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/services/console/api"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 // recited plays a few events of three users, each from a place of its own.

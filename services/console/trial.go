@@ -10,9 +10,9 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/backtest"
 	"github.com/riskd-io/riskd/pkg/rules"
+	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/services/console/api"
 	"github.com/riskd-io/riskd/services/console/audit"
-	"github.com/riskd-io/riskd/services/console/signin"
 )
 
 // Trials plays history through a policy beside the live one.
