@@ -173,11 +173,16 @@ var verbs = map[string][2]string{ // done, attempted
 
 // reports are events in which an app or user reports, rather than acts.
 var reports = map[string]string{
-	"stepup.started":        "began the challenge",
-	"stepup.completed":      "completed the challenge",
-	"stepup.failed":         "failed the challenge",
-	"stepup.denied":         "said: that was not me",
-	"stepup.abandoned":      "left the challenge unanswered",
+	"stepup.started":          "began the challenge",
+	"stepup.completed":        "completed the challenge",
+	"stepup.failed":           "failed the challenge",
+	"stepup.denied":           "said: that was not me",
+	"stepup.abandoned":        "left the challenge unanswered",
+	"feedback.legitimate":     "was judged to be the user",
+	"feedback.attack":         "was judged an attack",
+	"feedback.end_challenge":  "challenge was ended by hand",
+	"feedback.revoke_session": "session was revoked by hand",
+
 	"enforcement.shown":     "app showed the challenge",
 	"enforcement.passed":    "app let it pass",
 	"enforcement.allowed":   "app let it in",

@@ -36,6 +36,7 @@ type Stories interface {
 	Challenges(ctx context.Context, f story.ChallengeFilter) ([]story.Challenge, error)
 	Session(ctx context.Context, tenant, session string, limit int) (story.SessionStory, error)
 	SessionPlaces(ctx context.Context, tenant, session string, from, to time.Time) ([]story.Place, error)
+	SessionFeedback(ctx context.Context, tenant, session string, from, to time.Time) ([]story.Feedback, error)
 	User(ctx context.Context, tenant, user string, since time.Time) (story.UserStory, error)
 	UserPlaces(ctx context.Context, tenant, user string, since time.Time) ([]story.Place, error)
 	Decision(ctx context.Context, tenant, event string) ([]story.Decision, error)

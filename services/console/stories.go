@@ -27,8 +27,12 @@ func (s *Service) session(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	said, err := s.stories.SessionFeedback(ctx, tenant, id, st.Summary.First, st.Summary.Last)
+	if err != nil {
+		return nil, err
+	}
 	usual, err := s.stories.UserPlaces(ctx, tenant, st.Summary.User, st.Summary.Last.AddDate(0, 0, -userDays))
-	return owned{api.NewSession(&st, here, usual, now), st.Summary.User}, err
+	return owned{api.NewSession(&st, said, here, usual, now), st.Summary.User}, err
 }
 
 func (s *Service) user(r *http.Request) (any, error) {

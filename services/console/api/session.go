@@ -36,9 +36,11 @@ type Entry struct {
 	LateReason string `json:"lateReason"`
 	LateWhere  string `json:"lateWhere"`
 	// Route, Result and Reason are what an app or a user reported with it.
-	Route   string   `json:"route"`
-	Result  string   `json:"result"`
-	Reason  string   `json:"reason"`
+	Route  string `json:"route"`
+	Result string `json:"result"`
+	Reason string `json:"reason"`
+	// Author is who gave a feedback, with Reason.
+	Author  string   `json:"author"`
 	Signals []Signal `json:"signals"`
 }
 
@@ -111,12 +113,19 @@ type SessionStory struct {
 	AsOf    Moment  `json:"asOf"`
 }
 
-// NewSession is a session's story. usual are the user's places, here those of the session.
-func NewSession(st *story.SessionStory, here, usual []story.Place, now time.Time) SessionStory {
+// NewSession is a session's story. said is the feedback on it, usual are the user's places, here those of the session.
+func NewSession(st *story.SessionStory, said []story.Feedback, here, usual []story.Place, now time.Time) SessionStory {
 	out := SessionStory{Tenant: st.Tenant, Summary: summary(&st.Summary), Left: st.Left, Challenges: each(st.Challenges, NewChallenge),
 		Telling: telling(st.Entries), AsOf: Moment(now), Places: places(here, usual), Arcs: arcs(st.Entries, here, usual)}
 	out.Short = each(st.InShort(), func(s *story.Sentence) Sentence { return Sentence{Time: Moment(s.Time), Tone: s.Tone, Text: s.Text} })
 	out.Entries = each(st.Entries, entry)
+	for _, f := range said {
+		for i := range out.Entries {
+			if e := &out.Entries[i]; e.Decision != nil && e.Decision.EventID == f.EventID && e.Decision.EventAction == "feedback."+f.Verdict {
+				e.Author, e.Reason = f.Author, f.Reason
+			}
+		}
+	}
 	return out
 }
 

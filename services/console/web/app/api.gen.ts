@@ -143,6 +143,7 @@ export interface Entry {
   route: string;
   result: string;
   reason: string;
+  author: string;
   signals: Signal[];
 }
 

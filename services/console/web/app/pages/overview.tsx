@@ -45,7 +45,7 @@ function Body({ d, window }: { d: Home; window: string }) {
         <section><h2>Users to look at first</h2>
           {d.users.length === 0 ? <p class="dim">Nobody stood out.</p> : <Table<TopUser> label="Users to look at first" rows={d.users} id={(u) => u.tenant + u.user} to={(u) => toUser(u.tenant, u.user)} columns={[
             { name: 'User', cell: (u) => <a href={toUser(u.tenant, u.user)}><Cut>{u.user}</Cut></a> },
-            { name: 'Highest risk', width: '118px', right: true, cell: (u) => <Risk risk={u.worst} level={u.worst >= 70 ? 'high' : u.worst >= 30 ? 'medium' : 'low'} /> },
+            { name: 'Highest risk', width: '118px', right: true, cell: (u) => <Risk risk={u.worst} level={u.worst >= 50 ? 'high' : u.worst >= 20 ? 'medium' : 'low'} /> },
             { name: 'Asked', width: '58px', right: true, cell: (u) => num(u.asked) },
             { name: 'Denied', width: '62px', right: true, cell: (u) => num(u.denied) },
             { name: 'Places', width: '84px', wide: true, cell: (u) => <Cut>{u.countries.join(', ') || '–'}</Cut> },

@@ -58,7 +58,7 @@ export default function WorldMap({ places, arcs }: { places: Place[]; arcs: Arc[
             <circle class={'place' + (p.here ? ' here' : '')} cx={at[0]} cy={at[1]}><title>{`${p.name}: ${num(p.events)} events${p.radiusKm ? `, within ${num(p.radiusKm)} km` : ''}`}</title></circle>
           ))}
           {drawn.places.map(({ p, at }) => {
-            const end = at[0] > W - 170;
+            const end = at[0] + 24 + 13 * Math.min(p.name.length, 24) > W;
             const spot: [number, number] = [at[0], at[1]];
             if (labelled.length >= 8 || labelled.some(([x, y]) => Math.abs(x - spot[0]) < 95 && Math.abs(y - spot[1]) < 20)) return null;
             labelled.push(spot);

@@ -22,7 +22,7 @@ function options(width: number, step: number): uPlot.Options {
   return {
     width, height, tzDate: (t) => uPlot.tzDate(new Date(t * 1000), 'Etc/UTC'), cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     legend: { show: true, live: true },
-    scales: { x: { time: true }, few: { range: (_u, _lo, hi) => [0, Math.max(4, hi * 2.5)] }, y: { range: (_u, _lo, hi) => [0, Math.max(1, hi * 1.05)] } },
+    scales: { x: { time: true, range: (_u, lo, hi) => [lo, hi + step] }, few: { range: (_u, _lo, hi) => [0, Math.max(4, hi * 2.5)] }, y: { range: (_u, _lo, hi) => [0, Math.max(1, hi * 1.05)] } },
     axes: [{ ...axis, size: 26, values: (_u, at) => at.map((t) => { const iso = new Date(t * 1000).toISOString(); return iso.slice(11, 16) === '00:00' ? iso.slice(5, 10) : iso.slice(11, 16); }) },
       { ...axis, size: 46, values: (_u, at) => at.map((v) => (Number.isInteger(v) ? num(v) : '')) },
       { ...axis, scale: 'few', side: 1, size: 36, grid: { show: false }, values: (_u, at) => at.map((v) => (Number.isInteger(v) ? num(v) : '')) }],

@@ -27,14 +27,14 @@ function Item({ e, open }: { e: Entry; open: boolean }) {
         <summary data-row="">
           <At t={e.time} only="clock" />
           <span class="what"><b>{d.did}</b> <Sensitivity of={d.sensitivity} />{e.route && <> <bdi class="mono">{e.route}</bdi></>}{e.result && <> <em class="sens">{plain(e.result)}</em></>}
-            <span class="dim">{[d.origin.where || 'place unknown', d.origin.asOrg, d.origin.with].filter(Boolean).join(' · ')}</span></span>
+            <span class="dim">{[d.origin.where || (d.type.includes('activity') ? 'place unknown' : ''), d.origin.asOrg, d.origin.with].filter(Boolean).join(' · ')}</span></span>
           <Risk risk={d.risk} level={d.level} />
           {d.action === 'allow' ? <span class="dim allow">allow</span> : <Chip of={d.action} />}
         </summary>
         <div class="inside"><Evidence d={d} /></div>
       </details>
       {e.signals.map((s) => <SignalLine s={s} />)}
-      {e.reason && <p class="sig"><span class="dim">reason</span> <bdi>{e.reason}</bdi></p>}
+      {e.reason && <p class="sig"><span class="dim">{e.author ? <>by <bdi>{e.author}</bdi>:</> : 'reason'}</span> <bdi>{e.reason}</bdi></p>}
     </li>
   );
 }
