@@ -105,8 +105,8 @@ func TestACrashBetweenStatementsIsRepaired(t *testing.T) {
 func TestAnEditedFileIsRefused(t *testing.T) {
 	opt := enginetest.Options(t)
 	one := fstest.MapFS{"001_a.sql": {Data: []byte("CREATE TABLE IF NOT EXISTS {{.Local}}activity_5m (t DateTime) ENGINE = MergeTree ORDER BY t")}}
-	for _, name := range []string{"events", "features", "signals", "enforcement", "ledger", "dead_letters", "sink_batches", "part_hour", "user_day", "decided_hour", "decided_5m"} {
-		one["001_a.sql"].Data = append(one["001_a.sql"].Data, fmt.Sprintf(";\nCREATE TABLE IF NOT EXISTS %s (t DateTime, decided_at DateTime, cut_at DateTime, day Date) ENGINE = MergeTree ORDER BY t", name)...)
+	for _, name := range []string{"events", "features", "signals", "enforcement", "ledger", "dead_letters", "sink_batches", "part_hour", "user_day", "decided_hour", "decided_5m", "console_audit"} {
+		one["001_a.sql"].Data = append(one["001_a.sql"].Data, fmt.Sprintf(";\nCREATE TABLE IF NOT EXISTS %s (t DateTime, at DateTime, decided_at DateTime, cut_at DateTime, day Date) ENGINE = MergeTree ORDER BY t", name)...)
 	}
 	if _, err := up(t.Context(), opt, DefaultConfig(), enginetest.Quiet(), one); err != nil {
 		t.Fatal(err)

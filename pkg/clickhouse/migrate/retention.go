@@ -15,7 +15,7 @@ var kept = regexp.MustCompile(`TTL toDateTime\((\w+)\) \+ toIntervalDay\((\d+)\)
 // columns are what retention is counted from where a table's definition does not say it any more,
 // because it was kept for ever.
 var columns = map[string]string{
-	"activity_5m": "t", "part_hour": "t", "user_day": "day", "decided_hour": "t", "decided_5m": "t", "sink_batches": "cut_at",
+	"activity_5m": "t", "part_hour": "t", "user_day": "day", "decided_hour": "t", "decided_5m": "t", "sink_batches": "cut_at", "console_audit": "at",
 }
 
 // retain changes the retention of tables that were made with another one. It returns their names.

@@ -45,7 +45,7 @@ test('each page holds the demo’s people', async (t) => {
   await settled(page);
   await shot(page, 'real-session');
   await fits(page, 'a session of the demo');
-  for (const foot of await page.locator('.fall tfoot').allInnerTexts()) assert.match(foot, /add up to the stored risk/);
+  for (const foot of await page.locator('.fall tfoot').allTextContents()) assert.match(foot, /add up to the stored risk/);
 });
 
 test('what happens is there within seconds, by itself', async () => {
