@@ -17,6 +17,7 @@ import (
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/enrich"
+	"github.com/riskd-io/riskd/pkg/service"
 )
 
 // child is this test binary as a process of its own, so that it can be killed for real. spec is "all <addr> <dir>" (a
@@ -74,6 +75,7 @@ func runChild(args []string) error {
 	}
 	cfg := quickConfig()
 	if args[0] == "default" {
+		service.KeepHeapRoom() // as riskd does
 		cfg = DefaultConfig()
 		cfg.StopWait = time.Minute
 	}

@@ -30,6 +30,7 @@ type fold struct {
 	ev   event.Event
 	dec  decision.Decision
 	prof profile.Profile
+	read profile.Decoder
 
 	// told, when set, makes run a replay: all its events were judged before, and what apps were told then holds, also
 	// when the engine judges otherwise by now.
@@ -97,7 +98,7 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 		key := f.keys[g.key0:g.key1]
 		stored, seen, known := st.get(g.hash, key)
 		if known {
-			if err := profile.Decode(stored, &f.prof); err != nil {
+			if err := f.read.Decode(stored, &f.prof); err != nil {
 				return fmt.Errorf("reading a profile of page %d: %w", pageOf(g.hash), err)
 			}
 		} else {

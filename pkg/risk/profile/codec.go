@@ -8,8 +8,13 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/event"
 )
 
-// codecVersion starts every encoded profile. Decoders read all versions ever written.
-const codecVersion = 1
+// The version starts every encoded profile. Decoders read all versions ever written.
+const (
+	// codecFirst wrote the surroundings of every session out.
+	codecFirst = 1
+	// codecVersion says when they are those of the session before, as they nearly always are.
+	codecVersion = 2
+)
 
 // ErrCorrupt is what decoding anything but an encoded profile gives; wrapped with the place.
 var ErrCorrupt = errors.New("corrupt profile")
@@ -50,8 +55,10 @@ func (p *Profile) AppendBinary(dst []byte) []byte {
 		w.u(uint64(m.Weight))
 	}
 	w.n(len(p.Sessions))
+	before := new(Context)
 	for i := range p.Sessions {
-		w.session(&p.Sessions[i])
+		w.session(&p.Sessions[i], before)
+		before = &p.Sessions[i].Context
 	}
 	w.n(len(p.Failures))
 	for _, f := range p.Failures {
@@ -64,12 +71,12 @@ func (p *Profile) AppendBinary(dst []byte) []byte {
 		w.millis(t)
 	}
 	w.n(len(p.Recent.ids))
-	before := p.Watermark / 1000
+	last := p.Watermark / 1000
 	for i, id := range p.Recent.ids {
 		w.b = append(w.b, byte(id), byte(id>>8), byte(id>>16), byte(id>>24), byte(id>>32))
 		t := p.Recent.times[i] / 1000
-		w.z(int64(t - before)) // mostly a few seconds
-		before = t
+		w.z(int64(t - last)) // mostly a few seconds
+		last = t
 	}
 	if len(p.Counters) > 0 {
 		w.byte(tagCounters)
@@ -86,10 +93,38 @@ const tagCounters = 1
 
 // Decode reads what AppendBinary wrote into p, reusing its memory. On an error p is Reset.
 // data is not kept.
-func Decode(data []byte, p *Profile) error {
+func Decode(data []byte, p *Profile) error { return new(Decoder).Decode(data, p) }
+
+// Decoder decodes profiles one after the other. It knows the texts it has seen lately (names of places, mostly), so that
+// they cost no memory of their own. Not safe for concurrent use.
+type Decoder struct {
+	texts map[string]string
+}
+
+// maxTexts bounds what a Decoder remembers; beyond it, it starts anew.
+const maxTexts = 4096
+
+func (d *Decoder) text(b []byte) string {
+	if s, ok := d.texts[string(b)]; ok {
+		return s
+	}
+	if len(d.texts) >= maxTexts {
+		clear(d.texts)
+	}
+	if d.texts == nil {
+		d.texts = make(map[string]string)
+	}
+	s := string(b)
+	d.texts[s] = s
+	return s
+}
+
+// Decode is like the function of that name.
+func (d *Decoder) Decode(data []byte, p *Profile) error {
 	p.Reset()
-	r := reader{b: data}
-	if v := r.byte(); r.err == nil && v != codecVersion {
+	r := reader{b: data, texts: d}
+	v := r.byte()
+	if r.first = v == codecFirst; r.err == nil && !r.first && v != codecVersion {
 		return fmt.Errorf("decoding profile: version %d: %w", v, ErrCorrupt)
 	}
 	p.Watermark = event.Millis(r.u())
@@ -119,13 +154,16 @@ func Decode(data []byte, p *Profile) error {
 		}
 		p.Moves = append(p.Moves, m)
 	}
+	around := new(Context)
 	for range r.n(MaxSessions) {
 		if n := len(p.Sessions); n < cap(p.Sessions) {
 			p.Sessions = p.Sessions[:n+1]
 		} else {
 			p.Sessions = append(p.Sessions, Session{})
 		}
-		r.session(&p.Sessions[len(p.Sessions)-1])
+		s := &p.Sessions[len(p.Sessions)-1]
+		r.session(s, around)
+		around = &s.Context
 	}
 	for range r.n(MaxFailures) {
 		p.Failures = append(p.Failures, Failure{Source: r.fixed32(), Count: r.u16(), At: r.seconds()})
@@ -133,11 +171,11 @@ func Decode(data []byte, p *Profile) error {
 	for range r.n(MaxPrompts) {
 		p.Prompts = append(p.Prompts, r.millis())
 	}
-	before := p.Watermark / 1000
+	last := p.Watermark / 1000
 	for range r.n(MaxRecent) {
 		p.Recent.ids = append(p.Recent.ids, uint64(r.fixed32())|uint64(r.byte())<<32)
-		before += event.Millis(r.z())
-		p.Recent.times = append(p.Recent.times, before*1000)
+		last += event.Millis(r.z())
+		p.Recent.times = append(p.Recent.times, last*1000)
 	}
 	if r.err == nil && r.i < len(r.b) && r.b[r.i] == tagCounters {
 		r.byte()
@@ -165,11 +203,22 @@ type writer struct {
 }
 
 func (w *writer) byte(v byte)      { w.b = append(w.b, v) }
-func (w *writer) n(v int)          { w.b = binary.AppendUvarint(w.b, uint64(v)) }
-func (w *writer) u(v uint64)       { w.b = binary.AppendUvarint(w.b, v) }
-func (w *writer) z(v int64)        { w.b = binary.AppendVarint(w.b, v) }
+func (w *writer) n(v int)          { w.u(uint64(v)) }
 func (w *writer) fixed32(v uint32) { w.b = binary.LittleEndian.AppendUint32(w.b, v) }
 func (w *writer) fixed64(v uint64) { w.b = binary.LittleEndian.AppendUint64(w.b, v) }
+
+// u is small enough to be inlined; most numbers take one byte.
+func (w *writer) u(v uint64) {
+	if v < 0x80 {
+		w.b = append(w.b, byte(v))
+		return
+	}
+	w.long(v)
+}
+
+func (w *writer) long(v uint64) { w.b = binary.AppendUvarint(w.b, v) }
+func (w *writer) z(v int64)     { w.u(uint64(v)<<1 ^ uint64(v>>63)) }
+
 func (w *writer) text(s string) {
 	w.n(len(s))
 	w.b = append(w.b, s...)
@@ -193,11 +242,12 @@ func (w *writer) time(t event.Millis, d int64) {
 }
 
 type reader struct {
-	b    []byte
-	i    int
-	mark event.Millis
-	all  string
-	err  error
+	b     []byte
+	i     int
+	mark  event.Millis
+	texts *Decoder
+	first bool // the form of codecFirst
+	err   error
 }
 
 func (r *reader) fail(what string) {
@@ -216,7 +266,20 @@ func (r *reader) byte() byte {
 	return r.b[r.i-1]
 }
 
+// u is small enough to be inlined; most numbers take one byte.
 func (r *reader) u() uint64 {
+	if i := r.i; i < len(r.b) && r.b[i] < 0x80 {
+		r.i = i + 1
+		return uint64(r.b[i])
+	}
+	return r.long()
+}
+
+func (r *reader) long() uint64 {
+	if b := r.b[r.i:]; len(b) > 1 && b[1] < 0x80 { // two bytes: the first is known to go on
+		r.i += 2
+		return uint64(b[0]&0x7f) | uint64(b[1])<<7
+	}
 	v, n := binary.Uvarint(r.b[r.i:])
 	if n <= 0 {
 		r.fail("number")
@@ -227,13 +290,8 @@ func (r *reader) u() uint64 {
 }
 
 func (r *reader) z() int64 {
-	v, n := binary.Varint(r.b[r.i:])
-	if n <= 0 {
-		r.fail("number")
-		return 0
-	}
-	r.i += n
-	return v
+	v := r.u()
+	return int64(v>>1) ^ -int64(v&1)
 }
 
 func (r *reader) u32() uint32 {
@@ -288,7 +346,6 @@ func (r *reader) fixed64() uint64 {
 	return binary.LittleEndian.Uint64(r.b[r.i-8:])
 }
 
-// text cuts out of one copy of the whole, so that a profile costs at most one allocation for all its texts.
 func (r *reader) text(limit int) string {
 	n := r.n(limit)
 	if n == 0 {
@@ -298,11 +355,8 @@ func (r *reader) text(limit int) string {
 		r.fail("text")
 		return ""
 	}
-	if r.all == "" {
-		r.all = string(r.b)
-	}
 	r.i += n
-	return r.all[r.i-n : r.i]
+	return r.texts.text(r.b[r.i-n : r.i])
 }
 
 func (r *reader) millis() event.Millis {

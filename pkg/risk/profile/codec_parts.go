@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
@@ -12,11 +13,9 @@ func (w *writer) tree(t *Tree) {
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
 		size := (bits.Len32(n.Key) + 7) / 8
-		w.byte(n.Level<<4 | byte(size))
-		w.byte(n.Parent)
-		for j := range size {
-			w.byte(byte(n.Key >> (8 * j)))
-		}
+		k := n.Key
+		w.b = append(w.b, n.Level<<4|byte(size), n.Parent, byte(k), byte(k>>8), byte(k>>16), byte(k>>24))
+		w.b = w.b[:len(w.b)-4+size]
 		w.u(uint64(n.Weight))
 	}
 }
@@ -25,9 +24,7 @@ func (r *reader) tree(t *Tree, limit int) {
 	for i := range r.n(limit) {
 		head := r.byte()
 		n := Node{Level: head >> 4, Parent: r.byte()}
-		for j := range int(head & 15) {
-			n.Key |= uint32(r.byte()) << (8 * j)
-		}
+		n.Key = r.key(int(head & 15))
 		n.Weight = r.u32()
 		if int(n.Level) >= MaxLevels || head&15 > 4 || n.Key == 0 || n.Parent != NoParent && (int(n.Parent) >= i || t.Nodes[n.Parent].Level >= n.Level) {
 			r.fail("node")
@@ -35,6 +32,19 @@ func (r *reader) tree(t *Tree, limit int) {
 		}
 		t.Nodes = append(t.Nodes, n)
 	}
+}
+
+// key reads a number of that many bytes, at most four.
+func (r *reader) key(size int) (k uint32) {
+	if size <= 4 && len(r.b)-r.i >= 4 { // nearly always: one load
+		k = binary.LittleEndian.Uint32(r.b[r.i:]) & uint32(1<<(8*size)-1)
+		r.i += size
+		return k
+	}
+	for j := range size {
+		k |= uint32(r.byte()) << (8 * j)
+	}
+	return k
 }
 
 // Hours are mostly empty: a bit set of the slots that are not, then their sums.
@@ -137,15 +147,36 @@ func (r *reader) sighting() (s Sighting) {
 	return s
 }
 
+// A path is a bit set of the levels that are known, then their keys.
 func (w *writer) path(p *Path) {
-	for _, k := range p {
-		w.u(uint64(k))
+	at := len(w.b)
+	w.byte(0)
+	for i, k := range p {
+		if k != 0 {
+			w.b[at] |= 1 << i
+			w.fixed32(k)
+		}
 	}
 }
 
 func (r *reader) path() (p Path) {
+	if r.first {
+		for i := range p {
+			p[i] = r.u32()
+		}
+		return p
+	}
+	set := r.byte()
+	if set>>MaxLevels != 0 {
+		r.fail("path")
+		return p
+	}
 	for i := range p {
-		p[i] = r.u32()
+		if set&(1<<i) != 0 {
+			if p[i] = r.fixed32(); p[i] == 0 {
+				r.fail("path")
+			}
+		}
 	}
 	return p
 }

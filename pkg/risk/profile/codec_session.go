@@ -15,11 +15,16 @@ const (
 	flagChallenge
 	flagAllowOnExpiry
 	flagNovel
+	// The surroundings are those of the session before in this list.
+	flagSameNetwork
+	flagSameAgent
+	flagSameDevice
+	flagEnd
 )
 
-func (w *writer) session(s *Session) {
-	var flags byte
-	set := func(on bool, f byte) {
+func (w *writer) session(s *Session, before *Context) {
+	var flags uint64
+	set := func(on bool, f uint64) {
 		if on {
 			flags |= f
 		}
@@ -31,7 +36,10 @@ func (w *writer) session(s *Session) {
 	set(s.Challenge.ID != "", flagChallenge)
 	set(s.Challenge.AllowOnExpiry, flagAllowOnExpiry)
 	set(len(s.Novel) > 0, flagNovel)
-	w.byte(flags)
+	set(s.Context.Network == before.Network, flagSameNetwork)
+	set(s.Context.Agent == before.Agent, flagSameAgent)
+	set(s.Context.Device == before.Device && s.Context.Kind == before.Kind, flagSameDevice)
+	w.u(flags)
 	w.fixed64(s.Key)
 	w.byte(byte(s.State)<<4 | s.Level)
 	w.seconds(s.Start)
@@ -39,10 +47,16 @@ func (w *writer) session(s *Session) {
 	w.millis(s.Since)
 	w.u(uint64(s.Peak))
 	w.u(uint64(s.LastAction))
-	w.path(&s.Context.Network)
-	w.path(&s.Context.Agent)
-	w.optional64(s.Context.Device)
-	w.byte(byte(s.Context.Kind))
+	if flags&flagSameNetwork == 0 {
+		w.path(&s.Context.Network)
+	}
+	if flags&flagSameAgent == 0 {
+		w.path(&s.Context.Agent)
+	}
+	if flags&flagSameDevice == 0 {
+		w.optional64(s.Context.Device)
+		w.byte(byte(s.Context.Kind))
+	}
 	if flags&flagNovel != 0 {
 		w.n(len(s.Novel))
 		for _, k := range s.Novel {
@@ -67,10 +81,14 @@ func (w *writer) session(s *Session) {
 	}
 }
 
-// session reads into s, which may hold memory to reuse.
-func (r *reader) session(s *Session) {
+// session reads into s, which may hold memory to reuse. before is what surrounded the session before it.
+func (r *reader) session(s *Session, before *Context) {
 	*s = Session{Novel: s.Novel[:0]}
-	flags := r.byte()
+	flags := r.u()
+	if r.first && flags >= flagSameNetwork || flags >= flagEnd {
+		r.fail("session flags")
+		return
+	}
 	s.Learned = flags&flagLearned != 0
 	s.Key = r.fixed64()
 	b := r.byte()
@@ -81,9 +99,17 @@ func (r *reader) session(s *Session) {
 	s.Start, s.Last, s.Since = r.seconds(), r.seconds(), r.millis()
 	s.Peak = r.u16()
 	s.LastAction = r.u32()
-	s.Context.Network, s.Context.Agent = r.path(), r.path()
-	s.Context.Device = r.optional64()
-	s.Context.Kind = event.NetworkKind(r.byte())
+	s.Context = *before
+	if flags&flagSameNetwork == 0 {
+		s.Context.Network = r.path()
+	}
+	if flags&flagSameAgent == 0 {
+		s.Context.Agent = r.path()
+	}
+	if flags&flagSameDevice == 0 {
+		s.Context.Device = r.optional64()
+		s.Context.Kind = event.NetworkKind(r.byte())
+	}
 	if flags&flagNovel != 0 {
 		for range r.n(MaxNovel) {
 			s.Novel = append(s.Novel, r.fixed32())
