@@ -20,9 +20,34 @@ type databases struct {
 	asn     []*asn
 	version string
 	sources []Source
+	// known is what these files say of the addresses seen lately.
+	known *cache[netip.Addr, known]
+}
+
+// known is what the files say of one address; both are nil for one that can have no place.
+type known struct {
+	place *riskdv1.Geo
+	owner *owner
+}
+
+// lookup asks the files, or remembers.
+func (d *databases) lookup(addr netip.Addr, s *stats) (k known) {
+	if !addr.IsValid() || len(d.city)+len(d.asn) == 0 {
+		return k
+	}
+	hash := addressKey(addr, 0)
+	k, ok := d.known.get(hash, addr)
+	if !ok {
+		if public(addr) {
+			k = known{place: d.place(addr, s), owner: d.owner(addr, s)}
+		}
+		d.known.put(hash, addr, k)
+	}
+	return k
 }
 
 func (d *databases) describe() {
+	d.known = newCache[netip.Addr, known](addressCache)
 	var names []string
 	add := func(f *file) {
 		m := f.db.Metadata

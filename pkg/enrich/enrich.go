@@ -99,6 +99,8 @@ type Enricher struct {
 const (
 	// maxPartitions is the most an installation may have.
 	maxPartitions = 1024
+	// addressCache is how many addresses are remembered with what the files say of them: about 5 MiB.
+	addressCache = 32768
 	// soloKeys is how many times CrowdKeys are counted where there are no partitions.
 	soloKeys = 16
 )
@@ -232,10 +234,7 @@ func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, receivedMS int64) *ri
 	if place := wire.Place(given.GetGeo()); place.Known {
 		out.Geo = given.Geo
 	} else {
-		if public(addr) {
-			out.Geo = data.place(addr, &e.stats)
-		}
-		if out.Geo == nil && (place.Country != "" || place.City != "") {
+		if out.Geo = data.lookup(addr, &e.stats).place; out.Geo == nil && (place.Country != "" || place.City != "") {
 			out.Geo = given.Geo
 		}
 	}
@@ -249,14 +248,12 @@ func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, receivedMS int64) *ri
 // network fills in what upstream has not said about the network.
 func (e *Enricher) network(data *databases, addr netip.Addr, out *riskdv1.Enrichment) {
 	if out.Asn == 0 && out.AsOrg == "" || out.AsOrg == "" {
-		if public(addr) {
-			if owner := data.owner(addr, &e.stats); owner != nil && (out.Asn == 0 || out.Asn == owner.asn) {
-				out.Asn, out.AsOrg = owner.asn, owner.org
-				if out.Kind == "" {
-					out.Kind = owner.kind
-				}
-				return
+		if owner := data.lookup(addr, &e.stats).owner; owner != nil && (out.Asn == 0 || out.Asn == owner.asn) {
+			out.Asn, out.AsOrg = owner.asn, owner.org
+			if out.Kind == "" {
+				out.Kind = owner.kind
 			}
+			return
 		}
 	}
 	if out.Kind == "" && (out.Asn != 0 || out.AsOrg != "") {

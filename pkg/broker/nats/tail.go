@@ -65,15 +65,15 @@ type Tail struct {
 	online   <-chan nats.Status
 
 	mu          sync.Mutex
-	buf         []Message
-	spare       []Message
+	buf         []Message // from head on: received and not taken
+	head        int
 	outstanding int    // asked of the server, not here yet
 	seq         uint64 // last stream sequence that is in buf or was taken
 	cseq        uint64 // last consumer sequence
 	pending     uint64 // messages of the stream behind the last one received
 	broken      bool
-	stuck       error     // why the last request was refused, for the caller's log
-	heard       time.Time // when anything came last
+	stuck       error // why the last request was refused, for the caller's log
+	heard       bool  // anything since that was looked at
 	closed      bool
 }
 
@@ -116,7 +116,7 @@ func (t *Tail) take(ctx context.Context, dst []Message, max, maxBytes int, drain
 		if !t.closed {
 			dst, got = t.takeLocked(dst, max, maxBytes)
 		}
-		end = !broken && len(t.buf) == 0 && t.pending == 0
+		end = !broken && t.waiting() == 0 && t.pending == 0
 		t.mu.Unlock()
 		if got || drain && end {
 			if !broken {
@@ -162,19 +162,34 @@ func (t *Tail) Close() {
 }
 
 func (t *Tail) takeLocked(dst []Message, max, maxBytes int) ([]Message, bool) {
-	if len(t.buf) == 0 {
+	have := t.buf[t.head:]
+	if len(have) == 0 {
 		return dst, false
 	}
 	n, bytes := 0, 0
-	for n < len(t.buf) && n < max && (n == 0 || bytes+len(t.buf[n].Data) <= maxBytes) {
-		bytes += len(t.buf[n].Data)
+	for n < len(have) && n < max && (n == 0 || bytes+len(have[n].Data) <= maxBytes) {
+		bytes += len(have[n].Data)
 		n++
 	}
-	dst = append(dst, t.buf[:n]...)
-	rest := append(t.spare[:0], t.buf[n:]...)
-	clear(t.buf)
-	t.spare, t.buf = t.buf[:0], rest
+	dst = append(dst, have[:n]...)
+	clear(have[:n])
+	if t.head += n; t.head == len(t.buf) {
+		t.buf, t.head = t.buf[:0], 0
+	}
 	return dst, true
+}
+
+// waiting is how many messages may be taken; t.mu is held.
+func (t *Tail) waiting() int { return len(t.buf) - t.head }
+
+// keep appends a message; t.mu is held. What was taken makes room, so that the buffer stays within about the window.
+func (t *Tail) keep(m Message) {
+	if len(t.buf) == cap(t.buf) && t.head >= len(t.buf)/2 && t.head > 0 {
+		n := copy(t.buf, t.buf[t.head:])
+		clear(t.buf[n:])
+		t.buf, t.head = t.buf[:n], 0
+	}
+	t.buf = append(t.buf, m)
 }
 
 // wait blocks until something may have changed, and marks the reader broken when the server is silent.
@@ -194,9 +209,10 @@ func (t *Tail) wait(ctx context.Context) error {
 		return ctx.Err()
 	case <-timer.C:
 		t.mu.Lock()
-		if time.Since(t.heard) > 2*tailHeartbeat {
+		if !t.heard {
 			t.broken, t.stuck = true, errors.New("no heartbeat of the consumer")
 		}
+		t.heard = false
 		t.mu.Unlock()
 	}
 	return nil
@@ -239,7 +255,7 @@ func (t *Tail) open(ctx context.Context) error {
 	t.next = "$JS.API.CONSUMER.MSG.NEXT." + t.stream + "." + name
 	t.mu.Lock()
 	t.inbox, t.pending = inbox, cons.CachedInfo().NumPending
-	t.broken, t.stuck, t.outstanding, t.cseq, t.heard = false, nil, 0, 0, time.Now()
+	t.broken, t.stuck, t.outstanding, t.cseq, t.heard = false, nil, 0, 0, true
 	t.mu.Unlock()
 	return nil
 }
@@ -266,7 +282,7 @@ func (t *Tail) drop(tell bool) {
 // request asks for more once half of the window is free.
 func (t *Tail) request() {
 	t.mu.Lock()
-	used := t.outstanding + len(t.buf)
+	used := t.outstanding + t.waiting()
 	if t.broken || t.closed || used > t.cfg.Messages/2 {
 		t.mu.Unlock()
 		return
@@ -291,7 +307,7 @@ func (t *Tail) handle(inbox string, m *nats.Msg) {
 	if t.inbox != inbox || t.closed || t.broken {
 		return // of a consumer given up
 	}
-	t.heard = time.Now()
+	t.heard = true
 	if len(m.Data) == 0 && m.Subject == inbox {
 		if t.status(m.Header) {
 			t.wake()
@@ -308,8 +324,8 @@ func (t *Tail) handle(inbox string, m *nats.Msg) {
 	if t.outstanding > 0 {
 		t.outstanding--
 	}
-	t.buf = append(t.buf, Message{Seq: seq, StoredNS: ns, Subject: m.Subject, Header: m.Header, Data: m.Data, Pending: pending})
-	if len(t.buf) == 1 {
+	t.keep(Message{Seq: seq, StoredNS: ns, Subject: m.Subject, Header: m.Header, Data: m.Data, Pending: pending})
+	if t.waiting() == 1 {
 		t.wake()
 	}
 }
@@ -356,19 +372,26 @@ func parseReply(reply string) (seq, cseq uint64, ns int64, pending uint64, ok bo
 	default:
 		return 0, 0, 0, 0, false
 	}
-	rest := reply
+	at := 0
 	for range skip {
-		_, rest, _ = strings.Cut(rest, ".")
+		at += strings.IndexByte(reply[at:], '.') + 1
 	}
 	var nums [4]uint64
 	for i := range nums {
-		var tok string
-		tok, rest, _ = strings.Cut(rest, ".")
-		n, err := strconv.ParseUint(tok, 10, 64)
-		if err != nil {
+		from := at
+		var n uint64
+		for ; at < len(reply) && reply[at] != '.'; at++ {
+			d := reply[at] - '0'
+			if d > 9 || at-from >= 19 { // what has 19 digits fits
+				return 0, 0, 0, 0, false
+			}
+			n = n*10 + uint64(d)
+		}
+		if at == from {
 			return 0, 0, 0, 0, false
 		}
 		nums[i] = n
+		at++
 	}
 	return nums[0], nums[1], int64(nums[2]), nums[3], true
 }
