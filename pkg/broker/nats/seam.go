@@ -334,8 +334,11 @@ func Envelope(h nats.Header) wire.Envelope {
 	if len(h) == 0 {
 		return wire.Envelope{}
 	}
-	return wire.Envelope{ContentType: header(h, HeaderContentType, "Content-Type", "ce-datacontenttype"),
-		ID: header(h, "ce-id"), Source: header(h, "ce-source"), Type: header(h, "ce-type"), Time: header(h, "ce-time")}
+	media := header(h, HeaderContentType, "Content-Type", "ce-datacontenttype")
+	if len(h) == 2 && media != "" && len(h[jetstream.MsgIDHeader]) > 0 { // as riskd's own publishers write it: nothing else is there
+		return wire.Envelope{ContentType: media}
+	}
+	return wire.Envelope{ContentType: media, ID: header(h, "ce-id"), Source: header(h, "ce-source"), Type: header(h, "ce-type"), Time: header(h, "ce-time")}
 }
 
 func header(h nats.Header, names ...string) string {
