@@ -86,6 +86,7 @@ func (r *Report) WritePage(w io.Writer, v Verdict, about string) error {
 		Met              int
 		Kinds            []pageKind
 		Worlds, Pursuits []pageLine
+		Alone            string
 		TPRs             []float64
 		Histories        []int
 		W, H             float64
@@ -109,6 +110,7 @@ func (r *Report) WritePage(w io.Writer, v Verdict, about string) error {
 	}
 	if r.Worlds != nil {
 		data.Worlds, data.Pursuits = r.pageWorlds()
+		data.Alone = r.aloneLine()
 	}
 	return page.Execute(w, data)
 }

@@ -54,6 +54,8 @@ type Report struct {
 	Cells   []Cell
 	// Worlds played live; nil when only logins were measured.
 	Worlds []World
+	// Alone is the first of these played by an engine that knows no sessions; nil when it was not.
+	Alone *World
 	// AUC by kind, then comparator in the outcome's order.
 	AUC map[simulate.Kind][]float64
 }

@@ -90,9 +90,26 @@ func (r *Report) writeWorlds(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if line := r.aloneLine(); line != "" {
+		fmt.Fprintln(w, "\n"+line)
+	}
 	fmt.Fprintln(w, "\nThe same attackers in all worlds together; shares are of all attacks, never is infinite.")
 	s, _ := r.pooled()
 	return s.writePursuits(w)
+}
+
+// aloneLine sets the first world beside the same one played without sessions.
+func (r *Report) aloneLine() string {
+	if r.Alone == nil || len(r.Worlds) == 0 {
+		return ""
+	}
+	say := func(w *World) string {
+		s, f := w.Sessions, w.Sessions.Friction(w.Weeks)
+		_, _, deeds := s.AtBudget(simulate.Insider, insiderBudget, followed)
+		return fmt.Sprintf("stolen sessions by the 2nd event %s, insiders by deeds %s, %.3f prompts per person and week, %.2f false step-ups in 100 session hours after the login",
+			percent(s.Pursuit(simulate.Stolen, nil).By[stolenByEvent2]), percent(deeds), f.PerWeek, f.MidPer100Hours)
+	}
+	return fmt.Sprintf("Ablation, world %s: with sessions %s; without, each event alone: %s.", r.Alone.Name, say(&r.Worlds[0]), say(r.Alone))
 }
 
 // pooled is all worlds as one, and how long one of them lasted.

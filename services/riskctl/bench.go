@@ -162,6 +162,8 @@ func (b *bench) methods(ablated bool) []laboratory.Comparator {
 		for _, a := range ablations {
 			methods = append(methods, laboratory.NewRiskd(a.name, engine, a.codes...))
 		}
+		methods = append(methods, laboratory.NewRiskd("riskd without back-off", laboratory.WithoutBackOff(engine)),
+			laboratory.NewRiskd("riskd without decay", laboratory.WithoutDecay(engine)))
 	}
 	return methods
 }

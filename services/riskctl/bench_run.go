@@ -34,7 +34,15 @@ func (b *bench) measure(ctx context.Context, io streams) (*laboratory.Report, er
 	}
 	for i, name := range names {
 		jobs = append(jobs, func(ctx context.Context) (err error) {
-			worlds[i], err = b.sessions(ctx, atlas, name)
+			worlds[i], err = b.sessions(ctx, atlas, name, b.engine.loaded)
+			return err
+		})
+	}
+	var alone *laboratory.World
+	if !b.plain && len(names) > 0 {
+		alone = new(laboratory.World)
+		jobs = append(jobs, func(ctx context.Context) (err error) {
+			*alone, err = b.sessions(ctx, atlas, names[0], laboratory.WithoutSession(b.engine.loaded))
 			return err
 		})
 	}
@@ -49,7 +57,7 @@ func (b *bench) measure(ctx context.Context, io streams) (*laboratory.Report, er
 	}
 	report := laboratory.NewReport(all)
 	if len(worlds) > 0 {
-		report.Worlds = worlds
+		report.Worlds, report.Alone = worlds, alone
 	}
 	return report, nil
 }
@@ -82,7 +90,7 @@ func (b *bench) logins(ctx context.Context, atlas *simulate.Atlas, seed uint64, 
 }
 
 // sessions plays one world live.
-func (b *bench) sessions(ctx context.Context, atlas *simulate.Atlas, name string) (laboratory.World, error) {
+func (b *bench) sessions(ctx context.Context, atlas *simulate.Atlas, name string, engine laboratory.Engine) (laboratory.World, error) {
 	out := laboratory.World{Name: name, Weeks: float64(b.sessionDays) / 7}
 	w := b.worldFlags
 	w.world, w.users, w.days, w.attacks, w.activity, w.only = name, b.sessionUsers, b.sessionDays, b.sessionAttack, 1, ""
@@ -98,6 +106,7 @@ func (b *bench) sessions(ctx context.Context, atlas *simulate.Atlas, name string
 	if err != nil {
 		return out, err
 	}
+	judge.step = engine
 	live := laboratory.Live{Judge: judge.score}
 	out.Sessions, err = live.Run(ctx, world)
 	return out, err

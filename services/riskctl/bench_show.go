@@ -57,7 +57,7 @@ func (b *bench) exhibitSessions(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	w, err := b.sessions(ctx, atlas, b.world)
+	w, err := b.sessions(ctx, atlas, b.world, b.engine.loaded)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/adaptive"
 	"github.com/riskd-io/riskd/pkg/enrich"
+	"github.com/riskd-io/riskd/pkg/laboratory"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
@@ -24,6 +25,7 @@ const maxLive = 20_000
 // for concurrent use.
 type offline struct {
 	engine   *rules.Engine
+	step     laboratory.Engine // engine, unless it is ablated
 	enricher *enrich.Enricher
 	geo      string
 	users    map[userKey]*held
@@ -95,7 +97,7 @@ func newOffline(engine *rules.Engine, city, asn string) (*offline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening geo data: %w", err)
 	}
-	return &offline{engine: engine, enricher: en, geo: en.GeoVersion(), users: map[userKey]*held{}}, nil
+	return &offline{engine: engine, step: engine, enricher: en, geo: en.GeoVersion(), users: map[userKey]*held{}}, nil
 }
 
 // score judges one event. The decision is valid until the next call. There is no arrival offline, so
@@ -113,7 +115,7 @@ func (o *offline) score(pb *riskdv1.Event) (*decision.Decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.engine.Step(p, &o.ev, &o.d)
+	o.step.Step(p, &o.ev, &o.d)
 	o.d.Geo = o.geo
 	if at != nil && o.d.Status == decision.Scored {
 		at.Observe(pb.TenantId, pb.TimeMs, o.ev.StepUpAt, o.d.PeakFrom, o.d.PeakTo)

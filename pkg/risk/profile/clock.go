@@ -37,7 +37,11 @@ const (
 )
 
 // Clock is the landmark of a profile's faded counts.
-type Clock struct{ Epoch event.Millis }
+type Clock struct {
+	Epoch event.Millis
+	// Flat makes counts keep their weight for ever. It is for measuring what fading is worth, and is not stored.
+	Flat bool
+}
 
 // landmark is where the epoch belongs for a watermark.
 func landmark(watermark event.Millis) event.Millis {
@@ -47,6 +51,9 @@ func landmark(watermark event.Millis) event.Millis {
 
 // Scale is the factor of an observation at t with the given half life.
 func (c Clock) Scale(t, halfLife event.Millis) float64 {
+	if c.Flat {
+		return One
+	}
 	dt := min(t-c.Epoch, 3*rebase) // never more than 270 days once the profile has advanced to t
 	return One * math.Exp2(float64(dt)/float64(halfLife))
 }

@@ -121,6 +121,9 @@ func (p *Profile) Advance(t event.Millis) {
 	}
 	n := uint(min((epoch-p.Clock.Epoch)/rebase, 31)) // after 31 moves nothing is left of 32 bits
 	p.Clock.Epoch = epoch
+	if p.Clock.Flat {
+		return
+	}
 	p.Networks.fade(min(31, n*rebaseNetwork))
 	p.Agents.fade(min(31, n*rebaseDevice))
 	p.Devices.fade(min(31, n*rebaseDevice))

@@ -260,7 +260,7 @@ func writeActivity(s *Sheet, sc *Scene) {
 			s.Number("seen", f.Activity.Seen)
 			s.Number("actions", f.Activity.Total)
 			if f.Activity.Run > 0 {
-				s.Number("in_a_row", f.Activity.Again+1)
+				s.Number("in_a_row", math.Round(f.Activity.Again+1))
 			}
 		}
 	}
