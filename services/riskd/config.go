@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/riskd-io/riskd/pkg/broker/kafka"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/clickhouse/engine"
 	"github.com/riskd-io/riskd/pkg/clickhouse/migrate"
@@ -33,6 +34,15 @@ type Config struct {
 	Admin service.AdminConfig
 	// PyroscopeURL, when set, gets continuous profiles.
 	PyroscopeURL string
+
+	// BrokerURL is what -broker says: nats, kafka or kafka://...; Broker is the kind alone. Default nats.
+	BrokerURL service.Secret
+	Broker    string
+	// Flags is nats for flags and signals on NATS with events on Kafka.
+	Flags string
+	Kafka kafka.Config
+	// KafkaPassword is for SASL.
+	KafkaPassword service.Secret
 
 	NATS       NATSConfig
 	ClickHouse ClickHouseConfig
@@ -82,6 +92,8 @@ func DefaultConfig() Config {
 	return Config{
 		Targets: roles, Data: ".riskd",
 		Log: service.DefaultLogConfig(), Admin: service.DefaultAdminConfig(),
+		BrokerURL:  onNATS,
+		Kafka:      kafka.DefaultConfig(),
 		NATS:       NATSConfig{Embedded: natsjs.DefaultEmbeddedConfig(), Topology: natsjs.DefaultTopology()},
 		ClickHouse: ClickHouseConfig{Engine: embeddedEngine(), Migrate: migrate.DefaultConfig()},
 		Geo:        enrich.DefaultConfig(),
@@ -148,6 +160,9 @@ func parse(args []string, usage io.Writer) (*Config, mode, error) {
 	if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
 		return nil, serve, fmt.Errorf("-data: %w", err)
 	}
+	if err := cfg.settleKafka(); err != nil {
+		return nil, serve, err
+	}
 	cfg.settle()
 	if err := cfg.Validate(); err != nil {
 		return nil, serve, err
@@ -167,6 +182,22 @@ func (c *Config) bind(fs *flag.FlagSet) {
 	fs.StringVar(&c.Admin.Listen, "admin-listen", c.Admin.Listen, "`address` of health and metrics, for all roles of the process")
 	fs.BoolVar(&c.Admin.Pprof, "admin-pprof", c.Admin.Pprof, "serve Go profiles there too")
 	fs.StringVar(&c.PyroscopeURL, "pyroscope-url", c.PyroscopeURL, "send continuous profiles to this Pyroscope `server`")
+
+	fs.Var(&c.BrokerURL, "broker", "`which` broker: nats, kafka, or kafka://[user:password@]host:port,...")
+	fs.StringVar(&c.Flags, "flags", c.Flags, "`where` flags and signals are: empty: where the events are; nats: there, with events on Kafka")
+	fs.Var((*list)(&c.Kafka.Brokers), "kafka-brokers", "`addresses` of some of your Kafka brokers, host:port (comma list)")
+	fs.StringVar(&c.Kafka.Prefix, "kafka-prefix", c.Kafka.Prefix, "`begin` of the names of topics, group and transactional ids")
+	fs.StringVar(&c.Kafka.Partitioner, "kafka-partitioner", c.Kafka.Partitioner, "the `partitioner` of the apps' producers: java or librdkafka")
+	fs.StringVar(&c.Kafka.SASL, "kafka-sasl", c.Kafka.SASL, "`mechanism`: plain, scram-sha-256 or scram-sha-512")
+	fs.StringVar(&c.Kafka.User, "kafka-user", c.Kafka.User, "`name` for it")
+	fs.Var(&c.KafkaPassword, "kafka-password", "`password` for it; better in the variable")
+	fs.BoolVar(&c.Kafka.TLS, "kafka-tls", c.Kafka.TLS, "encrypt the connections to Kafka")
+	fs.StringVar(&c.Kafka.CA, "kafka-ca", c.Kafka.CA, "PEM `file` of authorities to trust besides the system's")
+	fs.StringVar(&c.Kafka.Cert, "kafka-cert", c.Kafka.Cert, "PEM `file` of a client certificate")
+	fs.StringVar(&c.Kafka.Key, "kafka-key", c.Kafka.Key, "PEM `file` of its key")
+	fs.IntVar(&c.Kafka.Replicas, "kafka-replicas", c.Kafka.Replicas, "`copies` of each topic; 0: 3, or as many brokers as there are")
+	fs.DurationVar(&c.Kafka.SessionTimeout, "kafka-session-timeout", c.Kafka.SessionTimeout, "`time` of silence after which a worker's partitions go to others")
+	fs.DurationVar(&c.Kafka.TransactionTimeout, "kafka-transaction-timeout", c.Kafka.TransactionTimeout, "`time` after which the open transaction of a lost worker is aborted; signals behind it wait that long")
 
 	fs.Var(&c.NATS.URL, "nats-url", "`URL` of your NATS server; empty: one in this process (only with -target=all)")
 	fs.StringVar(&c.NATS.Creds, "nats-creds", c.NATS.Creds, "credentials `file` for it")
@@ -263,7 +294,7 @@ func (c *Config) runs(part string) bool {
 func (c *Config) Validate() error {
 	var faults []error
 	if !c.embedded() {
-		if c.NATS.URL == "" {
+		if c.NATS.URL == "" && !c.onKafka() {
 			faults = append(faults, errors.New("-nats-url (or RISKD_NATS_URL) is needed: the embedded NATS server is only for -target=all"))
 		}
 		if c.ClickHouse.DSN == "" && c.runs(Database) {
@@ -273,7 +304,10 @@ func (c *Config) Validate() error {
 	if _, err := service.NewLogger(io.Discard, c.Log); err != nil {
 		faults = append(faults, err)
 	}
-	if c.NATS.URL == "" {
+	if c.flagsOnNATS() && c.NATS.URL == "" {
+		faults = append(faults, errors.New("-nats-url (or RISKD_NATS_URL) is needed for -flags=nats: with events on Kafka there is no embedded NATS server"))
+	}
+	if c.NATS.URL == "" && !c.onKafka() {
 		faults = append(faults, c.NATS.Embedded.Validate())
 	}
 	if c.ClickHouse.DSN == "" && c.embedded() {

@@ -21,6 +21,9 @@ import (
 
 // openBroker starts the embedded server or greets yours, and makes sure of the streams.
 func (a *app) openBroker(ctx context.Context) (service.Runner, error) {
+	if a.cfg.onKafka() {
+		return a.greetKafka(ctx)
+	}
 	if a.cfg.NATS.URL != "" {
 		return a.greetBroker(ctx)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/broker/kafka"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 )
 
@@ -24,7 +25,7 @@ func (a *app) patiently(ctx context.Context, part string, do func(context.Contex
 		attempt, cancel := context.WithTimeout(ctx, attemptTime)
 		err := do(attempt)
 		cancel()
-		if err == nil || ctx.Err() != nil || !natsjs.IsTransient(err) {
+		if err == nil || ctx.Err() != nil || !natsjs.IsTransient(err) && !kafka.IsTransient(err) {
 			return err
 		}
 		if time.Since(told) > patienceTold {

@@ -22,6 +22,13 @@ func (a *app) openPolicies(ctx context.Context) (service.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.cfg.onKafka() {
+		return a.openKafkaRole(ctx, Policies, func(r *kafkaRole, _ *natsjs.Broker) error {
+			a.policies, err = policylog.NewKeeper(policylog.KeeperConfig{Log: r.b.PolicyLog(), Base: base, Baseline: population, Logger: a.roleLog(Policies)})
+			r.worker = a.policies
+			return err
+		})
+	}
 	return a.openRole(ctx, Policies, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		log, err := natsjs.OpenPolicyLog(ctx, js)
 		if err != nil {

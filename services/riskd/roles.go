@@ -77,6 +77,9 @@ func (a *app) tryRole(name string, build func(*nats.Conn, jetstream.JetStream) (
 }
 
 func (a *app) openScorer(ctx context.Context) (service.Runner, error) {
+	if a.cfg.onKafka() {
+		return a.kafkaScorer(ctx)
+	}
 	return a.openRole(ctx, Scorer, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		return scorer.New(a.cfg.Scorer, scorer.Deps{
 			Broker: natsjs.NewBroker(js), Policies: judges{a.policies}, Enricher: a.enricher,
@@ -94,8 +97,12 @@ func (a *app) openGateway(ctx context.Context) (service.Runner, error) {
 	if made {
 		a.log.Info("made a first API key", "file", filepath.Join(filepath.Dir(a.cfg.GatewayKeys), "gateway.key"))
 	}
+	deps := gateway.Deps{Keys: keys, Log: a.roleLog(Gateway), Metrics: a.metrics}
+	if a.cfg.onKafka() {
+		return a.kafkaGateway(ctx, deps)
+	}
 	return a.openRole(ctx, Gateway, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
-		deps, err := gateway.OverNATS(ctx, gateway.Deps{Keys: keys, Log: a.roleLog(Gateway), Metrics: a.metrics}, js, a.topology.Partitions)
+		deps, err := gateway.OverNATS(ctx, deps, js, a.topology.Partitions)
 		if err != nil {
 			return nil, err
 		}
@@ -122,8 +129,12 @@ func (a *app) openConsole(ctx context.Context) (service.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	deps := console.Deps{Stories: stories, Audit: book, Desk: desk, Log: log, Metrics: a.metrics}
+	if a.cfg.onKafka() {
+		return a.kafkaConsole(ctx, deps)
+	}
 	return a.openRole(ctx, Console, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
-		deps, err := console.OverNATS(console.Deps{Stories: stories, Audit: book, Desk: desk, Log: log, Metrics: a.metrics}, js, a.topology.Partitions)
+		deps, err := console.OverNATS(deps, js, a.topology.Partitions)
 		if err != nil {
 			return nil, err
 		}
@@ -142,12 +153,18 @@ func (a *app) openConsole(ctx context.Context) (service.Runner, error) {
 }
 
 func (a *app) openSignaler(ctx context.Context) (service.Runner, error) {
+	if a.cfg.onKafka() {
+		return a.kafkaSignaler(ctx)
+	}
 	return a.openRole(ctx, Signaler, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		return signaler.New(a.cfg.Signaler, signaler.Deps{Broker: natsjs.NewBroker(js), Log: a.roleLog(Signaler), Registry: a.metrics})
 	})
 }
 
 func (a *app) openSink(ctx context.Context) (service.Runner, error) {
+	if a.cfg.onKafka() {
+		return a.kafkaSink(ctx)
+	}
 	return a.openRole(ctx, Sink, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
 		cfg := a.cfg.Sink
 		policies, err := natsjs.OpenPolicyLog(ctx, js)

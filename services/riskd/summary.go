@@ -108,9 +108,14 @@ func (a *app) addresses() []address {
 		add("Console", "http://"+a.console, hint)
 	}
 	add("Health", "http://"+a.admin.Addr(), "/readyz?verbose, /metrics")
-	if a.server != nil {
+	if a.cfg.onKafka() {
+		add("Kafka", strings.Join(a.cfg.Kafka.Brokers, ","), fmt.Sprintf("yours, %d partitions", a.topology.Partitions))
+	}
+	switch {
+	case a.cfg.onKafka() && !a.cfg.flagsOnNATS():
+	case a.server != nil:
 		add("NATS", a.server.URL(), fmt.Sprintf("%d partitions", a.topology.Partitions))
-	} else {
+	default:
 		add("NATS", service.RedactURL(a.cfg.NATS.URL.Reveal()), fmt.Sprintf("yours, %d partitions", a.topology.Partitions))
 	}
 	switch {

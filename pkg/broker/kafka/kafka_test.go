@@ -8,6 +8,8 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/broker/brokertest"
 	"github.com/riskd-io/riskd/pkg/broker/kafka/kafkatest"
+	"github.com/riskd-io/riskd/pkg/policylog"
+	"github.com/riskd-io/riskd/pkg/policylog/policylogtest"
 )
 
 func TestMain(m *testing.M) {
@@ -31,3 +33,9 @@ func suite(addrs func(testing.TB) []string) brokertest.Open {
 }
 
 func TestABrokerKeepsItsPromisesOnKfake(t *testing.T) { brokertest.Run(t, suite(kafkatest.Fake)) }
+
+func TestTheLogOfPoliciesKeepsItsPromises(t *testing.T) {
+	cfg := kafkatest.Config(kafkatest.Fake(t), 1)
+	kafkatest.Install(t, cfg)
+	policylogtest.Run(t, func(t *testing.T) policylog.Log { return kafkatest.Open(t, cfg).PolicyLog() })
+}

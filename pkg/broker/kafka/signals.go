@@ -59,44 +59,22 @@ func (b *Broker) Flag(context.Context, *riskdv1.Signal, broker.Position) (bool, 
 // Signals visits nothing: there are no flags apart from the signals that could differ from them.
 func (b *Broker) Signals(context.Context, func(broker.StoredSignal) error) error { return nil }
 
-// signalPartitions is how many partitions the topic of signals has.
-func (b *Broker) signalPartitions(ctx context.Context) (int, error) {
-	found, err := b.adm.ListTopics(ctx, b.topic(signalsTopic))
-	if err == nil {
-		err = found.Error()
-	}
-	if err != nil {
-		return 0, fmt.Errorf("reading topic %s: %w", b.topic(signalsTopic), explain(err))
-	}
-	return len(found[b.topic(signalsTopic)].Partitions), nil
-}
-
 // Follow reads the flags and their changes.
 func (b *Broker) Follow() (broker.FlagReader, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
-	n, err := b.signalPartitions(ctx)
+	r := &flagReader{topic: b.topic(signalsTopic)}
+	at, err := b.bounds(ctx, r.topic, 0)
 	if err != nil {
 		return nil, err
 	}
-	r := &flagReader{topic: b.topic(signalsTopic), ends: make([]int64, n), at: make([]int64, n), notify: make(chan struct{}, 1)}
-	for p := range n {
-		at, err := b.bounds(ctx, r.topic, int32(p))
-		if err != nil {
-			return nil, err
-		}
-		r.ends[p] = at.stable
-	}
+	r.end = at.stable
 	opts, err := b.cfg.options("riskd flags")
 	if err != nil {
 		return nil, err
 	}
-	from := make(map[int32]kgo.Offset, n)
-	for p := range n {
-		from[int32(p)] = kgo.NewOffset().AtStart()
-	}
 	if r.cl, err = kgo.NewClient(append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(fetchWait), kgo.KeepControlRecords(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topic: from}))...); err != nil {
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topic: {0: kgo.NewOffset().AtStart()}}))...); err != nil {
 		return nil, fmt.Errorf("following %s: %w", r.topic, err)
 	}
 	return r, nil
@@ -104,12 +82,11 @@ func (b *Broker) Follow() (broker.FlagReader, error) {
 
 // flagReader follows the topic of signals: a broker.FlagReader.
 type flagReader struct {
-	cl     *kgo.Client
-	topic  string
-	ends   []int64 // of each partition when the reader was made
-	at     []int64
-	notify chan struct{}
-	idle   int // polls without anything, before the end was seen
+	cl    *kgo.Client
+	topic string
+	end   int64 // when the reader was made
+	at    int64
+	idle  int // polls without anything, before the end was seen
 }
 
 // Take is as broker.FlagReader says.
@@ -145,9 +122,9 @@ func (r *flagReader) Drain(ctx context.Context, dst []broker.Flag) (flags []brok
 		case ctx.Err() != nil:
 			return dst, false, ctx.Err()
 		}
-		before := r.sum()
+		before := r.at
 		dst = r.decode(dst, fetches)
-		if r.sum() == before && r.cl.Ping(ctx) == nil {
+		if r.at == before && r.cl.Ping(ctx) == nil {
 			r.idle++
 		} else {
 			r.idle = 0
@@ -156,25 +133,11 @@ func (r *flagReader) Drain(ctx context.Context, dst []broker.Flag) (flags []brok
 	return dst, r.atEnd(), nil
 }
 
-func (r *flagReader) atEnd() bool {
-	for p, end := range r.ends {
-		if r.at[p] < end {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *flagReader) sum() (n int64) {
-	for _, at := range r.at {
-		n += at
-	}
-	return n
-}
+func (r *flagReader) atEnd() bool { return r.at >= r.end }
 
 func (r *flagReader) decode(dst []broker.Flag, fetches kgo.Fetches) []broker.Flag {
 	fetches.EachRecord(func(rec *kgo.Record) {
-		r.at[rec.Partition] = rec.Offset + 1
+		r.at = rec.Offset + 1
 		if !rec.Attrs.IsControl() {
 			dst = append(dst, flagOf(rec))
 		}
@@ -203,3 +166,50 @@ func flagOf(rec *kgo.Record) broker.Flag {
 
 // Close ends the reader.
 func (r *flagReader) Close() { r.cl.Close() }
+
+// LastSignal is the position of the newest signal, 0 when there is none.
+func (b *Broker) LastSignal(ctx context.Context) (uint64, error) {
+	at, err := b.bounds(ctx, b.topic(signalsTopic), 0)
+	return uint64(at.stable), err
+}
+
+// SignalReader reads the stored signals from a position on. For one goroutine.
+type SignalReader struct {
+	tail *tail
+	msgs []broker.Message
+}
+
+// Positioned is a signal and its position in the topic; Signal is nil where a record is none.
+type Positioned struct {
+	Position uint64
+	Stored   time.Time
+	Signal   *riskdv1.Signal
+}
+
+// OpenSignals reads signals from a position on, 1 being the first. Compaction leaves the newest of each session and user.
+func (b *Broker) OpenSignals(from uint64) (*SignalReader, error) {
+	tail, err := b.records.open(b.topic(signalsTopic), 0, offsetOf(from), 256, 256<<10, false)
+	if err != nil {
+		return nil, fmt.Errorf("opening signals: %w", err)
+	}
+	return &SignalReader{tail: tail}, nil
+}
+
+// Take returns at least one signal; it blocks until ctx ends.
+func (r *SignalReader) Take(ctx context.Context) ([]Positioned, error) {
+	var err error
+	r.msgs, err = r.tail.Take(ctx, r.msgs[:0], 64, 64<<10)
+	out := make([]Positioned, 0, len(r.msgs))
+	for i := range r.msgs {
+		p := Positioned{Position: r.msgs[i].Seq, Stored: time.Unix(0, r.msgs[i].StoredNS)}
+		sig := new(riskdv1.Signal)
+		if r.msgs[i].Data != nil && sig.UnmarshalVT(r.msgs[i].Data) == nil {
+			p.Signal = sig
+		}
+		out = append(out, p)
+	}
+	return out, err
+}
+
+// Close ends the reader.
+func (r *SignalReader) Close() { r.tail.Close() }

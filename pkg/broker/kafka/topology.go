@@ -42,6 +42,7 @@ func (b *Broker) topic(name string) string { return b.cfg.Prefix + name }
 // topicSpec is one topic as riskd makes it, and what of it has to be so.
 type topicSpec struct {
 	name     string
+	single   bool // one partition, whatever the others have
 	settings map[string]string
 	// must are the settings that are checked on a topic that exists, with the reason.
 	must map[string]string
@@ -59,9 +60,12 @@ func (b *Broker) specs() []topicSpec {
 		{name: pagesTopic, settings: map[string]string{"cleanup.policy": "compact", "max.message.bytes": whole, "compression.type": "producer",
 			"segment.bytes": "67108864", "min.cleanable.dirty.ratio": "0.3", "unclean.leader.election.enable": "false"},
 			must: map[string]string{"cleanup.policy": "profiles would be lost with old segments"}},
-		{name: signalsTopic, settings: map[string]string{"cleanup.policy": "compact,delete", "retention.ms": ms(broker.BindingTTL + 24*time.Hour),
+		{name: signalsTopic, single: true, settings: map[string]string{"cleanup.policy": "compact,delete", "retention.ms": ms(broker.BindingTTL + 24*time.Hour),
 			"segment.bytes": "16777216", "segment.ms": "3600000", "delete.retention.ms": ms(24 * time.Hour), "unclean.leader.election.enable": "false"},
 			must: map[string]string{"cleanup.policy": "open flags would be lost, or the topic grow for ever"}},
+		{name: policiesTopic, single: true, settings: map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1",
+			"max.message.bytes": "4194304", "unclean.leader.election.enable": "false"},
+			must: map[string]string{"cleanup.policy": "changes of policies would be lost", "retention.ms": "changes of policies would be lost"}},
 		{name: deadTopic, settings: map[string]string{"cleanup.policy": "delete", "retention.ms": ms(30 * 24 * time.Hour)}},
 		// The events come last: where they are, all of it is.
 		{name: eventsTopic, settings: map[string]string{"cleanup.policy": "delete", "retention.ms": ms(b.cfg.EventsKeep)},
@@ -71,12 +75,12 @@ func (b *Broker) specs() []topicSpec {
 
 // Partitions reads the partition count, which journal, pages and events share.
 func (b *Broker) Partitions(ctx context.Context) (int, error) {
-	found, err := b.adm.ListTopics(ctx, b.topic(eventsTopic), b.topic(journalTopic), b.topic(pagesTopic), b.topic(signalsTopic), b.topic(deadTopic))
+	found, err := b.adm.ListTopics(ctx, b.topic(eventsTopic), b.topic(journalTopic), b.topic(pagesTopic), b.topic(signalsTopic), b.topic(deadTopic), b.topic(policiesTopic))
 	if err != nil {
 		return 0, fmt.Errorf("reading partition count: %w", explain(err))
 	}
 	n := 0
-	for _, name := range []string{journalTopic, pagesTopic, eventsTopic, signalsTopic, deadTopic} {
+	for _, name := range []string{journalTopic, pagesTopic, eventsTopic, signalsTopic, deadTopic, policiesTopic} {
 		d := found[b.topic(name)]
 		switch {
 		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
@@ -88,6 +92,8 @@ func (b *Broker) Partitions(ctx context.Context) (int, error) {
 		switch {
 		case name == journalTopic:
 			n = have
+		case name == signalsTopic && have != 1:
+			return 0, &SettingsError{Topic: b.topic(name), Setting: "partitions", Have: strconv.Itoa(have), Want: "1", Why: "signals have one order"}
 		case (name == pagesTopic || name == eventsTopic) && have != n:
 			return 0, &SettingsError{Topic: b.topic(name), Setting: "partitions", Have: strconv.Itoa(have), Want: strconv.Itoa(n),
 				Why: fmt.Sprintf("%s has %d, and the count is fixed: users would move", b.topic(journalTopic), n)}
@@ -133,7 +139,11 @@ func (b *Broker) Ensure(ctx context.Context) (int, error) {
 		for k, v := range s.settings {
 			settings[k] = kadm.StringPtr(v)
 		}
-		_, err := b.adm.CreateTopic(ctx, int32(partitions), int16(replicas), settings, b.topic(s.name))
+		count := partitions
+		if s.single {
+			count = 1
+		}
+		_, err := b.adm.CreateTopic(ctx, int32(count), int16(replicas), settings, b.topic(s.name))
 		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			return 0, fmt.Errorf("making topic %s: %w", b.topic(s.name), explain(err))
 		}
