@@ -67,7 +67,7 @@ generate: ## write the Go code of the protobuf schemas anew
 	@sh scripts/generate.sh
 
 .PHONY: verify
-verify: ## prove generated files fresh, modules tidy alone, schemas compatible
+verify: console ## prove generated files fresh, modules tidy alone, schemas compatible
 	@sh scripts/verify.sh
 
 .PHONY: bench

@@ -44,6 +44,7 @@ case ${1:-all} in
     fi
     ;;
   all)
+    step "the console's pages are of these sources" sh scripts/console.sh check
     step "generated files are fresh" sh scripts/verify.sh generated
     step "schemas keep their promises" sh scripts/verify.sh schemas
     step "each module builds and is tidy alone" sh scripts/verify.sh tidy

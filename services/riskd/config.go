@@ -61,6 +61,8 @@ type Config struct {
 	Console          console.Config
 	// SignIn is who may use the console. Users empty: console.users.json in the data folder, made at the first start.
 	SignIn signin.Config
+	// ConsoleKey is the file that cookies of the console are sealed with. Empty: console.key in the data folder.
+	ConsoleKey string
 
 	flags *flag.FlagSet // as parsed, for -print-config
 }

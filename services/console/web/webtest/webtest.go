@@ -43,9 +43,9 @@ func Run(t *testing.T, world map[string]any, files ...string) {
 	cmd.WaitDelay = 10 * time.Second
 	begin := time.Now()
 	out, err := cmd.CombinedOutput()
-	t.Logf("%v took %v", files, time.Since(begin).Round(100*time.Millisecond))
+	t.Logf("%v took %v\n%s", files, time.Since(begin).Round(100*time.Millisecond), out)
 	if err != nil {
-		t.Errorf("the pages in a browser: %v\n%s", err, out)
+		t.Errorf("the pages in a browser: %v", err)
 	}
 }
 

@@ -23,6 +23,7 @@ export function SignIn() {
       await post<Me>('/api/signin', { name: form.get('name')!.toString(), password: form.get('password')!.toString() });
       if (location.pathname === '/signin') history.replaceState(null, '', '/');
       await whoAmI();
+      if (!me.value!.name) setWrong('Your browser did not keep the sign-in: under this name the console needs HTTPS.');
     } catch (err) {
       setWrong(err instanceof Trouble ? err.message : String(err));
     } finally {
