@@ -9,7 +9,7 @@ after(close);
 const thief = '/session?tenant=acme&id=' + encodeURIComponent('s-ada-1~9f3a2c41');
 const long = encodeURIComponent(world.longUser ?? '');
 const pages = {
-  overview: '/', live: '/live', stepups: '/stepups', fatigue: '/fatigue', rules: '/rules', investigate: '/investigate?by=ip&value=91.64.12.8',
+  overview: '/', live: '/live', stepups: '/stepups', fatigue: '/fatigue', rules: '/rules', policies: '/policies', backtest: '/backtest', calibration: '/calibration?window=90d', investigate: '/investigate?by=ip&value=91.64.12.8',
   health: '/health', audit: '/audit', session: thief, owner: '/session?tenant=acme&id=s-ada-1', user: '/user?tenant=acme&id=ada', decision: '/decision?tenant=acme&event=ev-0008',
   'long-name': '/user?tenant=acme&id=' + long, missing: '/no/such/page', unknown: '/user?tenant=acme&id=nobody',
 };
