@@ -38,10 +38,11 @@ type Broker struct {
 	inputs  *tailer // of the events
 	records *tailer // of everything else
 
-	mu         sync.Mutex
-	partitions int
-	pub        *Publisher
-	group      *Workers
+	mu     sync.Mutex
+	owners map[*kgo.Client]bool // of claimed partitions; nil once closed
+	events [16]byte             // id of the topic
+	pub    *Publisher
+	group  *Workers
 }
 
 // New makes the clients, which connect when they are used.
@@ -58,12 +59,36 @@ func New(cfg Config, name string, log *slog.Logger) (*Broker, error) {
 		return nil, fmt.Errorf("new kafka broker: %w", err)
 	}
 	b := &Broker{cfg: cfg, log: log, cl: cl, adm: kadm.NewClient(cl)}
-	b.inputs, b.records = newTailer(opts), newTailer(opts)
+	b.inputs, b.records, b.owners = newTailer(opts), newTailer(opts), make(map[*kgo.Client]bool)
 	return b, nil
 }
 
-// Close ends every client.
+// keep remembers the client of a claimed partition, so that Close ends it; false once closed.
+func (b *Broker) keep(cl *kgo.Client) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.owners == nil {
+		return false
+	}
+	b.owners[cl] = true
+	return true
+}
+
+func (b *Broker) forget(cl *kgo.Client) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.owners, cl)
+}
+
+// Close ends every client. A transaction that is open stays so until its partition is claimed, or its time is over.
 func (b *Broker) Close() {
+	b.mu.Lock()
+	owners := b.owners
+	b.owners = nil
+	b.mu.Unlock()
+	for cl := range owners {
+		cl.Close()
+	}
 	b.inputs.close()
 	b.records.close()
 	b.mu.Lock()
@@ -92,7 +117,6 @@ func (b *Broker) Open(ctx context.Context) (broker.Installation, error) {
 		if err == nil {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.partitions = n
 			if b.pub == nil {
 				if b.pub, err = b.NewPublisher(); err != nil {
 					return broker.Installation{}, err
@@ -104,6 +128,13 @@ func (b *Broker) Open(ctx context.Context) (broker.Installation, error) {
 			return broker.Installation{}, err
 		}
 	}
+}
+
+// eventsID is the id of the topic of events, which newer brokers want to hear in place of its name.
+func (b *Broker) eventsID() [16]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.events
 }
 
 // Publisher publishes events; nil before Open.

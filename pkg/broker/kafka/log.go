@@ -91,6 +91,10 @@ func (l *partitionLog) Claim(ctx context.Context) error {
 		cl.Close()
 		return fmt.Errorf("claiming partition %d: %w", l.n, explain(err))
 	}
+	if !l.b.keep(cl) {
+		cl.Close()
+		return errClosed
+	}
 	l.cl = cl
 	l.mu.Lock()
 	l.scanned = nil
@@ -101,6 +105,7 @@ func (l *partitionLog) Claim(ctx context.Context) error {
 // drop ends the client without ending its transaction: whoever claims next does. The turn is held.
 func (l *partitionLog) drop() {
 	if l.cl != nil {
+		l.b.forget(l.cl)
 		l.cl.Close()
 		l.cl = nil
 	}
@@ -196,7 +201,7 @@ func (l *partitionLog) transact(ctx context.Context, recs []*kgo.Record, inputLa
 }
 
 // commitOffset puts the group's offset into the transaction, in the name of this member's generation. It is left out while
-// the group rebalances, or does not know us: the position is in the journal, and the transactional id keeps others out.
+// the group rebalances, or does not know us, or cannot: the position is in the journal, and the transactional id keeps others out.
 func (l *partitionLog) commitOffset(ctx context.Context, offset int64) error {
 	member, generation, ok := l.b.membership()
 	if !ok {
@@ -220,7 +225,7 @@ func (l *partitionLog) commitOffset(ctx context.Context, offset int64) error {
 	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = txn, group, id, epoch
 	req.MemberID, req.Generation = member, generation
 	t := kmsg.NewTxnOffsetCommitRequestTopic()
-	t.Topic = l.b.topic(eventsTopic)
+	t.Topic, t.TopicID = l.b.topic(eventsTopic), l.b.eventsID()
 	p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
 	p.Partition, p.Offset, p.LeaderEpoch = l.n, offset, -1
 	t.Partitions = append(t.Partitions, p)
@@ -234,10 +239,12 @@ func (l *partitionLog) commitOffset(ctx context.Context, offset int64) error {
 			switch err := kerr.ErrorForCode(p.ErrorCode); {
 			case err == nil:
 				l.offsets = time.Now()
-			case errors.Is(err, kerr.RebalanceInProgress), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.UnknownMemberID),
-				errors.Is(err, kerr.CoordinatorLoadInProgress), errors.Is(err, kerr.NotCoordinator):
-			default:
+			case isFenced(err), errors.Is(err, kerr.TransactionAbortable), errors.Is(err, kerr.InvalidTxnState):
 				return fmt.Errorf("committing offsets: %w", explain(err))
+			case errors.Is(err, kerr.RebalanceInProgress), errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.UnknownMemberID):
+			default:
+				l.offsets = time.Now()
+				l.b.log.Warn("the group's offsets are not kept up to date", "partition", l.n, "error", explain(err))
 			}
 		}
 	}

@@ -88,6 +88,11 @@ func (b *Broker) Partitions(ctx context.Context) (int, error) {
 		case d.Err != nil:
 			return 0, fmt.Errorf("reading partition count: topic %s: %w", b.topic(name), explain(d.Err))
 		}
+		if name == eventsTopic {
+			b.mu.Lock()
+			b.events = d.ID
+			b.mu.Unlock()
+		}
 		have := len(d.Partitions)
 		switch {
 		case name == journalTopic:
