@@ -45,7 +45,10 @@ func (r *pipeline) table() string {
 	row("bare relay", r.Main.Relay)
 	row("scorer, everything on", r.Main.Scorer)
 	row("all of riskd, into ClickHouse", r.Full)
+	fmt.Fprintf(&b, "%.1f signals for 1000 events; the events are %.0f B each as they come\n", r.Main.Signals, r.Main.Raw.Bytes)
 	for _, d := range r.Partitions {
+		row(fmt.Sprintf("raw consume, %d partitions", d.Partitions), d.Raw)
+		row(fmt.Sprintf("bare relay, %d partitions", d.Partitions), d.Relay)
 		row(fmt.Sprintf("scorer, %d partitions", d.Partitions), d.Scorer)
 	}
 	for _, d := range r.Users {

@@ -17,6 +17,9 @@ const (
 	maxKey = 1024
 	// maxProfile bounds an encoded profile; real ones are a few hundred bytes to a few KiB.
 	maxProfile = 1 << 20
+	// pageSlack: an eighth of a page may be dead entries, and an eighth room to grow. Less would copy pages all the time, more costs
+	// memory for each user.
+	pageSlack = 8
 	// maxPageBytes bounds one page in memory and thereby offsets.
 	maxPageBytes = 1 << 30
 	// deadKey marks the key length of an entry that was moved or dropped.
@@ -114,7 +117,7 @@ func (s *store) put(hash uint64, key, profile []byte, seen int64) error {
 		s.users++
 		pg.users++
 	}
-	if pg.waste > 4096 && pg.waste > len(pg.buf)/3 {
+	if pg.waste > 4096 && pg.waste > len(pg.buf)/pageSlack {
 		s.compact(pg)
 	}
 	return nil
@@ -142,7 +145,7 @@ func (s *store) point(hash uint64, key []byte, off uint32, known bool) {
 func (s *store) compact(pg *page) {
 	old := pg.buf
 	s.bytes -= cap(old)
-	pg.buf = make([]byte, 0, (len(old)-pg.waste)*9/8+256)
+	pg.buf = make([]byte, 0, (len(old)-pg.waste)*(pageSlack+1)/pageSlack+256)
 	pg.waste = 0
 	walk(old, func(e entry) {
 		off := uint32(len(pg.buf))
@@ -210,7 +213,7 @@ func (p *page) append(key, profile []byte, seen int64) uint32 {
 	room := (len(profile)*9/8 + 15) &^ 7
 	need := len(p.buf) + entryHeader + len(key) + room
 	if need > cap(p.buf) {
-		grown := make([]byte, len(p.buf), need+need/4)
+		grown := make([]byte, len(p.buf), need+need/pageSlack)
 		copy(grown, p.buf)
 		p.buf = grown
 	}
