@@ -252,7 +252,7 @@ func (w *worker) stop(t testing.TB) {
 		if err != nil {
 			t.Errorf("worker: %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(max(20*time.Second, w.cfg.StopWait+10*time.Second)):
 		t.Error("worker does not stop")
 	}
 	w.nc.Close()
