@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -107,5 +108,19 @@ func TestALookThatCannotBeWrittenDownIsNotShown(t *testing.T) {
 	}
 	if r := d.do("GET", "/api/overview", "", analyst); r.code != http.StatusOK {
 		t.Errorf("what is nobody's story: %d", r.code)
+	}
+}
+
+func TestBehindAProxyTheAddressIsTheBrowsers(t *testing.T) {
+	for _, c := range []struct{ header, want string }{{"", "192.0.2.1"}, {"203.0.113.9", "203.0.113.9"}, {"198.51.100.7, 203.0.113.9", "203.0.113.9"}, {"2001:db8::1:2", "2001:db8::/64"}, {"nonsense", "192.0.2.1"}} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = "192.0.2.1:4711"
+		if c.header != "" {
+			r.Header.Set("X-Forwarded-For", c.header)
+		}
+		forwarded(r)
+		if got := signin.Address(r); got != c.want {
+			t.Errorf("%q: got %s, want %s", c.header, got, c.want)
+		}
 	}
 }

@@ -19,6 +19,9 @@ type Config struct {
 	// Hosts are names it may be called by besides the loopback ones, without port, e.g. those of the proxy that ends TLS in
 	// front of it. They are required when Listen is not a loopback address. Default none.
 	Hosts []string
+	// TrustForwarded takes a browser's address from the last entry of X-Forwarded-For, which the proxy in front writes; for
+	// limits and the audit. Default false: without a proxy anybody could write it.
+	TrustForwarded bool
 	// Refresh is how often live parts ask again. Default 2s.
 	Refresh time.Duration
 	// Rows of the live feed. Default 60.

@@ -3,6 +3,7 @@ package console
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -35,8 +36,26 @@ func (s *Service) guard(next http.Handler) http.Handler {
 			http.Error(w, "other sites may not read this console", http.StatusForbidden)
 			return
 		}
+		if s.cfg.TrustForwarded {
+			forwarded(r)
+		}
 		inner.ServeHTTP(w, r)
 	})
+}
+
+// forwarded sets a request's address to what the nearest proxy says.
+func forwarded(r *http.Request) {
+	all := r.Header.Values("X-Forwarded-For")
+	if len(all) == 0 {
+		return
+	}
+	last := all[len(all)-1]
+	if i := strings.LastIndexByte(last, ','); i >= 0 {
+		last = last[i+1:]
+	}
+	if a, err := netip.ParseAddr(strings.TrimSpace(last)); err == nil {
+		r.RemoteAddr = netip.AddrPortFrom(a, 0).String()
+	}
 }
 
 func (s *Service) allowedHost(hostport string) bool {

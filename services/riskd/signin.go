@@ -14,6 +14,7 @@ import (
 func (c *Config) bindSignIn(fs *flag.FlagSet) {
 	s, o := &c.SignIn, &c.SignIn.OIDC
 	fs.StringVar(&s.Users, "console-users", s.Users, "`file` of local users (riskctl console user); empty: console.users.json in the data folder")
+	fs.BoolVar(&c.Console.TrustForwarded, "console-trust-forwarded", c.Console.TrustForwarded, "take browsers' addresses from X-Forwarded-For: only behind a proxy that writes it")
 	fs.StringVar(&c.ConsoleKey, "console-key", c.ConsoleKey, "`file` of what cookies are sealed with, shared by replicas; empty: console.key in the data folder, made at the first start")
 	fs.DurationVar(&s.Absolute, "console-session", s.Absolute, "`time` after which people sign in again whatever they do")
 	fs.DurationVar(&s.Idle, "console-idle", s.Idle, "`time` without use after which they sign in again")

@@ -28,7 +28,7 @@ export const close = () => browser?.close();
 export async function person(base, role = 'analyst', { scheme = 'light', viewport = laptop, signedIn = true } = {}) {
   const context = await browser.newContext({ baseURL: base, viewport, colorScheme: scheme, reducedMotion: 'reduce', timezoneId: 'Europe/Berlin', locale: 'en-GB' });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(40_000);
   const faults = [];
   page.on('pageerror', (e) => faults.push('error: ' + e.message));
   page.on('console', (m) => { if (m.type() === 'error' && !/status of (4|5)\d\d|ERR_CONNECTION|ERR_FAILED/.test(m.text())) faults.push('console: ' + m.text()); });

@@ -51,7 +51,7 @@ test('each page holds the demo’s people', async (t) => {
 test('what happens is there within seconds, by itself', async () => {
   await visit(page, '/live');
   assert.equal((await report('live-1', 's-live', '81.2.69.142')).status, 202);
-  await page.getByRole('row', { name: /live-user/ }).waitFor({ timeout: 15_000 });
+  await page.getByRole('row', { name: /live-user/ }).waitFor();
 });
 
 test('a session is revoked, and stays shut', async () => {
@@ -64,7 +64,7 @@ test('a session is revoked, and stays shut', async () => {
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Sent' }).waitFor();
   await page.keyboard.press('Escape');
-  await page.getByText('This session is shut out').waitFor({ timeout: 20_000 });
+  await page.getByText('This session is shut out').waitFor();
   await page.getByText('the session was revoked').first().waitFor();
   await page.getByText('nobody flies that fast').waitFor();
   await shot(page, 'real-revoked');

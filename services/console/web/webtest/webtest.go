@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long the tests of one run may take, on a busy machine.
-const patience = 6 * time.Minute
+const patience = 8 * time.Minute
 
 // Run runs test files by name ("pages" is web/test/pages.test.mjs) with what they need to know about the world they are
 // in. Pictures go to artifacts/console. It skips where there is no Chromium, and fails where the pages were not built.
