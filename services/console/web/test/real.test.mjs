@@ -32,6 +32,17 @@ test('each page holds the demo’s people', async (t) => {
       assert.ok((await page.locator('main tr, main .tile').count()) > 4, name + ' is nearly empty');
     });
   }
+  for (const name of ['policies', 'backtest', 'calibration']) {
+    await t.test(name, async () => {
+      await visit(page, '/' + name);
+      await shot(page, `real-${name}-light`);
+      await sound(page, name);
+      await page.keyboard.press('t');
+      await shot(page, `real-${name}-dark`);
+      await sound(page, name + ' by night', { colours: true });
+      await page.keyboard.press('t');
+    });
+  }
   await visit(page, '/?window=7d');
   await sound(page, 'overview of a running riskd');
   // The user to look at first, and the worst session of theirs.
