@@ -10,6 +10,19 @@ export const lost = signal(false);
 /** Anything that was done: pages that show it ask again. */
 export const done = signal(0);
 
+/** An action was sent: what it did is judged within moments, and its tables are written one after the other. */
+export function acted(): void {
+  for (const ms of [1500, 5000, 12_000]) setTimeout(() => { done.value++; }, ms);
+}
+
+/** Asks again whenever something was done since the page came. */
+export function useDone(again: () => void): void {
+  const seen = useRef(done.value);
+  useEffect(() => {
+    if (done.value !== seen.current) { seen.current = done.value; again(); }
+  }, [done.value]);
+}
+
 /** A problem as an error. */
 export class Trouble extends Error {
   constructor(readonly problem: Problem, readonly status: number) {

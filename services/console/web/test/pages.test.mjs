@@ -10,7 +10,7 @@ const thief = '/session?tenant=acme&id=' + encodeURIComponent('s-ada-1~9f3a2c41'
 const long = encodeURIComponent(world.longUser ?? '');
 const pages = {
   overview: '/', live: '/live', stepups: '/stepups', fatigue: '/fatigue', rules: '/rules', policies: '/policies', backtest: '/backtest', calibration: '/calibration?window=90d', investigate: '/investigate?by=ip&value=91.64.12.8',
-  health: '/health', audit: '/audit', session: thief, owner: '/session?tenant=acme&id=s-ada-1', user: '/user?tenant=acme&id=ada', decision: '/decision?tenant=acme&event=ev-0008',
+  health: '/health', audit: '/audit', session: thief, user: '/user?tenant=acme&id=ada', decision: '/decision?tenant=acme&event=ev-0008',
   'long-name': '/user?tenant=acme&id=' + long, missing: '/no/such/page', unknown: '/user?tenant=acme&id=nobody',
 };
 
@@ -22,6 +22,7 @@ test('every page is sound by day and by night', async (t) => {
       assert.equal(await page.locator('h1').count(), 1, 'one heading');
       await shot(page, name + '-light');
       await sound(page, name);
+      if (name === 'missing' || name === 'unknown') return; // made of what other pages are made of
       await page.keyboard.press('t');
       assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
       await shot(page, name + '-dark');

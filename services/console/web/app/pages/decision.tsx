@@ -1,6 +1,5 @@
-import { useEffect } from 'preact/hooks';
 import type { Decision as Answer } from '../api.gen';
-import { done, question, useAnswer } from '../fetch';
+import { question, useAnswer, useDone } from '../fetch';
 import { capital, date, risk, span, tone } from '../format';
 import { toSession, toUser, useQuery } from '../query';
 import { At, Chip, Cut, Head, Sensitivity } from '../parts/bits';
@@ -10,7 +9,7 @@ import { Evidence } from '../parts/timeline';
 export function Decision() {
   const q = useQuery();
   const answer = useAnswer<Answer[]>(question('/api/decision', { tenant: q.at('tenant'), event: q.at('event') }));
-  useEffect(() => { if (done.value) answer.again(); }, [done.value]);
+  useDone(answer.again);
   return (
     <>
       <Head title={<>Decision <bdi class="mono wrap">{q.at('event')}</bdi></>} name={'Decision ' + q.at('event')} />

@@ -1,6 +1,5 @@
-import { useEffect } from 'preact/hooks';
 import type { Decision, Entry, SessionStory } from '../api.gen';
-import { done, question, useAnswer } from '../fetch';
+import { question, useAnswer, useDone } from '../fetch';
 import { ago, capital, date, num, risk, tone } from '../format';
 import { toUser, useQuery } from '../query';
 import { Actions } from '../parts/actions';
@@ -14,7 +13,7 @@ import { Waterfall } from '../parts/waterfall';
 export function Session() {
   const q = useQuery();
   const answer = useAnswer<SessionStory>(question('/api/session', { tenant: q.at('tenant'), id: q.at('id') }));
-  useEffect(() => { if (done.value) answer.again(); }, [done.value]);
+  useDone(answer.again);
   return <Shown of={answer}>{(d) => <Story d={d} event={q.at('event')} />}</Shown>;
 }
 

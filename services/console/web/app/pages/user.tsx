@@ -1,6 +1,5 @@
-import { useEffect } from 'preact/hooks';
 import type { Decision, Device, Place, Summary, UserStory } from '../api.gen';
-import { done, question, useAnswer } from '../fetch';
+import { question, useAnswer, useDone } from '../fetch';
 import { ago, count, num, tone } from '../format';
 import { toSession, toShared, useQuery } from '../query';
 import { At, Chip, Cut, Head, Risk, Tile } from '../parts/bits';
@@ -13,7 +12,7 @@ import { Evidence } from '../parts/timeline';
 export function User() {
   const q = useQuery();
   const answer = useAnswer<UserStory>(question('/api/user', { tenant: q.at('tenant'), id: q.at('id') }));
-  useEffect(() => { if (done.value) answer.again(); }, [done.value]);
+  useDone(answer.again);
   return <Shown of={answer}>{(d) => <Story d={d} />}</Shown>;
 }
 

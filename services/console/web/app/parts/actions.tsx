@@ -1,7 +1,7 @@
 // What an analyst can say and do about a session or an event. Each needs a reason, and becomes an event with its author.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Feedback, Published } from '../api.gen';
-import { done, me, post, Trouble } from '../fetch';
+import { acted, me, post, Trouble } from '../fetch';
 import { may } from '../shell';
 
 const labels: Record<string, { button: string; says: string; does: string; danger?: boolean }> = {
@@ -39,7 +39,7 @@ function Sure({ label, about, close }: { label: string; about: About; close: () 
     try {
       await post<Published>('/api/feedback', { ...about, label, reason } satisfies Feedback);
       set('done');
-      setTimeout(() => { done.value++; }, 1500); // judged and written by then
+      acted();
     } catch (err) {
       set('ask');
       setWrong(err instanceof Trouble ? err.message : String(err));
