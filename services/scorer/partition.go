@@ -106,7 +106,7 @@ func (p *partition) run(stop context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A graceful end: what is committed gets published, and a last checkpoint makes the next start short.
+	// A graceful end: what is committed gets published, and a last checkpoint makes the next start short where that pays.
 	end, cancelEnd := context.WithTimeout(hard, p.s.cfg.StopWait)
 	defer cancelEnd()
 	closeEffects()
@@ -114,7 +114,7 @@ func (p *partition) run(stop context.Context) error {
 	case <-p.fx.done:
 	case <-end.Done():
 	}
-	if p.s.last.Load() {
+	if p.s.last.Load() && p.checkpointPays() {
 		p.finishCheckpoint(end)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,8 +85,13 @@ func TestASectionThatCannotBeReadStopsThePartitionOnly(t *testing.T) {
 	w.ready(t)
 	publishAll(t, newPublisher(t, b.Conn, 2), newWorld(5, 20).take(400))
 	waitDrained(t, b.JS, 2)
-	w.stop(t) // with a checkpoint
 	ctx := t.Context()
+	natstest.Eventually(t, "a checkpoint holds all", func() bool {
+		m, err := natsjs.ReadLast(ctx, b.JS, subject.PagesStream(0), subject.Pages+".0.manifest")
+		last, ok, e := natsjs.LastRecord(ctx, b.JS, 0)
+		return err == nil && e == nil && ok && strings.Contains(string(m.Data), fmt.Sprintf(`"through":%d,`, last.Seq))
+	})
+	w.stop(t)
 	pages, err := b.JS.Stream(ctx, subject.PagesStream(0))
 	if err != nil {
 		t.Fatal(err)
@@ -148,3 +154,25 @@ func (v versioned) Take(*riskdv1.JournalRecord)  {}
 func (v versioned) Discard()                     {}
 func (v versioned) AppendTo(dst []byte) []byte   { return append(dst, v.data...) }
 func (v versioned) Restore(uint64, []byte) error { return nil }
+
+func TestAStopWritesACheckpointOnlyWhereItPays(t *testing.T) {
+	p := &partition{st: newStore(), parts: make([]part, 1)}
+	for i := range 3 {
+		key := appendKey(nil, "acme", fmt.Sprint("u", i))
+		if err := p.st.put(hashKey(key), key, []byte("profile"), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.ck.events = 5 * payingEvents // three pages, a section, the manifest
+	if p.checkpointPays() {
+		t.Error("five writes for events that are stepped again as quickly")
+	}
+	p.ck.events++
+	if !p.checkpointPays() {
+		t.Error("no checkpoint, though the next start would take longer")
+	}
+	p.ck.events, p.ck.active = 0, true
+	if !p.checkpointPays() {
+		t.Error("a checkpoint that is half done is thrown away")
+	}
+}
