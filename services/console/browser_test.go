@@ -4,10 +4,13 @@ package console
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/riskd-io/riskd/pkg/policylog"
+	"github.com/riskd-io/riskd/pkg/policylog/policylogtest"
 	"github.com/riskd-io/riskd/pkg/signin"
 	"github.com/riskd-io/riskd/pkg/story/storytest"
 	"github.com/riskd-io/riskd/services/console/web/webtest"
@@ -30,6 +33,14 @@ func TestThePagesInABrowser(t *testing.T) {
 func serve(t *testing.T, conn driver.Conn) string {
 	t.Helper()
 	d := open(t, conn)
+	book := policylog.NewBook(new(policylogtest.Memory))
+	d.policies = book
+	text := "id: mine\nrules:\n  - {name: exports, when: event.action.endsWith(\".export\"), then: {step_up: {max_age: 1h}}, mode: shadow}\n"
+	for _, text := range []string{text, strings.Replace(text, "1h", "2h", 1)} {
+		if _, _, err := book.Push(t.Context(), []byte(text), policylog.Note{Author: "ann", Reason: "exports, ticket 4711"}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }() // the audit's writer runs apart

@@ -3,7 +3,7 @@ import { question, useAnswer } from '../fetch';
 import { num, one } from '../format';
 import { useQuery } from '../query';
 import { Head, Tenants, Windows } from '../parts/bits';
-import { Empty, Shown } from '../parts/states';
+import { Shown } from '../parts/states';
 import { Table } from '../parts/table';
 
 /** The reliability curve: what the risk said, against what turned out. On the diagonal it keeps its word. */
@@ -14,7 +14,7 @@ export function Calibration() {
     <>
       <Head title="Does the risk keep its word?" name="Calibration"><Windows of={['7d', '30d', '90d']} otherwise="30d" /><Tenants of={answer.data?.tenants} /></Head>
       <p class="dim small note">Known are challenges that were passed (the owner) or ended in a denial (not the owner), and events that people judged. Sessions nobody was asked about and nobody judged are not in it, so low risks are known by labels alone.</p>
-      <Shown of={answer}>{(d) => (d.steps.length === 0 ? <Empty title="Nothing is known yet">No challenge was answered and no event judged in this time.</Empty> : (
+      <Shown of={answer}>{(d) => (d.steps.length === 0 ? <p class="dim">Nothing is known yet: no challenge was answered and no event judged in this time.</p> : (
         <>
           <section><h2>Reliability</h2><Curve steps={d.steps} /></section>
           <section><Table<CalibrationStep> label="Steps" rows={d.steps} id={(s) => String(s.from)} columns={[

@@ -4,7 +4,7 @@ import { num, plain } from '../format';
 import { link } from '../query';
 import { At, Chip, Cut, Head } from '../parts/bits';
 import { Deed } from '../parts/deed';
-import { Empty, Shown } from '../parts/states';
+import { Shown } from '../parts/states';
 import { Table } from '../parts/table';
 import { may } from '../shell';
 
@@ -20,7 +20,7 @@ export function Policies() {
         <>
           <p class="dim small note">{d.twoPerson ? 'The two-person rule is on: a version needs an approver who is not its author.' : 'Authors may put their own versions in force: riskctl policy two-person on changes that.'}</p>
           <section><h2>Versions</h2>
-            {d.versions.length === 0 ? <Empty title="None stored">What riskd was started with judges everybody.</Empty> : <Table<PolicyVersion> label="Versions" rows={d.versions} id={(v) => v.tenant + ' ' + v.version} to={toPolicy} tone={(v) => (v.share > 0 ? 'marked' : '')} columns={[
+            {d.versions.length === 0 ? <p class="dim">None is stored: what riskd was started with judges everybody.</p> : <Table<PolicyVersion> label="Versions" rows={d.versions} id={(v) => v.tenant + ' ' + v.version} to={toPolicy} tone={(v) => (v.share > 0 ? 'marked' : '')} columns={[
               { name: 'Version', width: '20%', cell: (v) => <a href={toPolicy(v)}><Cut mono>{v.version}</Cut></a> },
               { name: 'Tenant', width: '12%', wide: true, cell: (v) => <Cut dim>{v.tenant || 'all'}</Cut> },
               { name: 'In force', width: '96px', cell: (v) => (v.share > 0 ? <Chip of="satisfied">{v.share} % of users</Chip> : <span class="dim">no</span>) },
