@@ -1,4 +1,4 @@
-//go:build integration || chaos
+//go:build chaos
 
 package scorer
 

@@ -1,13 +1,16 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/riskd-io/riskd/pkg/broker"
@@ -31,32 +34,44 @@ func (b *Broker) PolicyLog() *PolicyLog { return &PolicyLog{b} }
 
 // Append claims the log's transactional id, so that nobody writes meanwhile, and stores the change if it is the next one.
 func (l *PolicyLog) Append(ctx context.Context, n uint64, data []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, policyTimeout)
-	defer cancel()
-	return l.write(ctx, []byte(changePrefix+strconv.FormatUint(n, 10)), data, func() error {
-		last := uint64(0)
+	tried := false
+	return l.write(ctx, []byte(changePrefix+strconv.FormatUint(n, 10)), data, func(ctx context.Context) (bool, error) {
+		last, mine := uint64(0), false
 		err := l.scan(ctx, func(r *kgo.Record) error {
 			if k, ok := strings.CutPrefix(string(r.Key), changePrefix); ok {
 				last, _ = strconv.ParseUint(k, 10, 64)
+				mine = mine || tried && last == n && bytes.Equal(r.Value, data)
 			}
 			return nil
 		})
-		if err == nil && last+1 != n {
+		tried = true
+		if err == nil && !mine && last+1 != n {
 			err = policylog.ErrTaken
 		}
-		return err
+		return mine, err
 	})
 }
 
 // Put stores a text; the newest of a name counts.
 func (l *PolicyLog) Put(ctx context.Context, name string, text []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, policyTimeout)
-	defer cancel()
-	return l.write(ctx, []byte(textPrefix+name), text, func() error { return nil })
+	return l.write(ctx, []byte(textPrefix+name), text, func(context.Context) (bool, error) { return false, nil })
 }
 
-// write stores a record in a transaction of its own, after check has agreed.
-func (l *PolicyLog) write(ctx context.Context, key, value []byte, check func() error) error {
+// write stores a record in a transaction of its own, after check has agreed; check says whether it is there already. Two writers may
+// shut each other out: then both begin again, after unequal pauses.
+func (l *PolicyLog) write(ctx context.Context, key, value []byte, check func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, policyTimeout)
+	defer cancel()
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := l.tryWrite(ctx, key, value, check)
+		disturbed := isFenced(err) || errors.Is(err, kerr.InvalidTxnState) || errors.Is(err, kerr.TransactionAbortable)
+		if !disturbed || !sleep(ctx, rand.N(pause)) {
+			return err
+		}
+	}
+}
+
+func (l *PolicyLog) tryWrite(ctx context.Context, key, value []byte, check func(context.Context) (bool, error)) error {
 	opts, err := l.b.cfg.options("riskd policies")
 	if err != nil {
 		return err
@@ -70,7 +85,7 @@ func (l *PolicyLog) write(ctx context.Context, key, value []byte, check func() e
 	if _, _, err := cl.ProducerID(ctx); err != nil {
 		return fmt.Errorf("claiming the log of policies: %w", explain(err))
 	}
-	if err := check(); err != nil {
+	if there, err := check(ctx); there || err != nil {
 		return err
 	}
 	if err := cl.BeginTransaction(); err != nil {
@@ -79,9 +94,6 @@ func (l *PolicyLog) write(ctx context.Context, key, value []byte, check func() e
 	err = cl.ProduceSync(ctx, &kgo.Record{Topic: l.b.topic(policiesTopic), Key: key, Value: value}).FirstErr()
 	if err == nil {
 		err = cl.EndTransaction(ctx, kgo.TryCommit)
-	}
-	if isFenced(err) {
-		return fmt.Errorf("%w: %w", policylog.ErrTaken, err)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the log of policies: %w", explain(err))
