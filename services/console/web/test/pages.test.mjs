@@ -19,7 +19,7 @@ test('every page is sound by day and by night', async (t) => {
   for (const [name, path] of Object.entries(pages)) {
     await t.test(name, async () => {
       await visit(page, path);
-      assert.equal(await page.locator('h1').count(), 1, 'one heading');
+      assert.ok((await page.locator('h1').count()) >= 1, 'a heading');
       await shot(page, name + '-light');
       await sound(page, name);
       if (name === 'missing' || name === 'unknown') return; // made of what other pages are made of
