@@ -38,15 +38,11 @@ func Run(t *testing.T, open func(t *testing.T) policylog.Log) {
 	for i, l := range []policylog.Log{a, b} {
 		wg.Go(func() {
 			for n := uint64(1); n <= changes; n++ {
-				for {
-					err := l.Append(ctx, n, fmt.Appendf(nil, "%d by %d", n, i))
-					if err == nil {
-						won[i]++
-						break
-					}
-					if errors.Is(err, policylog.ErrTaken) {
-						break
-					}
+				err := l.Append(ctx, n, fmt.Appendf(nil, "%d by %d", n, i))
+				switch {
+				case err == nil:
+					won[i]++
+				case !errors.Is(err, policylog.ErrTaken):
 					t.Errorf("append: %v", err)
 					return
 				}
