@@ -18,12 +18,12 @@ func (r *Reader) History(ctx context.Context, since time.Time, each func(*event.
 	return r.ask(ctx, "history", args{"since": since}, func(rows driver.Rows) error {
 		ev = event.Event{Type: event.Activity, Outcome: event.Success, User: event.User{Kind: event.Person}}
 		var at time.Time
-		var lon float32
+		var lon float64
 		if err := rows.Scan(&ev.Tenant, &ev.User.ID, &ev.Device, &ev.Action, &at, &ev.Network.Place.Country, &ev.Network.Place.Known, &lon, &ev.Network.ASN,
 			&ev.Agent.Class, &ev.Agent.OS, &ev.Agent.Browser); err != nil {
 			return err
 		}
-		ev.Time, ev.Network.Place.Lon = event.Millis(at.UnixMilli()), float64(lon)
+		ev.Time, ev.Network.Place.Lon = event.Millis(at.UnixMilli()), lon
 		return each(&ev)
 	})
 }

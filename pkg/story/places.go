@@ -12,7 +12,7 @@ import (
 type Place struct {
 	Country, City string
 	Located       bool
-	Lat, Lon      float32
+	Lat, Lon      float64
 	// RadiusKM is the mean radius that holds the device with 67 % confidence; 0 is unknown.
 	RadiusKM    float32
 	Events      uint64

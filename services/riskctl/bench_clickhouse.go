@@ -26,11 +26,11 @@ var benchClickHouseCommand = &command{
 	name: "bench-clickhouse", short: "load millions of decisions and time every question analysts ask",
 	long: `
 Starts a ClickHouse engine of its own in a temporary folder (or takes the empty database of -clickhouse-dsn), loads
-decisions with all that hangs on them, and asks every named question cold and warm: at a tenth of the rows and at all
-of them. The rows are generated inside ClickHouse, in the schema's tables and through its views; what the sink's own
-writer does is measured by BenchmarkPersist in services/sink. 100 million decisions need about 20 GiB of disk.
+decisions with all that hangs on them the way the sink does (native blocks, tokens, all views), and asks every named
+question cold and warm: at a tenth of the rows and at all of them. 100 million decisions need about 15 GiB of disk.
 
   riskctl bench-clickhouse -rows 20000000
+  riskctl bench-clickhouse -rows 100000000 -keep /var/tmp/bench   # go on with it later, or ask again
 
 The last line is for scripts; with -strict the exit code is 1 when a target is missed.`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
@@ -40,6 +40,10 @@ The last line is for scripts; with -strict the exit code is 1 when a target is m
 		fs.Uint64Var(&cfg.Rows, "rows", cfg.Rows, "how many decisions to load")
 		fs.IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "how often each question is asked warm")
 		fs.IntVar(&cfg.Days, "days", cfg.Days, "days they are spread over")
+		fs.Uint64Var(&cfg.Chunk, "chunk", cfg.Chunk, "how many decisions one insert makes")
+		fs.IntVar(&cfg.Writers, "writers", cfg.Writers, "how many inserts run at once")
+		fs.StringVar(&cfg.Phase, "phase", "", "load: do not ask; ask: load nothing more; empty: both")
+		keep := fs.String("keep", "", "`folder` of the engine's data, which stays and is gone on with; empty: a temporary one")
 		strict := fs.Bool("strict", false, "exit 1 when a target is missed")
 		return func(ctx context.Context, std streams, _ []string) (err error) {
 			if err := cfg.Validate(); err != nil {
@@ -48,7 +52,7 @@ The last line is for scripts; with -strict the exit code is 1 when a target is m
 			dsn := db.dsn.Reveal()
 			if dsn == "" {
 				var stop func() error
-				if dsn, stop, err = temporaryEngine(ctx, db.data, std); err != nil {
+				if dsn, stop, err = ownEngine(ctx, db.data, *keep, std); err != nil {
 					return err
 				}
 				defer func() { err = errors.Join(err, stop()) }()
@@ -62,14 +66,12 @@ The last line is for scripts; with -strict the exit code is 1 when a target is m
 			if _, err := migrate.Up(ctx, opts, migrate.DefaultConfig(), quiet); err != nil {
 				return err
 			}
-			conn, err := clickhouse.Open(opts)
+			res, err := storybench.Run(ctx, cfg, opts, std.out)
 			if err != nil {
 				return err
 			}
-			defer func() { err = errors.Join(err, conn.Close()) }()
-			res, err := storybench.Run(ctx, cfg, conn, std.out)
-			if err != nil {
-				return err
+			if cfg.Phase == "load" {
+				return nil
 			}
 			fmt.Fprintln(std.out, res.Line())
 			if *strict && !res.OK {
@@ -80,9 +82,9 @@ The last line is for scripts; with -strict the exit code is 1 when a target is m
 	},
 }
 
-// temporaryEngine is an engine with nothing in it; stop ends it and removes its folder. The folder is made in the data
-// folder, which has the room for what riskd stores.
-func temporaryEngine(ctx context.Context, data string, std streams) (dsn string, stop func() error, err error) {
+// ownEngine is an engine that nobody else uses. Without a folder to keep it has a new one, made in the data folder (which
+// has the room for what riskd stores), and stop removes it.
+func ownEngine(ctx context.Context, data, keep string, std streams) (dsn string, stop func() error, err error) {
 	cfg := engine.DefaultConfig(data)
 	if _, err := os.Stat(cfg.Library); err != nil {
 		return "", nil, fmt.Errorf("the ClickHouse engine: %w; make setup fetches it, or name a -clickhouse-dsn", err)
@@ -91,9 +93,12 @@ func temporaryEngine(ctx context.Context, data string, std streams) (dsn string,
 	if cfg.Library, err = filepath.Abs(cfg.Library); err != nil {
 		return "", nil, err
 	}
-	folder, err := os.MkdirTemp(data, "bench-*")
-	if err != nil {
-		return "", nil, err
+	folder, remove := keep, func() error { return nil }
+	if keep == "" {
+		if folder, err = os.MkdirTemp(data, "bench-*"); err != nil {
+			return "", nil, err
+		}
+		remove = func() error { return os.RemoveAll(folder) }
 	}
 	if folder, err = filepath.Abs(folder); err != nil {
 		return "", nil, err
@@ -101,7 +106,7 @@ func temporaryEngine(ctx context.Context, data string, std streams) (dsn string,
 	cfg.Path, cfg.PasswordFile, cfg.Listen = filepath.Join(folder, "clickhouse"), filepath.Join(folder, "password"), "127.0.0.1:0"
 	e, err := engine.New(cfg, engine.Deps{Log: slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn})), Output: std.err})
 	if err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(folder))
+		return "", nil, errors.Join(err, remove())
 	}
 	// The engine outlives a ctrl-c until the bench has stopped asking it.
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -109,13 +114,13 @@ func temporaryEngine(ctx context.Context, data string, std streams) (dsn string,
 	go func() { done <- e.Run(running) }()
 	stop = func() error {
 		cancel()
-		return errors.Join(<-done, os.RemoveAll(folder))
+		return errors.Join(<-done, remove())
 	}
 	for e.Ready() != nil {
 		select {
 		case err := <-done:
 			cancel()
-			return "", nil, errors.Join(err, os.RemoveAll(folder))
+			return "", nil, errors.Join(err, remove())
 		case <-ctx.Done():
 			return "", nil, errors.Join(ctx.Err(), stop())
 		case <-time.After(20 * time.Millisecond):

@@ -3,15 +3,14 @@ package sink
 import (
 	"encoding/hex"
 	"math"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"crypto/sha256"
 
+	"github.com/riskd-io/riskd/pkg/clickhouse/eventrow"
 	"github.com/riskd-io/riskd/pkg/journal"
-	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -141,18 +140,18 @@ func (b *batch) add(s *journal.Stored) {
 		switch e.Status {
 		case riskdv1.JournalEntry_STATUS_SCORED:
 			counts.Scored++
-			n := networkOf(e)
-			b.events.add(p, e, &n)
-			b.features.add(p, e, &n)
+			row := eventrow.Of(e, sessionOf(e))
+			b.events.add(p, e, &row)
+			b.features.add(p, e, &row)
 			for k, sig := range e.Decision.GetSignals() {
-				b.signals.add(p, k, sig)
+				b.signals.add(p, k, sig, latency(p, row.Received))
 				signals++
 			}
 			b.receipt(p, e)
 		case riskdv1.JournalEntry_STATUS_LATE:
 			counts.Late++
-			n := networkOf(e)
-			b.events.add(p, e, &n)
+			row := eventrow.Of(e, sessionOf(e))
+			b.events.add(p, e, &row)
 			b.receipt(p, e)
 		case riskdv1.JournalEntry_STATUS_DEAD:
 			counts.DeadLettered++
@@ -185,56 +184,16 @@ func enforcementKind(typ string) string {
 	return kind
 }
 
-// network is where an event came from, as the core saw it: what riskd knows, else what the app said.
-type network struct {
-	ip               netip.Addr
-	geo              placeInfo
-	asn              uint32
-	org, kind        string
-	rtt              uint32
-	agent            *riskdv1.Agent
-	crowd            *riskdv1.Crowd
-	received         int64
-	browser, osMajor uint16
+// latency is from the broker taking the event to the commit, milliseconds; 0 is unknown.
+func latency(p place, received int64) uint32 {
+	if received <= 0 || p.decided <= received {
+		return 0
+	}
+	return uint32(min(p.decided-received, 1<<32-1))
 }
-
-type placeInfo struct {
-	known             bool
-	lat, lon, radius  float32
-	country, cityName string
-}
-
-func networkOf(e *riskdv1.JournalEntry) network {
-	n, en := e.Event.GetNetwork(), e.Enrichment
-	out := network{
-		ip: wire.Addr(e.Event), asn: en.GetAsn(), org: en.GetAsOrg(), kind: en.GetKind(), rtt: n.GetRttMs(),
-		agent: en.GetAgent(), crowd: en.GetCrowd(), received: millis(en.GetReceivedMs()),
-		browser: small(en.GetAgent().GetBrowserMajor()), osMajor: small(en.GetAgent().GetOsMajor()),
-	}
-	if out.asn == 0 {
-		out.asn = n.GetAsn()
-	}
-	if out.org == "" {
-		out.org = n.GetAsOrg()
-	}
-	if out.kind == "" {
-		out.kind = n.GetKind()
-	}
-	g := wire.Place(en.GetGeo())
-	if !g.Known && g.Country == "" {
-		g = wire.Place(n.GetGeo())
-	}
-	out.geo = placeInfo{g.Known, float32(g.Lat), float32(g.Lon), float32(g.RadiusKM), g.Country, g.City}
-	return out
-}
-
-func small(v uint32) uint16 { return uint16(min(v, math.MaxUint16)) }
-
-// maxMillis is in the year 2255; times beyond what a column can hold become it.
-const maxMillis = 9_000_000_000_000
 
 // millis keeps a time within what every column and expression of the schema can hold.
-func millis(ms int64) int64 { return min(max(ms, 0), maxMillis) }
+func millis(ms int64) int64 { return eventrow.Millis(ms) }
 
 // detailJSON writes a part's inputs as one JSON object, in their order.
 func detailJSON(details []*riskdv1.Detail) string {

@@ -3,6 +3,7 @@ package sink
 import (
 	"net/netip"
 
+	"github.com/riskd-io/riskd/pkg/clickhouse/eventrow"
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -74,19 +75,19 @@ func (r *ledgerRows) add(p place, s *journal.Stored, n *riskdv1.Counts, signals 
 type eventRows struct {
 	frame
 	placeCols
-	tenant, id, source, typ, status, user, userKind, session, acr, device *vec[string]
-	country, city, org, netKind, agent, browser, os, class                *vec[string]
-	action, outcome, resType, resID, sensitivity, challenge, reason       *vec[string]
-	route, result, sdk, fbEvent, verdict, author                          *vec[string]
-	ts, received, authTime                                                *vec[int64]
-	amr                                                                   *vec[[]string]
-	ip                                                                    *vec[netip.Addr]
-	rtt, asn, count, ipUsers, ipFailedUsers, ipFailures, deviceUsers      *vec[uint32]
-	located                                                               *vec[bool]
-	lat, lon, accuracy                                                    *vec[float32]
-	browserMajor, osMajor                                                 *vec[uint16]
-	bytes                                                                 *vec[uint64]
-	attributes                                                            *vec[map[string]string]
+	tenant, id, source, typ, status, user, userKind, session, acr, device   *vec[string]
+	country, city, org, netKind, agent, browser, os, class                  *vec[string]
+	action, outcome, resType, resID, sensitivity, challenge, reason         *vec[string]
+	route, result, sdk, fbEvent, verdict, author, rest                      *vec[string]
+	ts, received, authTime                                                  *vec[int64]
+	amr                                                                     *vec[[]string]
+	ip                                                                      *vec[netip.Addr]
+	rtt, asn, count, ipUsers, ipFailedUsers, ipFailures, deviceUsers, given *vec[uint32]
+	located                                                                 *vec[bool]
+	lat, lon, accuracy                                                      *vec[float64]
+	browserMajor, osMajor                                                   *vec[uint16]
+	bytes                                                                   *vec[uint64]
+	attributes                                                              *vec[map[string]string]
 }
 
 func newEventRows(room int) *eventRows {
@@ -103,7 +104,7 @@ func newEventRows(room int) *eventRows {
 		{&r.browser, "browser"}, {&r.os, "os"}, {&r.class, "device_class"}, {&r.action, "action"}, {&r.outcome, "outcome"},
 		{&r.resType, "resource_type"}, {&r.resID, "resource_id"}, {&r.sensitivity, "sensitivity"}, {&r.challenge, "challenge_id"},
 		{&r.reason, "reason"}, {&r.route, "route"}, {&r.result, "result"}, {&r.sdk, "sdk"}, {&r.fbEvent, "feedback_event_id"},
-		{&r.verdict, "verdict"}, {&r.author, "author"},
+		{&r.verdict, "verdict"}, {&r.author, "author"}, {&r.rest, "rest"},
 	} {
 		*c.to = col[string](f, c.name)
 	}
@@ -111,76 +112,54 @@ func newEventRows(room int) *eventRows {
 	r.amr, r.ip = col[[]string](f, "amr"), col[netip.Addr](f, "ip")
 	r.rtt, r.asn, r.count = col[uint32](f, "rtt_ms"), col[uint32](f, "asn"), col[uint32](f, "count")
 	r.ipUsers, r.ipFailedUsers = col[uint32](f, "ip_users"), col[uint32](f, "ip_failed_users")
-	r.ipFailures, r.deviceUsers = col[uint32](f, "ip_failures"), col[uint32](f, "device_users")
+	r.ipFailures, r.deviceUsers, r.given = col[uint32](f, "ip_failures"), col[uint32](f, "device_users"), col[uint32](f, "given")
 	r.located = col[bool](f, "located")
-	r.lat, r.lon, r.accuracy = col[float32](f, "lat"), col[float32](f, "lon"), col[float32](f, "accuracy_km")
+	r.lat, r.lon, r.accuracy = col[float64](f, "lat"), col[float64](f, "lon"), col[float64](f, "accuracy_km")
 	r.browserMajor, r.osMajor = col[uint16](f, "browser_major"), col[uint16](f, "os_major")
 	r.bytes, r.attributes = col[uint64](f, "bytes"), col[map[string]string](f, "attributes")
 	return r
 }
 
-func (r *eventRows) add(p place, e *riskdv1.JournalEntry, n *network) {
-	ev := e.Event
+func (r *eventRows) add(p place, e *riskdv1.JournalEntry, row *eventrow.Row) {
 	r.placeCols.add(p)
-	r.tenant.add(ev.GetTenantId())
-	r.id.add(ev.GetId())
-	r.source.add(ev.GetSource())
-	r.typ.add(ev.GetType())
-	status, reason := "scored", ev.GetReason()
+	status := "scored"
 	if e.Status == riskdv1.JournalEntry_STATUS_LATE {
-		status, reason = "late", e.Reason
+		status = "late"
 	}
 	r.status.add(status)
-	r.reason.add(reason)
-	r.user.add(ev.GetUser().GetId())
-	userKind := ev.GetUser().GetKind()
-	if userKind == "" {
-		userKind = "person"
+	for _, c := range [...]struct {
+		to *vec[string]
+		v  string
+	}{
+		{r.tenant, row.Tenant}, {r.id, row.ID}, {r.source, row.Source}, {r.typ, row.Type}, {r.reason, row.Reason}, {r.user, row.User}, {r.userKind, row.UserKind},
+		{r.session, row.Session}, {r.acr, row.ACR}, {r.device, row.Device}, {r.country, row.Country}, {r.city, row.City}, {r.org, row.ASOrg}, {r.netKind, row.NetworkKind},
+		{r.agent, row.UserAgent}, {r.browser, row.Browser}, {r.os, row.OS}, {r.class, row.Class}, {r.action, row.Action}, {r.outcome, row.Outcome},
+		{r.resType, row.ResourceType}, {r.resID, row.ResourceID}, {r.sensitivity, row.Sensitivity}, {r.challenge, row.Challenge}, {r.route, row.Route}, {r.result, row.Result},
+		{r.sdk, row.SDK}, {r.fbEvent, row.FeedbackEvent}, {r.verdict, row.Verdict}, {r.author, row.Author}, {r.rest, row.Rest},
+	} {
+		c.to.add(c.v)
 	}
-	r.userKind.add(userKind)
-	r.session.add(sessionOf(e))
-	r.acr.add(ev.GetSession().GetAcr())
-	r.device.add(ev.GetDevice().GetId())
-	r.country.add(n.geo.country)
-	r.city.add(n.geo.cityName)
-	r.org.add(n.org)
-	r.netKind.add(n.kind)
-	r.agent.add(ev.GetHttp().GetUserAgent())
-	r.browser.add(n.agent.GetBrowser())
-	r.os.add(n.agent.GetOs())
-	r.class.add(n.agent.GetDeviceClass())
-	r.action.add(ev.GetAction())
-	r.outcome.add(ev.GetOutcome())
-	r.resType.add(ev.GetResource().GetType())
-	r.resID.add(ev.GetResource().GetId())
-	r.sensitivity.add(ev.GetResource().GetSensitivity())
-	r.challenge.add(ev.GetChallengeId())
-	r.route.add(ev.GetEnforcement().GetRoute())
-	r.result.add(ev.GetEnforcement().GetResult())
-	r.sdk.add(ev.GetEnforcement().GetSdk())
-	r.fbEvent.add(ev.GetFeedback().GetEventId())
-	r.verdict.add(ev.GetFeedback().GetVerdict())
-	r.author.add(ev.GetFeedback().GetAuthor())
-	r.ts.add(millis(ev.GetTimeMs()))
-	r.received.add(n.received)
-	r.authTime.add(millis(ev.GetSession().GetAuthTimeMs()))
-	r.amr.add(ev.GetSession().GetAmr())
-	r.ip.add(n.ip)
-	r.rtt.add(n.rtt)
-	r.asn.add(n.asn)
-	r.count.add(max(ev.GetCount(), 1))
-	r.ipUsers.add(n.crowd.GetIpUsers())
-	r.ipFailedUsers.add(n.crowd.GetIpFailedUsers())
-	r.ipFailures.add(n.crowd.GetIpFailures())
-	r.deviceUsers.add(n.crowd.GetDeviceUsers())
-	r.located.add(n.geo.known)
-	r.lat.add(n.geo.lat)
-	r.lon.add(n.geo.lon)
-	r.accuracy.add(n.geo.radius)
-	r.browserMajor.add(n.browser)
-	r.osMajor.add(n.osMajor)
-	r.bytes.add(ev.GetBytes())
-	r.attributes.add(ev.GetAttributes())
+	r.ts.add(row.Time)
+	r.received.add(row.Received)
+	r.authTime.add(row.AuthTime)
+	r.amr.add(row.AMR)
+	r.ip.add(row.IP)
+	r.rtt.add(row.RTT)
+	r.asn.add(row.ASN)
+	r.count.add(row.Count)
+	r.ipUsers.add(row.IPUsers)
+	r.ipFailedUsers.add(row.IPFailedUsers)
+	r.ipFailures.add(row.IPFailures)
+	r.deviceUsers.add(row.DeviceUsers)
+	r.given.add(uint32(row.Given))
+	r.located.add(row.Located)
+	r.lat.add(row.Lat)
+	r.lon.add(row.Lon)
+	r.accuracy.add(row.AccuracyKM)
+	r.browserMajor.add(row.BrowserMajor)
+	r.osMajor.add(row.OSMajor)
+	r.bytes.add(row.Bytes)
+	r.attributes.add(row.Attributes)
 }
 
 // sessionOf is the session an entry counts to: the decision's, which names the synthetic one too.
@@ -234,7 +213,7 @@ func newFeatureRows(room int) *featureRows {
 	return r
 }
 
-func (r *featureRows) add(p place, e *riskdv1.JournalEntry, n *network) {
+func (r *featureRows) add(p place, e *riskdv1.JournalEntry, row *eventrow.Row) {
 	d, ev := e.Decision, e.Event
 	r.placeCols.add(p)
 	r.tenant.add(d.GetTenantId())
@@ -254,24 +233,20 @@ func (r *featureRows) add(p place, e *riskdv1.JournalEntry, n *network) {
 	r.baseline.add(d.GetBaseline())
 	r.geo.add(d.GetGeo())
 	r.engine.add(d.GetEngine())
-	r.country.add(n.geo.country)
-	r.city.add(n.geo.cityName)
-	r.org.add(n.org)
-	r.netKind.add(n.kind)
+	r.country.add(row.Country)
+	r.city.add(row.City)
+	r.org.add(row.ASOrg)
+	r.netKind.add(row.NetworkKind)
 	r.device.add(ev.GetDevice().GetId())
-	r.browser.add(n.agent.GetBrowser())
-	r.os.add(n.agent.GetOs())
-	r.class.add(n.agent.GetDeviceClass())
+	r.browser.add(row.Browser)
+	r.os.add(row.OS)
+	r.class.add(row.Class)
 	r.resType.add(ev.GetResource().GetType())
 	r.resID.add(ev.GetResource().GetId())
 	r.sensitivity.add(ev.GetResource().GetSensitivity())
 	r.ts.add(millis(d.GetTimeMs()))
-	latency := uint32(0)
-	if n.received > 0 && p.decided > n.received {
-		latency = uint32(min(p.decided-n.received, 1<<32-1))
-	}
-	r.latency.add(latency)
-	r.asn.add(n.asn)
+	r.latency.add(latency(p, row.Received))
+	r.asn.add(row.ASN)
 	r.risk.add(d.GetRisk())
 	r.travel.add(d.GetScores().GetImpossibleTravel())
 	r.newDevice.add(d.GetScores().GetNewDevice())
@@ -286,7 +261,7 @@ func (r *featureRows) add(p place, e *riskdv1.JournalEntry, n *network) {
 	r.unknown.add(d.GetUnknown())
 	r.hits.add(d.GetHits())
 	r.shadow.add(d.GetShadowHits())
-	r.ip.add(n.ip)
+	r.ip.add(row.IP)
 }
 
 type signalRows struct {
@@ -298,7 +273,7 @@ type signalRows struct {
 	ts, issued, expires                                                    *vec[int64]
 	risk                                                                   *vec[float64]
 	reasons, acr, amr                                                      *vec[[]string]
-	maxAge                                                                 *vec[uint32]
+	maxAge, latency                                                        *vec[uint32]
 	nth                                                                    *vec[uint16]
 }
 
@@ -311,15 +286,17 @@ func newSignalRows(room int) *signalRows {
 	r.cause, r.level, r.previous = col[string](f, "cause"), col[string](f, "level"), col[string](f, "previous_level")
 	r.onExpiry, r.policy, r.version = col[string](f, "on_expiry"), col[string](f, "policy"), col[string](f, "policy_version")
 	r.rule, r.reasonUser = col[string](f, "rule"), col[string](f, "reason_user")
-	r.revision, r.nth, r.maxAge = col[uint64](f, "revision"), col[uint16](f, "nth"), col[uint32](f, "max_age_s")
+	r.revision, r.nth = col[uint64](f, "revision"), col[uint16](f, "nth")
+	r.maxAge, r.latency = col[uint32](f, "max_age_s"), col[uint32](f, "latency_ms")
 	r.ts, r.issued, r.expires = col[int64](f, "ts"), col[int64](f, "issued_at"), col[int64](f, "expires_at")
 	r.risk = col[float64](f, "risk")
 	r.reasons, r.acr, r.amr = col[[]string](f, "reasons"), col[[]string](f, "acr_values"), col[[]string](f, "amr_values")
 	return r
 }
 
-func (r *signalRows) add(p place, nth int, s *riskdv1.Signal) {
+func (r *signalRows) add(p place, nth int, s *riskdv1.Signal, latency uint32) {
 	r.placeCols.add(p)
+	r.latency.add(latency)
 	r.tenant.add(s.GetTenantId())
 	r.challenge.add(s.GetChallengeId())
 	r.state.add(s.GetState())

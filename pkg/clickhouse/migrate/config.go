@@ -47,6 +47,10 @@ func DefaultConfig() Config {
 		"decided_hour":  400,
 		"decided_5m":    400,
 		"console_audit": 730,
+		"sessions":      400,
+		"new_places":    400,
+		"blocked":       400,
+		"rule_hour":     730,
 	}}
 }
 

@@ -149,10 +149,12 @@ func (f file) render(d data) ([]string, error) {
 	return statements, nil
 }
 
-// repeatable are the statements a file may hold.
+// repeatable are the statements a file may hold. Rows may be copied (INSERT ... SELECT) only to where the same row
+// once more is the same: to least and greatest values, or under a key that replaces.
 var repeatable = regexp.MustCompile(`(?is)^(CREATE (TABLE|VIEW|MATERIALIZED VIEW|DICTIONARY|FUNCTION) IF NOT EXISTS |` +
 	`CREATE OR REPLACE (VIEW|DICTIONARY|FUNCTION) |` +
-	`ALTER TABLE \S+(\s+ON CLUSTER \S+)? (ADD (COLUMN|INDEX|PROJECTION) IF NOT EXISTS|(DROP|COMMENT) (COLUMN|INDEX) IF EXISTS|MODIFY (COLUMN|COMMENT|SETTING|QUERY)) )`)
+	`ALTER TABLE \S+(\s+ON CLUSTER \S+)? (ADD (COLUMN|INDEX|PROJECTION) IF NOT EXISTS|(DROP|COMMENT) (COLUMN|INDEX) IF EXISTS|MODIFY (COLUMN|COMMENT|SETTING|QUERY)) |` +
+	`INSERT INTO \w+ (\([\w, ]+\)\s+)?SELECT )`)
 
 // split cuts a file into statements at semicolons outside of quotes and comments. Comments before a
 // statement are left out, those inside are kept.

@@ -6,17 +6,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/riskd-io/riskd/pkg/clickhouse/enginetest"
 	"github.com/riskd-io/riskd/pkg/story/storytest"
 )
 
 // A small run goes the whole way: every question is asked, and the generated rows are of a kind.
 func TestARunLoadsAsksAndReports(t *testing.T) {
-	conn := storytest.Empty(t)
+	opt := storytest.Options(t)
+	conn := enginetest.Open(t, opt)
 	cfg := DefaultConfig()
 	cfg.Rows, cfg.Rounds = 100_000, 3
 	cfg.OverviewMS, cfg.StoryMS = 60_000, 60_000 // whether it is quick is not this test's matter
 	var out strings.Builder
-	res, err := Run(t.Context(), cfg, conn, &out)
+	res, err := Run(t.Context(), cfg, opt, &out)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
@@ -33,14 +35,21 @@ func TestARunLoadsAsksAndReports(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, ok, err)
 		}
 	}
-	if _, err := Run(t.Context(), cfg, conn, &out); err == nil || !strings.Contains(err.Error(), "empty") {
-		t.Errorf("a second run on the same database: %v, want a refusal", err)
+	again, err := Run(t.Context(), cfg, opt, &out)
+	if err != nil || again.Rows != res.Rows || again.BytesPerRow > 1.1*res.BytesPerRow {
+		t.Errorf("a second run on the same database: %+v, %v; want that it only asks", again, err)
+	}
+	if err := conn.Exec(t.Context(), "TRUNCATE TABLE bench_chunks"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), cfg, opt, &out); err == nil || !strings.Contains(err.Error(), "empty") {
+		t.Errorf("a database with something else in it: %v, want a refusal", err)
 	}
 }
 
 func TestConfigNamesItsFaults(t *testing.T) {
 	err := Config{Rows: 1, Days: 1000}.Validate()
-	for _, want := range []string{"bench.rows", "bench.days", "bench.chunk", "bench.rounds"} {
+	for _, want := range []string{"bench.rows", "bench.days", "bench.chunk", "bench.writers", "bench.rounds"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it to name %s", err, want)
 		}

@@ -1,8 +1,11 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,12 +44,14 @@ type task struct {
 	ask   func(ctx context.Context, s *sample) error
 }
 
-// ask runs everything cold and warm. Early answers are kept to show growth.
-func (b *bench) ask(ctx context.Context, early bool) ([]answer, error) {
+// ask runs everything cold and warm. The medians at a tenth of the rows are kept to show growth.
+func (b *bench) ask(ctx context.Context, loaded uint64) ([]answer, error) {
 	samples, err := b.samples(ctx)
 	if err != nil {
 		return nil, err
 	}
+	early := loaded == b.cfg.Rows/10
+	b.say("\nquestions at %d rows", loaded)
 	b.say("  %-34s %8s %8s %8s  %s", "milliseconds", "cold", "p50", "p95", "p50 at a tenth of the rows")
 	var out []answer
 	for _, t := range b.tasks() {
@@ -69,6 +74,9 @@ func (b *bench) ask(ctx context.Context, early bool) ([]answer, error) {
 		before, grown := "", b.early[t.name]
 		if early {
 			b.early[t.name] = a.p50
+			if err := b.conn.Exec(ctx, "INSERT INTO bench_early SELECT {name:String}, {p50:Float64}", named("name", t.name), named("p50", a.p50)); err != nil {
+				return nil, fmt.Errorf("noting an answer: %w", err)
+			}
 		} else if grown > 0 {
 			before = fmt.Sprintf("%8.1f  x%.1f", grown, a.p50/grown)
 		}
@@ -229,4 +237,10 @@ func spanName(d time.Duration) string {
 		return fmt.Sprintf("%dh", d/time.Hour)
 	}
 	return fmt.Sprintf("%dm", d/time.Minute)
+}
+
+// quantile of sorted or unsorted values, the nearest above.
+func quantile(v []float64, q float64) float64 {
+	s := slices.SortedFunc(slices.Values(v), cmp.Compare[float64])
+	return s[min(len(s)-1, int(math.Ceil(q*float64(len(s))))-1)]
 }

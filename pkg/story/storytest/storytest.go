@@ -38,6 +38,12 @@ const (
 // Empty is a database of riskd's schema with nothing in it.
 func Empty(t testing.TB) driver.Conn {
 	t.Helper()
+	return enginetest.Open(t, Options(t))
+}
+
+// Options lead to a database of riskd's schema with nothing in it.
+func Options(t testing.TB) *clickhouse.Options {
+	t.Helper()
 	opt := enginetest.Options(t)
 	cfg := migrate.DefaultConfig()
 	for table := range cfg.Retention {
@@ -46,7 +52,7 @@ func Empty(t testing.TB) driver.Conn {
 	if _, err := migrate.Up(t.Context(), opt, cfg, enginetest.Quiet()); err != nil {
 		t.Fatal(err)
 	}
-	return enginetest.Open(t, opt)
+	return opt
 }
 
 // Load is a database that holds the golden world.
