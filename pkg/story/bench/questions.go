@@ -195,7 +195,7 @@ func (b *bench) named(ctx context.Context, name string, s *sample, span time.Dur
 	}
 	step := max(1, int(span.Seconds()/60))
 	about := map[string]any{
-		"tenant": s.tenant, "user": s.user, "session": s.session, "event": s.event, "events": []string{s.event}, "q": s.session, "ip": s.ip, "device": s.device, "asn": s.asn,
+		"tenant": s.tenant, "user": s.user, "session": s.session, "event": s.event, "events": []string{s.event}, "keys": []string{"0.1.0"}, "q": s.session, "ip": s.ip, "device": s.device, "asn": s.asn,
 		"since": moment(b.cfg.End.Add(-span)), "until": moment(b.cfg.End), "from": moment(s.at.Add(-4 * time.Hour)), "to": moment(s.at.Add(4 * time.Hour)),
 		"step": uint32(step), "limit": uint32(100), "min_risk": 0.0, "minutes": uint32(10),
 	}
