@@ -57,24 +57,24 @@ const (
 
 // visit is a session and all that stays the same in it.
 type visit struct {
-	epoch                                     int64
-	tenant, source, user, session, device     string
-	country, city, org, network, browser, os  string
-	class, userAgent, acr, plan, challenge    string
-	amr, unknown                              []string
-	ip                                        netip.Addr
-	asn, rtt                                  uint32
-	major                                     uint16
-	lat, lon, radius                          float64
-	kind                                      kind
-	end                                       int
-	partition                                 uint16
-	auth                                      int64
-	asked                                     bool // the challenge has been raised
-	codes, details                            []string
-	nats                                      []float64
-	risk, travel, newDevice, deviation, shift float64
-	attributes                                map[string]string
+	epoch                                    int64
+	tenant, source, user, session, device    string
+	country, city, org, network, browser, os string
+	class, userAgent, acr, challenge         string
+	amr, unknown                             []string
+	ip                                       netip.Addr
+	asn, rtt                                 uint32
+	major                                    uint16
+	lat, lon, radius                         float64
+	kind                                     kind
+	end                                      int
+	partition                                uint16
+	auth                                     int64
+	asked                                    bool // the challenge has been raised
+	codes, details                           []string
+	nats                                     []float64
+	risk, travel, newDevice, deviation       float64
+	attributes                               map[string]string
 }
 
 // mix is a hash of one number.
