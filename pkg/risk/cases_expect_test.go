@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
 )
 
 // check compares a decision with what a case expects and says what differs.
@@ -65,6 +66,13 @@ func (st *stage) check(x *expect, d *decision.Decision) (bad []string) {
 			differs("detail "+key, got, want)
 		}
 	}
+	if x.Scope != "" {
+		got := "no signal"
+		if n := len(d.Signals); n > 0 {
+			got = scopeText(d.Signals[n-1].Scope)
+		}
+		text("scope", got, x.Scope)
+	}
 	if x.Signals != nil {
 		var got []string
 		for _, s := range d.Signals {
@@ -75,6 +83,23 @@ func (st *stage) check(x *expect, d *decision.Decision) (bad []string) {
 		}
 	}
 	return bad
+}
+
+// scopeText is how cases write what a signal is about.
+func scopeText(s signal.Scope) string {
+	var words []string
+	say := func(kind, what string) {
+		if what != "" {
+			words = append(words, kind+" "+what)
+		}
+	}
+	say("class", [...]string{"", "public", "internal", "restricted", "critical"}[s.Class])
+	say("action", s.Action)
+	say("resource", strings.TrimSuffix(s.ResourceType+"/"+s.ResourceID, "/"))
+	if len(words) == 0 {
+		return "session"
+	}
+	return strings.Join(words, ", ")
 }
 
 // satisfies reads "< 30", ">= 60", "1.8" or "10..20".

@@ -86,6 +86,7 @@ type expect struct {
 	Unknown   []string          `yaml:"unknown"`
 	Detail    map[string]string `yaml:"detail"`
 	Signals   []string          `yaml:"signals"`
+	Scope     string            `yaml:"scope"`
 }
 
 type cast struct {

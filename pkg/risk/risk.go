@@ -48,7 +48,7 @@ import (
 )
 
 // Version of the engine's formulas. It changes whenever the same events could give other decisions.
-const Version = "2026-11-28.3"
+const Version = "2026-11-28.4"
 
 // Reasons of events that are not scored.
 const (

@@ -154,6 +154,7 @@ func TestStatesOfTheSharedSignalsAreUnderstood(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]State{"required": Required, "denied": Denied, "satisfied": Clear}
+	seen := map[string]bool{}
 	for _, ex := range examples {
 		var in struct {
 			State    string `json:"state"`
@@ -165,9 +166,9 @@ func TestStatesOfTheSharedSignalsAreUnderstood(t *testing.T) {
 		if got := newFlag("", "", 0, &riskdv1.Signal{State: in.State, OnExpiry: in.OnExpiry}).state; got != want[in.State] {
 			t.Errorf("%s: got %v, want %v", ex.Name, got, want[in.State])
 		}
-		delete(want, in.State)
+		seen[in.State] = true
 	}
-	if len(want) > 0 {
-		t.Errorf("no example for %v", want)
+	if len(seen) < len(want) {
+		t.Errorf("examples only for %v of %v", seen, want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/sdk"
 	"github.com/riskd-io/riskd/pkg/sdk/internal/natstest"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
@@ -34,6 +36,45 @@ func TestAGuardHoldsEverythingAFlagSays(t *testing.T) {
 	}
 	if got := g.Check("other", "s1").State; got != sdk.Clear {
 		t.Errorf("the same session of another tenant: got %v, want clear", got)
+	}
+}
+
+func TestADemandHoldsUpOnlyWhatItIsAbout(t *testing.T) {
+	srv := natstest.Start(t, 1)
+	g := client(t, srv.URL).Guard()
+	mail := sdk.Resource{Type: "mail", Sensitivity: sdk.Internal}
+	payroll := sdk.Resource{Type: "page", ID: "payroll", Sensitivity: sdk.Restricted}
+	report := sdk.Resource{Type: "report", ID: "q3"}
+	for session, c := range map[string]struct {
+		scope *riskdv1.Scope
+		held  []bool // mail, payroll, report, a new API key
+	}{
+		"whole":    {nil, []bool{true, true, true, true}},
+		"class":    {&riskdv1.Scope{Sensitivity: "restricted"}, []bool{false, true, false, false}},
+		"action":   {&riskdv1.Scope{Action: "apikey.create"}, []bool{false, false, false, true}},
+		"resource": {&riskdv1.Scope{ResourceType: "report", ResourceId: "q3"}, []bool{false, false, true, false}},
+		"type":     {&riskdv1.Scope{ResourceType: "report"}, []bool{false, false, true, false}},
+		"other":    {&riskdv1.Scope{ResourceType: "report", ResourceId: "q2"}, []bool{false, false, false, false}},
+		"both":     {&riskdv1.Scope{Action: "apikey.create", Sensitivity: "critical"}, []bool{false, false, false, true}},
+		"later":    {&riskdv1.Scope{Sensitivity: "a class of later times"}, []bool{true, true, true, true}},
+	} {
+		sig := natstest.Required("acme", session, "ch_"+session, 1)
+		sig.Scope = c.scope
+		srv.Put(sig)
+		v := eventually(t, g, session, is(sdk.Required))
+		got := []bool{
+			v.On("resource.read", mail).State == sdk.Required, v.On("resource.read", payroll).State == sdk.Required,
+			v.On("resource.export", report).State == sdk.Required, v.On("apikey.create", sdk.Resource{}).State == sdk.Required,
+		}
+		if !slices.Equal(got, c.held) {
+			t.Errorf("%s: got %v, want %v", session, got, c.held)
+		}
+	}
+	denied := natstest.Required("acme", "shut", "ch_shut", 1)
+	denied.State, denied.Scope = "denied", &riskdv1.Scope{Action: "apikey.create"}
+	srv.Put(denied)
+	if v := eventually(t, g, "shut", is(sdk.Denied)); v.On("resource.read", mail).State != sdk.Denied {
+		t.Error("a denial was narrowed")
 	}
 }
 

@@ -114,10 +114,10 @@ func (m *Middleware) serve(w http.ResponseWriter, r *http.Request, route *RouteC
 		return
 	}
 	now := m.c.now()
-	own := m.c.guard.Check(p.Tenant, p.SessionID)
+	own := m.c.guard.Check(p.Tenant, p.SessionID).On(route.Action, route.Resource)
 	of := own
 	if p.Of != "" {
-		of = m.c.guard.Check(p.Tenant, p.Of)
+		of = m.c.guard.Check(p.Tenant, p.Of).On(route.Action, route.Resource)
 	}
 	what := route.rule(p, own, of, m.c.acrOrder, m.cfg.StepUpACR, now)
 	switch what.kind {

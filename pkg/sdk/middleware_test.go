@@ -328,6 +328,21 @@ func TestAKnownFlagBlocksEvenWhereTheRouteFailsOpen(t *testing.T) {
 	s.srv.Restart()
 }
 
+func TestADemandForRestrictedDataLetsOrdinaryPagesBe(t *testing.T) {
+	s := newSite(t)
+	sig := natstest.Required("acme", "s1", "ch_1", 1)
+	sig.Scope = &riskdv1.Scope{Sensitivity: "restricted"}
+	s.srv.Put(sig)
+	eventually(t, s.c.Guard(), "s1", is(sdk.Required))
+	if got := s.do(ordinary(), request()).StatusCode; got != 200 || s.served != 1 {
+		t.Errorf("an ordinary page: got %d, served %d", got, s.served)
+	}
+	res := s.do(restricted(), request())
+	if to, _ := url.Parse(res.Header.Get("Location")); res.StatusCode != 303 || to.Query().Get("c") != "ch_1" || s.served != 1 {
+		t.Errorf("payroll: got %d to %s, served %d", res.StatusCode, to, s.served)
+	}
+}
+
 func TestARestrictedRouteBlocksBeforeRiskdKnowsAndPredictsTheChallenge(t *testing.T) {
 	s := newSite(t)
 	var ids []string

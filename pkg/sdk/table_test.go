@@ -100,6 +100,13 @@ func session(i int) string { return fmt.Sprintf("0192f0c4-7a7b-7c1d-9a55-%012x",
 
 func TestCheckDoesNotAllocate(t *testing.T) {
 	g := benchGuard(1000)
+	g.flags.put(newFlag("acme", "scoped", 1, &riskdv1.Signal{
+		ChallengeId: "ch", Revision: 1, State: "required", Scope: &riskdv1.Scope{Action: "apikey.create", Sensitivity: "restricted"},
+	}))
+	mail := Resource{Type: "mail", Sensitivity: Internal}
+	if n := testing.AllocsPerRun(1000, func() { sink = g.Check("acme", "scoped").On("resource.read", mail) }); n != 0 || sink.State != Clear {
+		t.Errorf("narrowed: got %v allocations and %v, want 0 and clear", n, sink.State)
+	}
 	for _, s := range []string{session(5), session(5000)} {
 		if n := testing.AllocsPerRun(1000, func() { g.Check("acme", s) }); n != 0 {
 			t.Errorf("got %v allocations, want 0", n)

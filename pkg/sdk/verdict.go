@@ -47,6 +47,16 @@ type flag struct {
 	state           State
 	signal          *riskdv1.Signal // nil when the entry could not be read
 	requirement     Requirement
+	scope           *scope // nil: the whole session
+}
+
+// On narrows the verdict to one thing: a requirement that is about something else does not hold it up. It allocates
+// nothing. Denied and unknown sessions are so for everything.
+func (v Verdict) On(action string, r Resource) Verdict {
+	if v.State == Required && v.flag != nil && !v.flag.scope.covers(action, r) {
+		return Verdict{State: Clear, heard: v.heard}
+	}
+	return v
 }
 
 // Requirement is what the user has to prove.
@@ -125,6 +135,9 @@ func newFlag(tenant, session string, sequence uint64, pb *riskdv1.Signal) *flag 
 	}
 	if r := pb.GetRequire(); r != nil {
 		f.requirement = Requirement{ACR: r.AcrValues, AMR: r.AmrValues, MaxAge: time.Duration(r.MaxAgeS) * time.Second}
+	}
+	if f.state == Required {
+		f.scope = newScope(pb.Scope)
 	}
 	return f
 }

@@ -97,6 +97,14 @@ func AppendSignalJSON(dst []byte, s *riskdv1.Signal) []byte {
 	o.texts("amr_values", s.Require.GetAmrValues())
 	o.uint("max_age", uint64(s.Require.GetMaxAgeS()))
 	o.close('}')
+	if s.Scope != nil {
+		o.open("scope", '{')
+		o.maybe("action", s.Scope.Action)
+		o.maybe("resource_type", s.Scope.ResourceType)
+		o.maybe("resource_id", s.Scope.ResourceId)
+		o.maybe("sensitivity", s.Scope.Sensitivity)
+		o.close('}')
+	}
 	o.time("issued_at", s.IssuedAtMs)
 	o.time("expires_at", s.ExpiresAtMs)
 	o.text("on_expiry", s.OnExpiry)

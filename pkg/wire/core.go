@@ -226,12 +226,18 @@ func FromSignal(s *signal.Signal, out *riskdv1.Signal) {
 	}
 	out.IssuedAtMs, out.ExpiresAtMs, out.AtMs = int64(s.Issued), int64(s.Expires), int64(s.At)
 	out.OnExpiry = s.OnExpiry
+	if !s.Scope.Whole() {
+		out.Scope = &riskdv1.Scope{
+			Action: s.Scope.Action, ResourceType: s.Scope.ResourceType, ResourceId: s.Scope.ResourceID, Sensitivity: sensitivityNames[s.Scope.Class],
+		}
+	}
 	out.Policy = &riskdv1.PolicyRef{Id: s.PolicyID, Version: s.PolicyVersion, Rule: s.Rule}
 	out.EventId, out.ReasonUser, out.Cause = s.EventID, s.ReasonUser, s.Cause
 }
 
 // ToSignal is the inverse of [FromSignal].
 func ToSignal(pb *riskdv1.Signal, out *signal.Signal) {
+	class, _ := parseSensitivity(pb.Scope.GetSensitivity()) // a class of later times narrows nothing
 	*out = signal.Signal{
 		ChallengeID: pb.ChallengeId, Revision: pb.Revision,
 		Tenant: pb.TenantId, User: pb.UserId, Session: pb.SessionId,
@@ -244,6 +250,10 @@ func ToSignal(pb *riskdv1.Signal, out *signal.Signal) {
 		},
 		Issued: event.Millis(pb.IssuedAtMs), Expires: event.Millis(pb.ExpiresAtMs), At: event.Millis(pb.AtMs),
 		OnExpiry: pb.OnExpiry,
+		Scope: signal.Scope{
+			Action: pb.Scope.GetAction(), ResourceType: pb.Scope.GetResourceType(), ResourceID: pb.Scope.GetResourceId(),
+			Class: class,
+		},
 		PolicyID: pb.Policy.GetId(), PolicyVersion: pb.Policy.GetVersion(), Rule: pb.Policy.GetRule(),
 		EventID: pb.EventId, ReasonUser: pb.ReasonUser, Cause: pb.Cause,
 	}

@@ -125,6 +125,7 @@ func TestFromDecisionReusesMemoryWithoutMixingDecisions(t *testing.T) {
 
 func TestSignalsSurviveTheRoundTrip(t *testing.T) {
 	want := sampleSignal()
+	want.Scope = signal.Scope{Action: "apikey.create", ResourceType: "page", ResourceID: "payroll", Class: event.Restricted}
 	var pb riskdv1.Signal
 	wire.FromSignal(&want, &pb)
 	var got signal.Signal
@@ -136,6 +137,7 @@ func TestSignalsSurviveTheRoundTrip(t *testing.T) {
 	const wantLine = `{"challenge_id":"ch_1","revision":7,"tenant_id":"acme","user":{"id":"u1"},"session_id":"s1","state":"required",` +
 		`"risk":{"score":82.4,"level":"high","previous_level":"low","reasons":["impossible_travel"]},` +
 		`"require":{"acr_values":["aal2"],"amr_values":["hwk","otp"],"max_age":0},` +
+		`"scope":{"action":"apikey.create","resource_type":"page","resource_id":"payroll","sensitivity":"restricted"},` +
 		`"issued_at":"2026-11-23T12:00:00.131Z","expires_at":"2026-11-23T12:15:00Z","on_expiry":"deny",` +
 		`"policy":{"id":"default","version":"3f2a","rule":"threshold"},"event_id":"e1","reason_user":{"en":"Please confirm it is you."},` +
 		`"at":"2026-11-23T12:00:00.131Z","cause":"impossible_travel"}`

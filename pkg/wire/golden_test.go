@@ -241,6 +241,11 @@ func readSignal(t *testing.T, raw []byte) *riskdv1.Signal {
 			AMR    []string `json:"amr_values"`
 			MaxAge uint32   `json:"max_age"`
 		}
+		Scope *struct {
+			Action, Sensitivity string
+			Type                string `json:"resource_type"`
+			ID                  string `json:"resource_id"`
+		}
 		IssuedAt  time.Time `json:"issued_at"`
 		ExpiresAt time.Time `json:"expires_at"`
 		OnExpiry  string    `json:"on_expiry"`
@@ -253,7 +258,12 @@ func readSignal(t *testing.T, raw []byte) *riskdv1.Signal {
 	if err := json.Unmarshal(raw, &in); err != nil {
 		t.Fatal(err)
 	}
+	var scope *riskdv1.Scope
+	if s := in.Scope; s != nil {
+		scope = &riskdv1.Scope{Action: s.Action, ResourceType: s.Type, ResourceId: s.ID, Sensitivity: s.Sensitivity}
+	}
 	return &riskdv1.Signal{
+		Scope:       scope,
 		ChallengeId: in.ChallengeID, Revision: in.Revision, TenantId: in.TenantID, UserId: in.User.ID,
 		SessionId: in.SessionID, State: in.State,
 		Risk:       &riskdv1.SignalRisk{Score: in.Risk.Score, Level: in.Risk.Level, PreviousLevel: in.Risk.PreviousLevel, Reasons: in.Risk.Reasons},

@@ -86,6 +86,9 @@ func ParseNetworkKind(s string) (event.NetworkKind, bool) {
 	return 0, false
 }
 
+// sensitivityNames are the classes as they are written; "" is unknown.
+var sensitivityNames = [...]string{event.Public: "public", event.Internal: "internal", event.Restricted: "restricted", event.Critical: "critical"}
+
 func parseSensitivity(s string) (event.Sensitivity, bool) {
 	switch s {
 	case "", "unknown":

@@ -252,3 +252,18 @@ func fingerprint(cuts []cut) string {
 func sortCuts(cuts []cut) {
 	slices.SortFunc(cuts, func(a, b cut) int { return a.partition - b.partition })
 }
+
+// scopeText writes what a requirement is about, as people read and search it; "" is the whole session.
+func scopeText(s *riskdv1.Scope) string {
+	var words []string
+	if c := s.GetSensitivity(); c != "" {
+		words = append(words, "sensitivity="+c)
+	}
+	if a := s.GetAction(); a != "" {
+		words = append(words, "action="+a)
+	}
+	if t := s.GetResourceType(); t != "" {
+		words = append(words, strings.TrimSuffix("resource="+t+"/"+s.GetResourceId(), "/"))
+	}
+	return strings.Join(words, " ")
+}

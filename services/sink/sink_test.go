@@ -87,7 +87,7 @@ func TestARowHoldsWhatTheJournalSays(t *testing.T) {
 		{"SELECT concat(reason, ' ', hex(raw)) FROM dead_letters", "malformed FF003C"},
 		{"SELECT concat(kind, ' ', route, ' ', result, ' ', sdk) FROM enforcement WHERE event_id = 'e-0-8'", "receipt /payroll denied riskd-go/0.1.0"},
 		{"SELECT concat(kind, ' ', reason, ' ', challenge_id) FROM enforcement WHERE event_id = 'e-0-9'", "failed wrong code ch_1"},
-		{"SELECT concat(state, ' ', cause, ' ', acr_values[1], ' ', reasons[1], ' ', on_expiry) FROM signals WHERE event_id = 'e-0-0'", "required impossible_travel aal2 impossible_travel deny"},
+		{"SELECT concat(state, ' ', cause, ' ', acr_values[1], ' ', reasons[1], ' ', on_expiry, ' ', scope) FROM signals WHERE event_id = 'e-0-0'", "required impossible_travel aal2 impossible_travel deny sensitivity=restricted action=apikey.create resource=page"},
 		{"SELECT concat(toString(duplicate), toString(late), toString(dead), toString(scored), ' ', toString(total_accepted)) FROM ledger WHERE kind = 'batch'", "11110 13"},
 		{"SELECT toString(any(prev_hash) = (SELECT hash FROM ledger WHERE seq = 1)) FROM ledger WHERE seq = 2", "1"},
 	} {

@@ -268,7 +268,7 @@ type signalRows struct {
 	frame
 	placeCols
 	tenant, challenge, state, user, session, event, cause, level, previous *vec[string]
-	onExpiry, policy, version, rule, reasonUser                            *vec[string]
+	onExpiry, scope, policy, version, rule, reasonUser                     *vec[string]
 	revision                                                               *vec[uint64]
 	ts, issued, expires                                                    *vec[int64]
 	risk                                                                   *vec[float64]
@@ -285,7 +285,7 @@ func newSignalRows(room int) *signalRows {
 	r.user, r.session, r.event = col[string](f, "user_id"), col[string](f, "session_id"), col[string](f, "event_id")
 	r.cause, r.level, r.previous = col[string](f, "cause"), col[string](f, "level"), col[string](f, "previous_level")
 	r.onExpiry, r.policy, r.version = col[string](f, "on_expiry"), col[string](f, "policy"), col[string](f, "policy_version")
-	r.rule, r.reasonUser = col[string](f, "rule"), col[string](f, "reason_user")
+	r.rule, r.reasonUser, r.scope = col[string](f, "rule"), col[string](f, "reason_user"), col[string](f, "scope")
 	r.revision, r.nth = col[uint64](f, "revision"), col[uint16](f, "nth")
 	r.maxAge, r.latency = col[uint32](f, "max_age_s"), col[uint32](f, "latency_ms")
 	r.ts, r.issued, r.expires = col[int64](f, "ts"), col[int64](f, "issued_at"), col[int64](f, "expires_at")
@@ -307,6 +307,7 @@ func (r *signalRows) add(p place, nth int, s *riskdv1.Signal, latency uint32) {
 	r.level.add(s.GetRisk().GetLevel())
 	r.previous.add(s.GetRisk().GetPreviousLevel())
 	r.onExpiry.add(s.GetOnExpiry())
+	r.scope.add(scopeText(s.GetScope()))
 	r.policy.add(s.GetPolicy().GetId())
 	r.version.add(s.GetPolicy().GetVersion())
 	r.rule.add(s.GetPolicy().GetRule())

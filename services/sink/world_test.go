@@ -107,6 +107,7 @@ func (l *ledger) entry(p int, k uint64) *riskdv1.JournalEntry {
 		d.Signals = []*riskdv1.Signal{{ChallengeId: "ch_" + id, Revision: 1, TenantId: "acme", UserId: user, SessionId: session, State: "required",
 			Risk:    &riskdv1.SignalRisk{Score: 90, Level: "high", PreviousLevel: "low", Reasons: []string{"impossible_travel"}},
 			Require: &riskdv1.Requirement{AcrValues: []string{"aal2"}}, IssuedAtMs: ts, ExpiresAtMs: ts + 600_000, OnExpiry: "deny",
+			Scope:  &riskdv1.Scope{Action: "apikey.create", ResourceType: "page", Sensitivity: "restricted"},
 			Policy: &riskdv1.PolicyRef{Id: "default", Version: "1"}, EventId: id, ReasonUser: "We noticed something unusual.", AtMs: ts, Cause: "impossible_travel"}}
 	}
 	sum := 0.0

@@ -108,6 +108,8 @@ type Hit struct {
 	Level  uint8
 	MaxAge uint32
 	AMR    string
+	// Scope is what waits for that proof.
+	Scope Scope
 }
 
 // Detail is one input of a part. Text is used when Key names words, Number otherwise.

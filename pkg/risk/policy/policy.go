@@ -9,6 +9,7 @@
 package policy
 
 import (
+	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 )
 
@@ -190,6 +191,8 @@ type Demand struct {
 	MaxAge uint32
 	// AMR lists accepted methods, space separated; "": those of the policy.
 	AMR string
+	// Scope is what waits for the proof.
+	Scope decision.Scope
 }
 
 // Names of the rules that demand proof.
@@ -202,15 +205,15 @@ const (
 func (p *Policy) Rule(ev *event.Event) Demand {
 	s := &p.Sensitive
 	if ev.Resource.Sensitivity == event.Critical {
-		return Demand{Rule: RuleCritical, Level: p.LevelOf(s.ACR), MaxAge: s.Critical}
+		return Demand{Rule: RuleCritical, Level: p.LevelOf(s.ACR), MaxAge: s.Critical, Scope: decision.OfClass}
 	}
 	for _, a := range s.CriticalActions {
 		if a == ev.Action {
-			return Demand{Rule: RuleCritical, Level: p.LevelOf(s.ACR), MaxAge: s.Critical}
+			return Demand{Rule: RuleCritical, Level: p.LevelOf(s.ACR), MaxAge: s.Critical, Scope: decision.OfAction}
 		}
 	}
 	if ev.Resource.Sensitivity == event.Restricted {
-		return Demand{Rule: RuleRestricted, Level: p.LevelOf(s.ACR), MaxAge: s.Restricted}
+		return Demand{Rule: RuleRestricted, Level: p.LevelOf(s.ACR), MaxAge: s.Restricted, Scope: decision.OfClass}
 	}
 	return Demand{}
 }

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
 )
 
 // What a session holds beyond the ordinary is marked by flags, so that a quiet one is small.
@@ -19,6 +20,7 @@ const (
 	flagSameNetwork
 	flagSameAgent
 	flagSameDevice
+	flagScope
 	flagEnd
 )
 
@@ -35,6 +37,7 @@ func (w *writer) session(s *Session, before *Context) {
 	set(s.Proof != Proof{}, flagProof)
 	set(s.Challenge.ID != "", flagChallenge)
 	set(s.Challenge.AllowOnExpiry, flagAllowOnExpiry)
+	set(!s.Challenge.Scope.Whole(), flagScope)
 	set(len(s.Novel) > 0, flagNovel)
 	set(s.Context.Network == before.Network, flagSameNetwork)
 	set(s.Context.Agent == before.Agent, flagSameAgent)
@@ -78,6 +81,9 @@ func (w *writer) session(s *Session, before *Context) {
 	if flags&flagChallenge != 0 {
 		w.text(s.ID)
 		w.challenge(&s.Challenge)
+	}
+	if flags&flagScope != 0 {
+		w.scope(&s.Challenge.Scope)
 	}
 }
 
@@ -128,6 +134,9 @@ func (r *reader) session(s *Session, before *Context) {
 		s.ID = r.text(MaxText)
 		r.challenge(&s.Challenge)
 		s.Challenge.AllowOnExpiry = flags&flagAllowOnExpiry != 0
+	}
+	if flags&flagScope != 0 {
+		r.scope(&s.Challenge.Scope)
 	}
 }
 
@@ -207,4 +216,19 @@ func (r *reader) challenge(c *Challenge) {
 	c.Failures = r.byte()
 	c.Rule = r.text(MaxText)
 	c.Reasons = r.text(MaxText)
+}
+
+func (w *writer) scope(s *signal.Scope) {
+	w.byte(byte(s.Class))
+	w.text(s.Action)
+	w.text(s.ResourceType)
+	w.text(s.ResourceID)
+}
+
+func (r *reader) scope(s *signal.Scope) {
+	s.Class = event.Sensitivity(r.byte())
+	if s.Class > event.Critical {
+		r.fail("challenge scope")
+	}
+	s.Action, s.ResourceType, s.ResourceID = r.text(MaxText), r.text(MaxText), r.text(MaxText)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
 )
 
 const (
@@ -46,7 +47,7 @@ func lived() *profile.Profile {
 		s.AddNovel(i)
 		if i%2 == 0 {
 			s.ID, s.State, s.Since = "session", profile.Required, t
-			s.Challenge = profile.Challenge{ID: "ch_x", Revision: 3, Issued: t, Expires: t + 900_000, Score: 8123, Level: 2, AMR: "hwk", Rule: "r", Reasons: "a b", AllowOnExpiry: i%4 == 0}
+			s.Challenge = profile.Challenge{ID: "ch_x", Revision: 3, Issued: t, Expires: t + 900_000, Score: 8123, Level: 2, AMR: "hwk", Rule: "r", Reasons: "a b", AllowOnExpiry: i%4 == 0, Scope: signal.Scope{Action: "apikey.create", Class: event.Sensitivity(i % 5)}}
 			s.Held = profile.Held{At: t, Travel: 8000, Known: -12}
 			s.Proof = profile.Proof{Level: 2, At: t + 1, Runtime: 9, Device: 10}
 		}

@@ -1,6 +1,9 @@
 package profile
 
-import "github.com/riskd-io/riskd/pkg/risk/event"
+import (
+	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
+)
 
 // State of a session.
 type State uint8
@@ -78,6 +81,8 @@ type Challenge struct {
 	Failures uint8
 	// AllowOnExpiry lets the session pass when nobody answered.
 	AllowOnExpiry bool
+	// Scope is what waits for the answer; zero: the whole session.
+	Scope signal.Scope
 	// Rule that raised it; empty: the threshold.
 	Rule string
 	// Reasons are part codes, strongest first, space separated.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/policy"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 	"github.com/riskd-io/riskd/pkg/risk/signal"
@@ -22,8 +23,11 @@ func (m Machine) raise(c *Case, demand policy.Demand, previous uint8) {
 	if demand.AMR != "" {
 		ch.AMR = demand.AMR
 	}
-	if s.State != profile.Expired && m.onlyDemanded(c, demand) {
-		ch.AllowOnExpiry = true
+	if s.State != profile.Expired && m.quiet(c) {
+		ch.Scope = kept(demand.Scope.Of(c.Event))
+		if m.onlyDemanded(c, demand) {
+			ch.AllowOnExpiry = true
+		}
 	}
 	s.State, s.Since = profile.Required, t
 	m.signal(c, signal.Required, cause(c, demand.Rule), previous)
@@ -66,12 +70,12 @@ func (m Machine) open(c *Case) {
 	}
 }
 
-// onlyDemanded tells that a challenge is due to what was to be used alone: nothing speaks against the session. When
+// quiet tells that risk alone would not ask.
+func (m Machine) quiet(c *Case) bool { return c.Decision.Risk < m.Policy.StepUpAt(c.Event) }
+
+// onlyDemanded tells that a quiet challenge is due to what was to be used alone: nothing speaks against the session. When
 // nobody answers it, the session goes on without; what was to be used keeps asking.
 func (m Machine) onlyDemanded(c *Case, demand policy.Demand) bool {
-	if c.Decision.Risk >= m.Policy.StepUpAt(c.Event) {
-		return false
-	}
 	switch demand.Rule {
 	case policy.RuleRestricted, policy.RuleCritical, RuleAppRequest:
 		return first(c.Decision, decision.StepUpEffect) == ""
@@ -80,29 +84,47 @@ func (m Machine) onlyDemanded(c *Case, demand policy.Demand) bool {
 }
 
 // suspect makes an open challenge that was only demanded one for risk, when risk has crossed the threshold meanwhile:
-// unanswered, it keeps the session blocked.
+// it blocks all the session does, and keeps it blocked when unanswered.
 func (m Machine) suspect(c *Case) {
 	ch, d := &c.Session.Challenge, c.Decision
-	if !ch.AllowOnExpiry || m.Policy.StepUp.OnExpiry == "allow" || d.Risk < m.Policy.StepUpAt(c.Event) {
+	lenient := ch.AllowOnExpiry && m.Policy.StepUp.OnExpiry != "allow"
+	if !lenient && ch.Scope.Whole() || m.quiet(c) {
 		return
 	}
-	ch.AllowOnExpiry = false
+	if lenient {
+		ch.AllowOnExpiry = false
+	}
+	ch.Scope = signal.Scope{}
 	ch.Score, ch.Reasons = uint16(d.Risk*100+0.5), reasons(d.Parts)
 	m.signal(c, signal.Required, cause(c, ""), c.Session.Level)
 }
 
-// strengthen asks for more in an open challenge, when something wants more than it does.
+// strengthen asks for more in an open challenge, when something wants more than it does, or is not what it is about.
 func (m Machine) strengthen(c *Case, demand policy.Demand) {
 	ch := &c.Session.Challenge
+	scope, why := ch.Scope.And(demand.Scope.Of(c.Event)), "wider_"
 	methods := demand.AMR != "" && ch.AMR == ""
-	if demand.Level <= ch.Level && !methods {
+	if demand.Level > ch.Level || methods {
+		why = "stronger_"
+	} else if scope == ch.Scope {
 		return
 	}
-	ch.Level = max(ch.Level, demand.Level)
+	ch.Level, ch.Scope = max(ch.Level, demand.Level), kept(scope)
 	if methods {
 		ch.AMR = demand.AMR
 	}
-	m.signal(c, signal.Required, "stronger_"+demand.Rule, c.Session.Level)
+	m.signal(c, signal.Required, why+demand.Rule, c.Session.Level)
+}
+
+// kept copies a scope out of the event's memory.
+func kept(s signal.Scope) signal.Scope {
+	s.Action, s.ResourceType, s.ResourceID = profile.Text(s.Action), profile.Text(s.ResourceType), profile.Text(s.ResourceID)
+	return s
+}
+
+// waits tells whether the event is among what an open challenge blocks. Reports are about the challenge itself.
+func waits(c *Case) bool {
+	return c.Event.Type != event.Activity || c.Session.Challenge.Scope.Covers(c.Event.Action, c.Event.Resource)
 }
 
 // expire closes a challenge that nobody answered in time.
@@ -131,6 +153,9 @@ func (m Machine) signal(c *Case, state signal.State, why string, previous uint8)
 	p, s, ev, d := m.Policy, c.Session, c.Event, c.Decision
 	ch := &s.Challenge
 	ch.Revision++
+	if state == signal.Denied || state == signal.Expired && !ch.AllowOnExpiry {
+		ch.Scope = signal.Scope{} // what is shut is shut
+	}
 	sg := signal.Signal{
 		ChallengeID: ch.ID, Revision: ch.Revision,
 		Tenant: ev.Tenant, User: ev.User.ID, Session: s.ID,
@@ -140,6 +165,7 @@ func (m Machine) signal(c *Case, state signal.State, why string, previous uint8)
 		Require: signal.Requirement{
 			ACR: []string{policy.ACRName(ch.Level)}, AMR: strings.Fields(ch.AMR), MaxAgeSeconds: ch.MaxAge,
 		},
+		Scope:  ch.Scope,
 		Issued: ch.Issued, Expires: ch.Expires, At: ev.Time, OnExpiry: "deny",
 		PolicyID: p.ID, PolicyVersion: p.Version(), Rule: ch.Rule,
 		EventID: ev.ID, ReasonUser: p.ReasonUser(ch.Rule), Cause: why,

@@ -67,6 +67,11 @@ func wanted(c *Case, demand policy.Demand) policy.Demand {
 		if demand.AMR == "" {
 			demand.AMR = h.AMR
 		}
+		if demand.Rule == "" {
+			demand.Scope = h.Scope
+		} else {
+			demand.Scope = demand.Scope.And(h.Scope)
+		}
 		if h.Level > demand.Level {
 			demand.Rule, demand.Level = h.Rule, h.Level
 		}

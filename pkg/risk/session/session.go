@@ -110,7 +110,7 @@ func (m Machine) due(c *Case) (policy.Demand, string) {
 		}, s.Challenge.Rule
 	}
 	if demand.Rule == "" && ev.Outcome == event.Challenged {
-		demand = policy.Demand{Rule: RuleAppRequest, Level: level}
+		demand = policy.Demand{Rule: RuleAppRequest, Level: level, Scope: attempted(ev)}
 	}
 	if demand.Rule != "" {
 		demand.MaxAge = 0 // the proof must be newer than the challenge
@@ -132,6 +132,14 @@ func (m Machine) due(c *Case) (policy.Demand, string) {
 		return policy.Demand{Rule: RuleSevere, Level: level}, RuleSevere
 	}
 	return policy.Demand{Level: level}, ""
+}
+
+// attempted is what an app stopped of its own accord.
+func attempted(ev *event.Event) decision.Scope {
+	if ev.Resource.Type != "" {
+		return decision.OfResource
+	}
+	return decision.OfAction
 }
 
 // restraint names the bound on prompts that holds back a challenge, "" when none does.
@@ -180,6 +188,9 @@ func (m Machine) finish(c *Case) {
 	switch s.State {
 	case profile.Required, profile.Expired:
 		d.Action = decision.StepUp
+		if !waits(c) {
+			d.Action = decision.Allow
+		}
 	case profile.Denied:
 		d.Action = decision.Deny
 	default:

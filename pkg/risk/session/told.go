@@ -81,7 +81,7 @@ func obey(p *profile.Profile, sg *signal.Signal) {
 	s.Challenge = profile.Challenge{
 		ID: profile.Text(sg.ChallengeID), Revision: sg.Revision, Issued: sg.Issued, Expires: sg.Expires,
 		Score: uint16(sg.Score*100 + 0.5), AMR: profile.Text(strings.Join(sg.Require.AMR, " ")), MaxAge: sg.Require.MaxAgeSeconds,
-		Failures: failures, AllowOnExpiry: sg.OnExpiry == "allow", Rule: profile.Text(sg.Rule),
+		Failures: failures, AllowOnExpiry: sg.OnExpiry == "allow", Scope: kept(sg.Scope), Rule: profile.Text(sg.Rule),
 		Reasons: profile.Text(strings.Join(sg.Reasons, " ")),
 	}
 	if len(sg.Require.ACR) > 0 {
@@ -113,7 +113,7 @@ func Same(a, b []signal.Signal) bool {
 	for i := range a {
 		x, y := &a[i], &b[i]
 		if x.ChallengeID != y.ChallengeID || x.Revision != y.Revision || x.State != y.State || x.Session != y.Session ||
-			x.Expires != y.Expires || x.OnExpiry != y.OnExpiry || x.Require.MaxAgeSeconds != y.Require.MaxAgeSeconds ||
+			x.Expires != y.Expires || x.OnExpiry != y.OnExpiry || x.Scope != y.Scope || x.Require.MaxAgeSeconds != y.Require.MaxAgeSeconds ||
 			strings.Join(x.Require.ACR, " ") != strings.Join(y.Require.ACR, " ") ||
 			strings.Join(x.Require.AMR, " ") != strings.Join(y.Require.AMR, " ") {
 			return false

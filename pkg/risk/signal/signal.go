@@ -30,6 +30,8 @@ type Signal struct {
 	// Reasons are part codes, strongest first. Never shown to the user.
 	Reasons []string
 	Require Requirement
+	// Scope is what a required or denied state is about. Zero: the whole session.
+	Scope Scope
 	// Issued, Expires and At (this revision) are event time.
 	Issued, Expires, At event.Millis
 	// OnExpiry is "deny" or "allow".

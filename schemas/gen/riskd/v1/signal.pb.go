@@ -48,7 +48,7 @@ type Signal struct {
 	AtMs int64 `protobuf:"varint,15,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
 	// Why this revision: a part code, "stepup_completed", "weak_acr", "stale_auth_time", ...
 	Cause string `protobuf:"bytes,16,opt,name=cause,proto3" json:"cause,omitempty"`
-	// What the requirement or denial is about; absent: the whole session.
+	// What a requirement is about; absent: the whole session. What else the session does goes on.
 	Scope         *Scope `protobuf:"bytes,17,opt,name=scope,proto3" json:"scope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -203,12 +203,15 @@ func (x *Signal) GetScope() *Scope {
 	return nil
 }
 
-// Scope narrows a signal to one action, or to one resource. Empty fields match everything.
+// Scope narrows a requirement. Each part that is set matches by itself; with none it is the whole session.
 type Scope struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Action        string                 `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
-	ResourceType  string                 `protobuf:"bytes,2,opt,name=resource_type,json=resourceType,proto3" json:"resource_type,omitempty"`
-	ResourceId    string                 `protobuf:"bytes,3,opt,name=resource_id,json=resourceId,proto3" json:"resource_id,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Action string                 `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	// Without resource_id: every resource of the type.
+	ResourceType string `protobuf:"bytes,2,opt,name=resource_type,json=resourceType,proto3" json:"resource_type,omitempty"`
+	ResourceId   string `protobuf:"bytes,3,opt,name=resource_id,json=resourceId,proto3" json:"resource_id,omitempty"`
+	// Resources of this class and above: public | internal | restricted | critical.
+	Sensitivity   string `protobuf:"bytes,4,opt,name=sensitivity,proto3" json:"sensitivity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -260,6 +263,13 @@ func (x *Scope) GetResourceType() string {
 func (x *Scope) GetResourceId() string {
 	if x != nil {
 		return x.ResourceId
+	}
+	return ""
+}
+
+func (x *Scope) GetSensitivity() string {
+	if x != nil {
+		return x.Sensitivity
 	}
 	return ""
 }
@@ -482,12 +492,13 @@ const file_riskd_v1_signal_proto_rawDesc = "" +
 	"reasonUser\x12\x13\n" +
 	"\x05at_ms\x18\x0f \x01(\x03R\x04atMs\x12\x14\n" +
 	"\x05cause\x18\x10 \x01(\tR\x05cause\x12%\n" +
-	"\x05scope\x18\x11 \x01(\v2\x0f.riskd.v1.ScopeR\x05scope\"e\n" +
+	"\x05scope\x18\x11 \x01(\v2\x0f.riskd.v1.ScopeR\x05scope\"\x87\x01\n" +
 	"\x05Scope\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12#\n" +
 	"\rresource_type\x18\x02 \x01(\tR\fresourceType\x12\x1f\n" +
 	"\vresource_id\x18\x03 \x01(\tR\n" +
-	"resourceId\"y\n" +
+	"resourceId\x12 \n" +
+	"\vsensitivity\x18\x04 \x01(\tR\vsensitivity\"y\n" +
 	"\n" +
 	"SignalRisk\x12\x14\n" +
 	"\x05score\x18\x01 \x01(\x01R\x05score\x12\x14\n" +
