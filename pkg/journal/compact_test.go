@@ -27,6 +27,9 @@ func filled(m protoreflect.Message, draw func(protoreflect.FieldDescriptor) prot
 		if !which(f) {
 			continue
 		}
+		if d := f.Message(); d != nil && d.FullName() == (*riskdv1.Signal_Owed)(nil).ProtoReflect().Descriptor().FullName() {
+			continue // signals within signals have no end; the journal's have none
+		}
 		switch {
 		case f.IsMap():
 			k, v := draw(f.MapKey()), draw(f.MapValue())

@@ -136,7 +136,7 @@ func newFlag(tenant, session string, sequence uint64, pb *riskdv1.Signal) *flag 
 	if r := pb.GetRequire(); r != nil {
 		f.requirement = Requirement{ACR: r.AcrValues, AMR: r.AmrValues, MaxAge: time.Duration(r.MaxAgeS) * time.Second}
 	}
-	if f.state == Required {
+	if f.state == Required && len(pb.Also) == 0 { // what several users owe in one session is not worth telling apart
 		f.scope = newScope(pb.Scope)
 	}
 	return f

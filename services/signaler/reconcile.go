@@ -52,7 +52,10 @@ func (s *Service) reconcile(ctx context.Context) (repaired int, err error) {
 	}
 	now := s.now()
 	for key, l := range last {
-		flag, flagged := have[key]
+		flag, flagged := have[key.session], false
+		if flag = owedBy(flag, key.user); flag != nil {
+			flagged = broker.Blocks(flag)
+		}
 		blocks := broker.Blocks(l.Signal)
 		switch {
 		case blocks && now.After(l.Stored.Add(broker.FlagTTL(l.Signal))):
@@ -74,11 +77,27 @@ func (s *Service) reconcile(ctx context.Context) (repaired int, err error) {
 	return repaired, nil
 }
 
-// lastSignals reads the stored signals once through and keeps each session's last one.
-func (s *Service) lastSignals(ctx context.Context) (map[string]broker.StoredSignal, error) {
-	out := make(map[string]broker.StoredSignal)
+// owedBy is what an entry says of one user: several may share a session id.
+func owedBy(flag *riskdv1.Signal, user string) *riskdv1.Signal {
+	if flag == nil || flag.UserId == user {
+		return flag
+	}
+	for _, o := range flag.Also {
+		if o.GetSignal().GetUserId() == user {
+			return o.Signal
+		}
+	}
+	return nil
+}
+
+// holder is a user in a session.
+type holder struct{ session, user string }
+
+// lastSignals reads the stored signals once through and keeps the last one of each user in a session.
+func (s *Service) lastSignals(ctx context.Context) (map[holder]broker.StoredSignal, error) {
+	out := make(map[holder]broker.StoredSignal)
 	err := s.deps.Broker.Signals(ctx, func(m broker.StoredSignal) error {
-		key := subject.Key(m.Signal.TenantId, m.Signal.SessionId)
+		key := holder{subject.Key(m.Signal.TenantId, m.Signal.SessionId), m.Signal.UserId}
 		old, known := out[key]
 		if known && old.Position.Partition == m.Position.Partition && (old.Position.Seq > m.Position.Seq ||
 			old.Position.Seq == m.Position.Seq && old.Signal.ChallengeId == m.Signal.ChallengeId && old.Signal.Revision > m.Signal.Revision) {

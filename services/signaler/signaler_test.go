@@ -199,8 +199,15 @@ func TestFlagsThatDifferFromTheSignalsAreRepaired(t *testing.T) {
 	publish(flag("stale", 2, "satisfied", time.Hour), 12) // and its flag was left
 	publish(flag("good", 1, "required", time.Hour), 13)
 	apply(t, f, flag("good", 1, "required", time.Hour), 13)
+	// Two users of one session id: the one who owes comes first, the one who proved it last.
+	second := flag("shared", 1, "required", time.Hour)
+	second.UserId, second.ChallengeId = "u-second", "ch_second"
+	publish(second, 14)
+	publish(flag("shared", 1, "required", time.Hour), 15)
+	apply(t, f, flag("shared", 1, "required", time.Hour), 15)
+	publish(flag("shared", 2, "satisfied", time.Hour), 16)
 	start(t, b, nil)
-	want := map[string]bool{"lost": true, "stale": false, "good": true}
+	want := map[string]bool{"lost": true, "stale": false, "good": true, "shared": true}
 	natstest.Eventually(t, "flags say what the signals say", func() bool {
 		for session, open := range want {
 			if _, ok, err := f.Get(t.Context(), "acme", session); err != nil || ok != open {

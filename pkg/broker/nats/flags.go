@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -66,23 +67,25 @@ func (f *Flags) Get(ctx context.Context, tenant, session string) (flag broker.Fl
 // repeated freely.
 func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (applied bool, err error) {
 	key := subject.Key(sig.TenantId, sig.SessionId)
-	msg, err := flagMsg(key, sig, pos)
-	if err != nil {
-		return false, err
-	}
 	// Most flags are the first of their session: try that without reading.
-	var expect uint64
-	if !broker.Blocks(sig) || sig.Revision > 1 {
-		cur, err := f.present(ctx, key)
+	next, expect := []owed{{sig, pos}}, uint64(0)
+	blind := broker.Blocks(sig) && sig.Revision <= 1
+	for range flagAttempts {
+		if !blind {
+			cur, err := f.present(ctx, key)
+			if err != nil {
+				return false, err
+			}
+			if next, applied = settle(sig, pos, cur); !applied {
+				return false, nil
+			}
+			expect = cur.Revision
+		}
+		blind = false
+		msg, err := flagMsg(key, next, owed{sig, pos})
 		if err != nil {
 			return false, err
 		}
-		if !supersedes(sig, pos, cur) {
-			return false, nil
-		}
-		expect = cur.Revision
-	}
-	for range flagAttempts {
 		msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(expect, 10)}
 		_, err = storeMsg(ctx, f.js, msg)
 		if err == nil {
@@ -91,56 +94,45 @@ func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos broker.Posit
 		if !IsConflict(err) {
 			return false, fmt.Errorf("writing flag: %w", err)
 		}
-		cur, err := f.present(ctx, key)
-		if err != nil {
-			return false, err
-		}
-		if !supersedes(sig, pos, cur) {
-			return false, nil
-		}
-		expect = cur.Revision
 	}
 	return false, fmt.Errorf("writing flag: %d attempts: %w", flagAttempts, broker.ErrConflict)
 }
 
-// supersedes decides whether sig may replace cur.
-func supersedes(sig *riskdv1.Signal, pos broker.Position, cur broker.Flag) bool {
-	if cur.Challenge == sig.ChallengeId {
-		return sig.Revision > cur.ChallengeRevision
+// flagMsg writes an entry with all that is owed, the first as its own; none is a marker that last cleared it.
+func flagMsg(key string, list []owed, last owed) (*nats.Msg, error) {
+	own := last
+	if len(list) > 0 {
+		own = list[0]
 	}
-	if cur.Challenge == "" {
-		return cur.Signal != nil || broker.Blocks(sig) // nothing known of the key: clearing it would write for nothing
-	}
-	// Two users may share one session id. The stricter flag stays: neither may clear what the other one owes.
-	if cur.Signal != nil && cur.Signal.UserId != sig.UserId {
-		return sig.State == "denied" && cur.Signal.State != "denied"
-	}
-	if cur.Position.Partition == pos.Partition {
-		return pos.Seq >= cur.Position.Seq
-	}
-	return broker.Blocks(sig) // over a marker that another user's partition left
-}
-
-func flagMsg(key string, sig *riskdv1.Signal, pos broker.Position) (*nats.Msg, error) {
 	h := nats.Header{
-		headerPosition:  {pos.String()},
-		headerChallenge: {sig.ChallengeId},
-		headerRevision:  {strconv.FormatUint(sig.Revision, 10)},
-		HeaderState:     {sig.State},
+		headerPosition:  {own.pos.String()},
+		headerChallenge: {own.sig.ChallengeId},
+		headerRevision:  {strconv.FormatUint(own.sig.Revision, 10)},
+		HeaderState:     {own.sig.State},
 	}
 	msg := &nats.Msg{Subject: flagSubjects + key, Header: h}
-	if !broker.Blocks(sig) {
+	if len(list) == 0 {
 		h["KV-Operation"] = []string{"PURGE"}
 		h[jetstream.MsgRollup] = []string{jetstream.MsgRollupSubject}
 		h[jetstream.MsgTTLHeader] = []string{flagMarkerTTL.String()}
 		return msg, nil
 	}
-	data, err := sig.MarshalVT()
+	entry, ttl := own.sig, broker.FlagTTL(own.sig)
+	if len(list) > 1 {
+		entry = proto.Clone(own.sig).(*riskdv1.Signal)
+		for _, o := range list[1:] {
+			entry.Also = append(entry.Also, &riskdv1.Signal_Owed{Signal: o.sig, Position: o.pos.String()})
+			if broker.Blocks(o.sig) {
+				ttl = max(ttl, broker.FlagTTL(o.sig))
+			}
+		}
+	}
+	data, err := entry.MarshalVT()
 	if err != nil {
 		return nil, fmt.Errorf("encoding flag: %w", err)
 	}
 	msg.Data = data
-	h[jetstream.MsgTTLHeader] = []string{broker.FlagTTL(sig).Round(time.Second).String()}
+	h[jetstream.MsgTTLHeader] = []string{ttl.Round(time.Second).String()}
 	return msg, nil
 }
 

@@ -345,6 +345,65 @@ func TestFlagsOnlyMoveForward(t *testing.T) {
 	}
 }
 
+func TestWhatOneUserProvesDoesNotClearAnotherOfTheSameSessionID(t *testing.T) {
+	b := natstest.Start(t, 2)
+	ctx := t.Context()
+	f, err := natsjs.OpenFlags(ctx, b.JS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig := func(user string, rev uint64, state string) *riskdv1.Signal {
+		return &riskdv1.Signal{ChallengeId: "ch_" + user, Revision: rev, TenantId: "acme", SessionId: "4711", UserId: user, State: state,
+			IssuedAtMs: 1000, ExpiresAtMs: 1000 + 15*60*1000, OnExpiry: "deny"}
+	}
+	demand := sig("cid", 1, "required")
+	demand.Scope = &riskdv1.Scope{Sensitivity: "restricted"}
+	steps := []struct {
+		name  string
+		sig   *riskdv1.Signal
+		seq   uint64
+		apply bool
+		want  string // state and user that whoever reads only the entry sees
+	}{
+		{"ann is asked", sig("ann", 1, "required"), 10, true, "required ann"},
+		{"bob is asked too", sig("bob", 1, "required"), 7, true, "required ann"},
+		{"cid is asked for payroll only", demand, 8, true, "required ann"},
+		{"bob once more, by a worker that woke up late", sig("bob", 1, "required"), 7, false, "required ann"},
+		{"ann proves it: bob still owes", sig("ann", 2, "satisfied"), 11, true, "required bob"},
+		{"ann's first flag, late", sig("ann", 1, "required"), 10, false, "required bob"},
+		{"cid is denied, which is stricter", sig("cid", 2, "denied"), 9, true, "denied cid"},
+		{"bob proves it", sig("bob", 2, "satisfied"), 12, true, "denied cid"},
+		{"an analyst lets cid go", sig("cid", 3, "cancelled"), 13, true, ""},
+		{"dan, who owes nothing", sig("dan", 1, "satisfied"), 1, false, ""},
+	}
+	for _, st := range steps {
+		pos := broker.Position{Partition: subject.Partition("acme", st.sig.UserId, 2), Seq: st.seq}
+		applied, err := f.Apply(ctx, st.sig, pos)
+		if err != nil || applied != st.apply {
+			t.Fatalf("%s: got applied=%v, %v, want %v", st.name, applied, err, st.apply)
+		}
+		flag, ok, err := f.Get(ctx, "acme", "4711")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if ok {
+			got = flag.Signal.State + " " + flag.Signal.UserId
+		}
+		if got != st.want {
+			t.Fatalf("%s: got %q, want %q", st.name, got, st.want)
+		}
+	}
+	for i := range 3 * 8 { // an id that everybody shares
+		if _, err := f.Apply(ctx, sig(fmt.Sprintf("u%d", i), 1, "required"), broker.Position{Seq: uint64(20 + i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if flag, _, err := f.Get(ctx, "acme", "4711"); err != nil || len(flag.Signal.Also) > 7 {
+		t.Errorf("got %d others, %v: want at most 7", len(flag.Signal.GetAlso()), err)
+	}
+}
+
 func TestAFlagLeavesByItself(t *testing.T) {
 	b := natstest.Start(t, 1)
 	msg := nats.NewMsg("$KV.stepup.acme.s")

@@ -49,7 +49,10 @@ type Signal struct {
 	// Why this revision: a part code, "stepup_completed", "weak_acr", "stale_auth_time", ...
 	Cause string `protobuf:"bytes,16,opt,name=cause,proto3" json:"cause,omitempty"`
 	// What a requirement is about; absent: the whole session. What else the session does goes on.
-	Scope         *Scope `protobuf:"bytes,17,opt,name=scope,proto3" json:"scope,omitempty"`
+	Scope *Scope `protobuf:"bytes,17,opt,name=scope,proto3" json:"scope,omitempty"`
+	// In the bucket of open flags only: what other users of the same session id owe, or have last proven. The entry itself is
+	// the strictest of all.
+	Also          []*Signal_Owed `protobuf:"bytes,18,rep,name=also,proto3" json:"also,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -199,6 +202,13 @@ func (x *Signal) GetCause() string {
 func (x *Signal) GetScope() *Scope {
 	if x != nil {
 		return x.Scope
+	}
+	return nil
+}
+
+func (x *Signal) GetAlso() []*Signal_Owed {
+	if x != nil {
+		return x.Also
 	}
 	return nil
 }
@@ -466,11 +476,65 @@ func (x *PolicyRef) GetRule() string {
 	return ""
 }
 
+// Owed is what another user owes in a session.
+type Signal_Owed struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Signal *Signal                `protobuf:"bytes,1,opt,name=signal,proto3" json:"signal,omitempty"`
+	// Journal position it comes from, "<partition>:<record>".
+	Position      string `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Signal_Owed) Reset() {
+	*x = Signal_Owed{}
+	mi := &file_riskd_v1_signal_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Signal_Owed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Signal_Owed) ProtoMessage() {}
+
+func (x *Signal_Owed) ProtoReflect() protoreflect.Message {
+	mi := &file_riskd_v1_signal_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Signal_Owed.ProtoReflect.Descriptor instead.
+func (*Signal_Owed) Descriptor() ([]byte, []int) {
+	return file_riskd_v1_signal_proto_rawDescGZIP(), []int{0, 0}
+}
+
+func (x *Signal_Owed) GetSignal() *Signal {
+	if x != nil {
+		return x.Signal
+	}
+	return nil
+}
+
+func (x *Signal_Owed) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
 var File_riskd_v1_signal_proto protoreflect.FileDescriptor
 
 const file_riskd_v1_signal_proto_rawDesc = "" +
 	"\n" +
-	"\x15riskd/v1/signal.proto\x12\briskd.v1\"\xab\x04\n" +
+	"\x15riskd/v1/signal.proto\x12\briskd.v1\"\xa4\x05\n" +
 	"\x06Signal\x12!\n" +
 	"\fchallenge_id\x18\x01 \x01(\tR\vchallengeId\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x1b\n" +
@@ -492,7 +556,11 @@ const file_riskd_v1_signal_proto_rawDesc = "" +
 	"reasonUser\x12\x13\n" +
 	"\x05at_ms\x18\x0f \x01(\x03R\x04atMs\x12\x14\n" +
 	"\x05cause\x18\x10 \x01(\tR\x05cause\x12%\n" +
-	"\x05scope\x18\x11 \x01(\v2\x0f.riskd.v1.ScopeR\x05scope\"\x87\x01\n" +
+	"\x05scope\x18\x11 \x01(\v2\x0f.riskd.v1.ScopeR\x05scope\x12)\n" +
+	"\x04also\x18\x12 \x03(\v2\x15.riskd.v1.Signal.OwedR\x04also\x1aL\n" +
+	"\x04Owed\x12(\n" +
+	"\x06signal\x18\x01 \x01(\v2\x10.riskd.v1.SignalR\x06signal\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"\x87\x01\n" +
 	"\x05Scope\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12#\n" +
 	"\rresource_type\x18\x02 \x01(\tR\fresourceType\x12\x1f\n" +
@@ -528,24 +596,27 @@ func file_riskd_v1_signal_proto_rawDescGZIP() []byte {
 	return file_riskd_v1_signal_proto_rawDescData
 }
 
-var file_riskd_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_riskd_v1_signal_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_riskd_v1_signal_proto_goTypes = []any{
 	(*Signal)(nil),      // 0: riskd.v1.Signal
 	(*Scope)(nil),       // 1: riskd.v1.Scope
 	(*SignalRisk)(nil),  // 2: riskd.v1.SignalRisk
 	(*Requirement)(nil), // 3: riskd.v1.Requirement
 	(*PolicyRef)(nil),   // 4: riskd.v1.PolicyRef
+	(*Signal_Owed)(nil), // 5: riskd.v1.Signal.Owed
 }
 var file_riskd_v1_signal_proto_depIdxs = []int32{
 	2, // 0: riskd.v1.Signal.risk:type_name -> riskd.v1.SignalRisk
 	3, // 1: riskd.v1.Signal.require:type_name -> riskd.v1.Requirement
 	4, // 2: riskd.v1.Signal.policy:type_name -> riskd.v1.PolicyRef
 	1, // 3: riskd.v1.Signal.scope:type_name -> riskd.v1.Scope
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 4: riskd.v1.Signal.also:type_name -> riskd.v1.Signal.Owed
+	0, // 5: riskd.v1.Signal.Owed.signal:type_name -> riskd.v1.Signal
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_riskd_v1_signal_proto_init() }
@@ -559,7 +630,7 @@ func file_riskd_v1_signal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_riskd_v1_signal_proto_rawDesc), len(file_riskd_v1_signal_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
