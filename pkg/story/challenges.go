@@ -63,21 +63,12 @@ func (r *Reader) attach(ctx context.Context, cs []Challenge) error {
 		byTenant[c.Tenant] = append(byTenant[c.Tenant], i)
 	}
 	for tenant, list := range byTenant {
-		from, to := cs[list[0]].Issued, cs[list[0]].Issued
 		events := make([]string, 0, len(list))
 		for _, i := range list {
 			events = append(events, cs[i].EventID)
-			if cs[i].Issued.Before(from) {
-				from = cs[i].Issued
-			}
-			if cs[i].Issued.After(to) {
-				to = cs[i].Issued
-			}
 		}
 		slices.Sort(events)
-		ds, err := r.decisions(ctx, "decisions_of_events", args{
-			"tenant": tenant, "events": slices.Compact(events), "from": from.Add(-time.Hour), "to": to.Add(time.Hour), "limit": uint32(2 * MaxRows),
-		})
+		ds, err := r.decisions(ctx, "decisions_of_events", args{"tenant": tenant, "events": slices.Compact(events), "limit": uint32(2 * MaxRows)})
 		if err != nil {
 			return err
 		}

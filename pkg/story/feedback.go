@@ -19,10 +19,10 @@ type Feedback struct {
 	Judged string
 }
 
-// SessionFeedback is what was said of a session between two moments of event time, newest first.
-func (r *Reader) SessionFeedback(ctx context.Context, tenant, session string, from, to time.Time) ([]Feedback, error) {
+// SessionFeedback is what was said of a session, newest first.
+func (r *Reader) SessionFeedback(ctx context.Context, tenant, session string) ([]Feedback, error) {
 	var out []Feedback
-	err := r.ask(ctx, "session_feedback", args{"tenant": tenant, "session": session, "from": from, "to": to, "limit": limit(0)}, func(rows driver.Rows) error {
+	err := r.ask(ctx, "session_feedback", args{"tenant": tenant, "session": session, "limit": limit(0)}, func(rows driver.Rows) error {
 		var f Feedback
 		err := rows.Scan(&f.EventID, &f.Time, &f.Verdict, &f.Author, &f.Reason, &f.Judged, &f.Label)
 		out = append(out, f)

@@ -40,9 +40,9 @@ func (r *Reader) places(ctx context.Context, name string, a args) ([]Place, erro
 // mostPlaces bounds the places of one map.
 const mostPlaces = 40
 
-// SessionPlaces are where a session's events came from between two moments of event time, in the order of arrival.
-func (r *Reader) SessionPlaces(ctx context.Context, tenant, session string, from, to time.Time) ([]Place, error) {
-	return r.places(ctx, "session_places", args{"tenant": tenant, "session": session, "from": from, "to": to, "limit": limit(mostPlaces)})
+// SessionPlaces are where a session's events came from, in the order of arrival.
+func (r *Reader) SessionPlaces(ctx context.Context, tenant, session string) ([]Place, error) {
+	return r.places(ctx, "session_places", args{"tenant": tenant, "session": session, "limit": limit(mostPlaces)})
 }
 
 // UserPlaces are where a user's events came from since a moment of event time, the most usual first.

@@ -127,8 +127,6 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 	if !found {
 		st.Summary = Summary{Session: session, User: late[0].User, First: late[len(late)-1].Time, Last: late[0].Time}
 	}
-	// All that hangs on the session is of one of its events.
-	a["from"], a["to"] = st.Summary.First, st.Summary.Last
 	decisions, err := r.decisions(ctx, "session_decisions", a)
 	if err != nil {
 		return st, err

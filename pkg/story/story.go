@@ -77,7 +77,9 @@ func (r *Reader) ask(ctx context.Context, name string, a args, scan func(driver.
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
-	settings := clickhouse.Settings{"max_execution_time": int(r.cfg.Timeout.Seconds()) + 1, "log_comment": "riskd story " + name}
+	settings := clickhouse.Settings{"max_execution_time": int(r.cfg.Timeout.Seconds()) + 1, "log_comment": "riskd story " + name,
+		// On shards, a subquery is asked once for all of them.
+		"distributed_product_mode": "global"}
 	if r.cfg.MaxMemory > 0 {
 		settings["max_memory_usage"] = r.cfg.MaxMemory
 	}

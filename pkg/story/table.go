@@ -27,7 +27,7 @@ type Table struct {
 func (t Table) Column(name string) int { return slices.Index(t.Columns, name) }
 
 // Ask answers a named question with parameters as text. Those that are not given get a default: filters are empty,
-// since is a day ago, from long ago, until and to now, limit 100, step 300, minutes 10, min_risk 0; what a question is
+// since is a day ago, until now, limit 100, step 300, minutes 10, min_risk 0; what a question is
 // about (a session, an address) has none. Moments are RFC 3339, "2006-01-02 15:04:05" in UTC, a date, or a duration back from
 // now such as 36h or 7d; lists are separated by commas.
 func (r *Reader) Ask(ctx context.Context, name string, given map[string]string, now time.Time) (Table, error) {
@@ -96,11 +96,9 @@ func resolve(name string, given map[string]string, now time.Time) (args, error) 
 // fallback is the value of a parameter that was not given; false when it is what the question is about.
 func fallback(p Parameter, text string) (string, bool) {
 	switch p.Name {
-	case "from":
-		return "36500d", true
 	case "since":
 		return "24h", true
-	case "until", "to":
+	case "until":
 		return "0s", true
 	case "limit":
 		return "100", true

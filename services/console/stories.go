@@ -23,11 +23,11 @@ func (s *Service) session(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	here, err := s.stories.SessionPlaces(ctx, tenant, id, st.Summary.First, st.Summary.Last)
+	here, err := s.stories.SessionPlaces(ctx, tenant, id)
 	if err != nil {
 		return nil, err
 	}
-	said, err := s.stories.SessionFeedback(ctx, tenant, id, st.Summary.First, st.Summary.Last)
+	said, err := s.stories.SessionFeedback(ctx, tenant, id)
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,11 @@ func DefaultConfig() Config {
 		"new_places":    400,
 		"blocked":       400,
 		"rule_hour":     730,
+		"event_hours":   400,
+		"user_hours":    400,
+		"decided_day":   400,
+		"feedback":      730,
+		"active_day":    730,
 	}}
 }
 

@@ -15,15 +15,16 @@ func (b *bench) open(ctx context.Context) error {
 	for _, s := range []string{
 		"CREATE TABLE IF NOT EXISTS bench_chunks (first UInt64, last UInt64, took_s Float64, rows UInt64, days UInt16, end DateTime('UTC')) ENGINE = MergeTree ORDER BY first",
 		"CREATE TABLE IF NOT EXISTS bench_early (name String, p50 Float64) ENGINE = MergeTree ORDER BY name",
+		copiesDDL,
 	} {
 		if err := b.conn.Exec(ctx, s); err != nil {
 			return fmt.Errorf("preparing the database: %w", err)
 		}
 	}
-	var loaded, size uint64
+	var loaded, size, chunk uint64
 	var days uint16
 	var end time.Time
-	if err := b.conn.QueryRow(ctx, "SELECT toUInt64(sum(last - first)), max(rows), max(days), max(end) FROM bench_chunks").Scan(&loaded, &size, &days, &end); err != nil {
+	if err := b.conn.QueryRow(ctx, "SELECT toUInt64(sum(last - first)), max(rows), max(days), max(end), max(last - first) FROM bench_chunks").Scan(&loaded, &size, &days, &end, &chunk); err != nil {
 		return fmt.Errorf("looking at the database: %w", err)
 	}
 	found, err := scalar(ctx, b.conn, "SELECT toFloat64(count()) FROM features")
@@ -35,7 +36,7 @@ func (b *bench) open(ctx context.Context) error {
 	case loaded > 0 && (size != b.cfg.Rows || int(days) != b.cfg.Days):
 		return fmt.Errorf("the database is one of a bench with %d rows over %d days", size, days)
 	case loaded > 0:
-		b.cfg.End = end
+		b.cfg.End, b.cfg.Chunk = end, chunk
 		b.say("%d of %d decisions are here from before", loaded, size)
 	}
 	rows, err := b.conn.Query(ctx, "SELECT name, p50 FROM bench_early")

@@ -2,5 +2,6 @@
 SELECT {{template "_decision"}}
 FROM features
 WHERE tenant = {tenant:String} AND event_id = {event:String}
+  AND toStartOfHour(ts) IN (SELECT hour FROM event_hours WHERE tenant = {tenant:String} AND h = toUInt32(cityHash64({event:String})))
 ORDER BY decided_at DESC
 LIMIT 10

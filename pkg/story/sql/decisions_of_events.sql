@@ -1,7 +1,7 @@
 -- The decisions of some events of one tenant, for one-line reasons beside challenges.
--- from and to bound the event time, so that few parts are read.
 SELECT {{template "_decision"}}
 FROM features
 WHERE tenant = {tenant:String} AND event_id IN {events:Array(String)}
-  AND ts >= {from:DateTime64(3, 'UTC')} AND ts <= {to:DateTime64(3, 'UTC')}
+  AND toStartOfHour(ts) IN (SELECT hour FROM event_hours
+                            WHERE tenant = {tenant:String} AND h IN arrayMap(e -> toUInt32(cityHash64(e)), {events:Array(String)}))
 LIMIT {limit:UInt32}

@@ -4,7 +4,7 @@ SELECT kind, tenant, challenge_id AS challenge, user_id AS user, session_id AS s
 FROM (
     SELECT 'let_through' AS kind, f.tenant AS tenant, f.challenge_id AS challenge_id, f.user_id AS user_id, f.session_id AS session_id, f.ts AS at,
            f.event_id AS event, toString(f.event_action) AS what
-    FROM features AS f
+    FROM blocked AS f
     INNER JOIN (SELECT tenant, challenge_id, min(issued_at) AS asked FROM signals
                 WHERE decided_at >= {since:DateTime64(3, 'UTC')} AND ({tenant:String} = '' OR tenant = {tenant:String})
                 GROUP BY tenant, challenge_id) AS c ON c.tenant = f.tenant AND c.challenge_id = f.challenge_id

@@ -2,6 +2,6 @@
 SELECT tenant, event_id, source, type, action, outcome, ts, decided_at, user_id, session_id, reason,
        ip, country, city, asn, as_org, network_kind, device_id, browser, os, device_class, partition, seq, idx
 FROM events
-WHERE tenant = {tenant:String} AND session_id = {session:String} AND status = 'late'
+WHERE {{template "_session"}} AND status = 'late'
 ORDER BY ts DESC
 LIMIT {limit:UInt32}

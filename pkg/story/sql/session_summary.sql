@@ -3,5 +3,5 @@ SELECT any(user_id) AS user, min(ts) AS first, max(ts) AS last, count() AS decis
        argMax(session_state, (ts, seq, idx)) AS state, countIf(action = 'step_up') AS step_ups, countIf(action = 'deny') AS denies,
        arraySort(groupUniqArrayIf(20)(toString(country), country != '')) AS countries, uniqExact(ip) AS addresses
 FROM features
-WHERE tenant = {tenant:String} AND session_id = {session:String}
+WHERE {{template "_session"}}
 HAVING decisions > 0

@@ -4,7 +4,7 @@ SELECT session_id, min(ts) AS first, max(ts) AS last, count() AS decisions, max(
        arraySort(groupUniqArrayIf(20)(toString(country), country != '')) AS countries, uniqExact(ip) AS addresses,
        argMax(browser, ts) AS browser, argMax(os, ts) AS os, argMax(city, ts) AS city
 FROM features
-WHERE tenant = {tenant:String} AND user_id = {user:String} AND ts >= {since:DateTime64(3, 'UTC')}
+WHERE {{template "_user"}}
 GROUP BY session_id
 ORDER BY last DESC
 LIMIT {limit:UInt32}
