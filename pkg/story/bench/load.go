@@ -24,7 +24,7 @@ func (b *bench) open(ctx context.Context) error {
 	var loaded, size, chunk uint64
 	var days uint16
 	var end time.Time
-	if err := b.conn.QueryRow(ctx, "SELECT toUInt64(sum(last - first)), max(rows), max(days), max(end), max(last - first) FROM bench_chunks").Scan(&loaded, &size, &days, &end, &chunk); err != nil {
+	if err := b.conn.QueryRow(ctx, "SELECT toUInt64(sum(last - first)), max(rows), max(days), max(end), toUInt64(max(last - first)) FROM bench_chunks").Scan(&loaded, &size, &days, &end, &chunk); err != nil {
 		return fmt.Errorf("looking at the database: %w", err)
 	}
 	found, err := scalar(ctx, b.conn, "SELECT toFloat64(count()) FROM features")
