@@ -21,6 +21,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
@@ -39,11 +41,22 @@ type Item struct {
 	Enrichment *riskdv1.Enrichment
 	// Recorded is the decision that was made; nil when history does not tell.
 	Recorded *riskdv1.Decision
+	// Made is what is kept of it where not all of it is.
+	Made Made
 	// Revision of the policies that made it; 0: those riskd was started with.
 	Revision uint64
 
 	partition int
 }
+
+// Made is a decision by its digest ([eventrow.Digest]) and what made it. The zero value: history does not tell.
+type Made struct {
+	Digest                        uint64
+	Policy, Baseline, Engine, Geo string
+}
+
+// known tells whether history holds what was decided.
+func (it *Item) known() bool { return it.Recorded != nil || it.Made.Digest != 0 }
 
 // Source hands out history, each user's events in the order in which they were judged. Items are kept until they are judged.
 type Source func(ctx context.Context, hand func(Item) error) error
@@ -96,24 +109,11 @@ const (
 
 // Run plays all of src and reports.
 func Run(ctx context.Context, cfg Config, src Source) (*Report, error) {
-	if cfg.Live == nil || cfg.New == nil || src == nil {
-		return nil, errors.New("backtest: two policies and a source are required")
+	if src == nil {
+		return nil, errNothing
 	}
-	if cfg.Workers <= 0 {
-		cfg.Workers = runtime.GOMAXPROCS(0)
-	}
-	cfg.Workers = min(cfg.Workers, maxWorkers)
-	if cfg.Partitions <= 0 {
-		cfg.Partitions = subject.DefaultPartitions
-	}
-	if cfg.Retention <= 0 {
-		cfg.Retention = 400 * 24 * time.Hour
-	}
-	if cfg.Examples <= 0 {
-		cfg.Examples = 10
-	}
-	if cfg.Done == nil {
-		cfg.Done = new(atomic.Int64)
+	if err := cfg.settle(); err != nil {
+		return nil, err
 	}
 	begin := time.Now()
 	ctx, stop := context.WithCancel(ctx)
@@ -122,6 +122,7 @@ func Run(ctx context.Context, cfg Config, src Source) (*Report, error) {
 	var wg sync.WaitGroup
 	for i := range workers {
 		w := newWorker(&cfg)
+		w.in = make(chan []Item, batchesAhead)
 		workers[i] = w
 		wg.Go(func() {
 			if w.err = w.run(); w.err != nil {
@@ -144,13 +145,81 @@ func Run(ctx context.Context, cfg Config, src Source) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	return report(&cfg, workers, begin), nil
+}
+
+var errNothing = errors.New("backtest: two policies and a source are required")
+
+// settle fills in what was left out.
+func (cfg *Config) settle() error {
+	if cfg.Live == nil || cfg.New == nil {
+		return errNothing
+	}
+	if cfg.Workers <= 0 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	cfg.Workers = min(cfg.Workers, maxWorkers)
+	if cfg.Partitions <= 0 {
+		cfg.Partitions = subject.DefaultPartitions
+	}
+	if cfg.Retention <= 0 {
+		cfg.Retention = 400 * 24 * time.Hour
+	}
+	if cfg.Examples <= 0 {
+		cfg.Examples = 10
+	}
+	if cfg.Done == nil {
+		cfg.Done = new(atomic.Int64)
+	}
+	return nil
+}
+
+// report adds up what the workers counted.
+func report(cfg *Config, workers []*worker, begin time.Time) *Report {
 	r := newReport(cfg.Workers)
 	for _, w := range workers {
+		w.conclude()
 		r.merge(w)
 	}
 	r.finish(cfg.Examples)
 	r.Took = time.Since(begin)
-	return r, nil
+	return r
+}
+
+// RunUsers plays spans of users, each of which hands out its history user by user. A user is forgotten when the next begins, so
+// that memory does not grow with history. Spans share no user, and are played at the same time. Thresholds that
+// adapt ([Adapts]) need [Run]: they depend on what other users did before.
+func RunUsers(ctx context.Context, cfg Config, spans []Source) (*Report, error) {
+	if len(spans) == 0 {
+		return nil, errNothing
+	}
+	if err := cfg.settle(); err != nil {
+		return nil, err
+	}
+	begin := time.Now()
+	g, ctx := errgroup.WithContext(ctx)
+	next := make(chan Source, len(spans))
+	for _, s := range spans {
+		next <- s
+	}
+	close(next)
+	workers := make([]*worker, min(cfg.Workers, len(spans)))
+	for i := range workers {
+		w := newWorker(&cfg)
+		workers[i] = w
+		g.Go(func() error {
+			for src := range next {
+				if err := src(ctx, w.alone); err != nil {
+					return fmt.Errorf("reading history: %w", err)
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return report(&cfg, workers, begin), nil
 }
 
 // deal spreads items over the workers by the users' partitions.

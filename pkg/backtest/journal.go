@@ -60,6 +60,25 @@ func Journal(js jetstream.JetStream, trimmed func(records uint64)) Source {
 	}
 }
 
+// JournalSize counts the events that the journal has judged.
+func JournalSize(ctx context.Context, js jetstream.JetStream) (events uint64, err error) {
+	partitions, err := natsjs.Partitions(ctx, js)
+	if err != nil {
+		return 0, err
+	}
+	for p := range partitions {
+		last, any, err := natsjs.LastRecord(ctx, js, p)
+		if err != nil {
+			return 0, err
+		}
+		if any {
+			t := last.Record.Totals
+			events += t.GetScored() + t.GetLate()
+		}
+	}
+	return events, nil
+}
+
 func partition(ctx context.Context, js jetstream.JetStream, reader *broker.JournalReader, p int, trimmed func(uint64), hand func([]Item) error) error {
 	var items []Item
 	last, any, err := natsjs.LastRecord(ctx, js, p)

@@ -19,20 +19,8 @@ type Report struct {
 	tally
 	Workers int           `json:"workers"`
 	Took    time.Duration `json:"took_ns"`
-	Users   int           `json:"users"`
 	// PromptsPerUserWeek by weeks in which a user did anything.
 	PromptsPerUserWeek [2]float64 `json:"prompts_per_user_week"`
-	// Prompts, and the sessions and users they went to.
-	Prompts        [2]int `json:"prompts"`
-	Sessions       [2]int `json:"sessions_questioned"`
-	UsersPrompted  [2]int `json:"users_prompted"`
-	NewlyAsked     []Case `json:"newly_questioned"`
-	NoLongerAsked  []Case `json:"no_longer_questioned"`
-	CountNewly     int    `json:"newly_questioned_sessions"`
-	CountNoLonger  int    `json:"no_longer_questioned_sessions"`
-	Caught         int    `json:"attacks_caught_live"`
-	Missed         int    `json:"attacks_missed_new"`
-	MissedSessions []Case `json:"missed_attacks"`
 }
 
 // Case is one session that differs.
@@ -64,6 +52,20 @@ type tally struct {
 	First, Last event.Millis               `json:"-"`
 	Changed     map[[2]decision.Action]int `json:"-"`
 	Rules       map[string]*RuleCount      `json:"rules"`
+
+	Users int `json:"users"`
+	// Prompts, and the sessions and users they went to.
+	Prompts       [2]int `json:"prompts"`
+	Sessions      [2]int `json:"sessions_questioned"`
+	UsersPrompted [2]int `json:"users_prompted"`
+	CountNewly    int    `json:"newly_questioned_sessions"`
+	CountNoLonger int    `json:"no_longer_questioned_sessions"`
+	Caught        int    `json:"attacks_caught_live"`
+	Missed        int    `json:"attacks_missed_new"`
+	// The riskiest of each.
+	NewlyAsked     []Case `json:"newly_questioned"`
+	NoLongerAsked  []Case `json:"no_longer_questioned"`
+	MissedSessions []Case `json:"missed_attacks"`
 }
 
 // RuleCount is what one rule did; "risk" is the threshold.
@@ -130,21 +132,53 @@ func (r *Report) merge(w *worker) {
 			to.Denials[i] += c.Denials[i]
 		}
 	}
-	r.Users += len(w.users)
-	for _, u := range w.users {
-		for i := range 2 {
-			r.Prompts[i] += u.prompts[i]
-			if u.prompts[i] > 0 {
-				r.UsersPrompted[i]++
-			}
+	r.Users += t.Users
+	for i := range 2 {
+		r.Prompts[i] += t.Prompts[i]
+		r.Sessions[i] += t.Sessions[i]
+		r.UsersPrompted[i] += t.UsersPrompted[i]
+	}
+	r.CountNewly += t.CountNewly
+	r.CountNoLonger += t.CountNoLonger
+	r.Caught += t.Caught
+	r.Missed += t.Missed
+	r.NewlyAsked = append(r.NewlyAsked, t.NewlyAsked...)
+	r.NoLongerAsked = append(r.NoLongerAsked, t.NoLongerAsked...)
+	r.MissedSessions = append(r.MissedSessions, t.MissedSessions...)
+}
+
+// user adds what became of one user's sessions.
+func (r *tally) user(u *user, examples int) {
+	r.Users++
+	for i := range 2 {
+		r.Prompts[i] += u.prompts[i]
+		if u.prompts[i] > 0 {
+			r.UsersPrompted[i]++
 		}
-		for id, s := range u.sessions {
-			r.session(u.key, id, s)
+	}
+	for id, s := range u.sessions {
+		r.session(u.key, id, s)
+	}
+	for _, list := range r.lists() { // now and then, so that a list does not grow with history
+		if len(*list) > 2*examples+1000 {
+			*list = riskiest(*list, examples)
 		}
 	}
 }
 
-func (r *Report) session(u userKey, id string, s *session) {
+func (r *tally) lists() [3]*[]Case {
+	return [3]*[]Case{&r.NewlyAsked, &r.NoLongerAsked, &r.MissedSessions}
+}
+
+// riskiest sorts and keeps n.
+func riskiest(list []Case, n int) []Case {
+	slices.SortFunc(list, func(a, b Case) int {
+		return cmp.Or(cmp.Compare(b.Risk, a.Risk), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.User, b.User), cmp.Compare(a.Session, b.Session))
+	})
+	return list[:min(len(list), n)]
+}
+
+func (r *tally) session(u userKey, id string, s *session) {
 	for i := range 2 {
 		if s.at[i] != 0 {
 			r.Sessions[i]++
@@ -174,11 +208,8 @@ func (r *Report) session(u userKey, id string, s *session) {
 
 // finish sorts, cuts examples and divides.
 func (r *Report) finish(examples int) {
-	for _, list := range []*[]Case{&r.NewlyAsked, &r.NoLongerAsked, &r.MissedSessions} {
-		slices.SortFunc(*list, func(a, b Case) int {
-			return cmp.Or(cmp.Compare(b.Risk, a.Risk), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.User, b.User), cmp.Compare(a.Session, b.Session))
-		})
-		*list = (*list)[:min(len(*list), examples)]
+	for _, list := range r.lists() {
+		*list = riskiest(*list, examples)
 	}
 	if r.UserWeeks > 0 {
 		for i := range 2 {

@@ -12,6 +12,12 @@ type adapting interface {
 	Adaptive(tenant, user string) policy.Adaptive
 }
 
+// Adapts tells whether a threshold of a policy may move: then what is asked depends on other users.
+func Adapts(e Engine) bool {
+	a, ok := e.(interface{ Adapts() bool })
+	return ok && a.Adapts()
+}
+
 // states are one partition's adaptive thresholds under the live and the new policy.
 type states [2]adaptive.State
 
@@ -24,7 +30,7 @@ func (w *worker) thresholds(it *Item, ev *event.Event, live Engine) {
 		w.states[it.partition] = s
 	}
 	received := it.Enrichment.GetReceivedMs()
-	if e, ok := live.(adapting); ok && it.Recorded == nil {
+	if e, ok := live.(adapting); ok && !it.known() {
 		w.at[0] = s[0].StepUpAt(e.Adaptive(ev.Tenant, ev.User.ID), ev.Tenant, received)
 	}
 	if e, ok := w.cfg.New.(adapting); ok {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/riskd-io/riskd/pkg/clickhouse/eventrow"
 	"github.com/riskd-io/riskd/pkg/risk"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
@@ -14,6 +16,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/signal"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 // worker plays some of the users.
@@ -37,6 +40,8 @@ type worker struct {
 	was, is  []byte
 	// at are the thresholds in force under the live and the new policy.
 	at [2]float64
+	// last is the user of a span that is being played.
+	last userKey
 
 	tally tally
 }
@@ -70,7 +75,7 @@ type session struct {
 }
 
 func newWorker(cfg *Config) *worker {
-	return &worker{cfg: cfg, in: make(chan []Item, batchesAhead), users: map[userKey]*user{}, states: map[int]*states{}, tally: newTally()}
+	return &worker{cfg: cfg, users: map[userKey]*user{}, states: map[int]*states{}, tally: newTally()}
 }
 
 func (w *worker) run() error {
@@ -83,6 +88,35 @@ func (w *worker) run() error {
 		w.cfg.Done.Add(int64(len(batch)))
 	}
 	return nil
+}
+
+// alone plays an item of a span, and forgets the users before.
+func (w *worker) alone(it Item) error {
+	if it.Event == nil {
+		return nil
+	}
+	if k := (userKey{it.Event.TenantId, it.Event.User.GetId()}); k != w.last {
+		w.conclude()
+		w.last = k
+	}
+	it.partition = subject.Partition(w.last.tenant, w.last.user, w.cfg.Partitions)
+	if err := w.play(&it); err != nil {
+		return fmt.Errorf("event %s: %w", it.Event.Id, err)
+	}
+	w.cfg.Done.Add(1)
+	return nil
+}
+
+// conclude counts the users so far, and lets go of them.
+func (w *worker) conclude() {
+	for _, u := range w.users {
+		w.tally.user(u, w.cfg.Examples)
+		if u.now != nil {
+			w.free = append(w.free, u.now)
+		}
+	}
+	clear(w.users)
+	w.live = w.live[:0]
 }
 
 // play judges one event under both policies.
@@ -123,8 +157,8 @@ func (w *worker) play(it *Item) error {
 	if w.old.Status == decision.Scored {
 		u.seen = max(u.seen, received)
 	}
-	if it.Recorded != nil {
-		w.recall(it.Recorded)
+	if it.known() {
+		w.recall(it)
 	}
 	w.count(u, ev)
 	return nil
@@ -193,27 +227,42 @@ func (w *worker) assume(engine Engine, p *profile.Profile, ev *event.Event) {
 }
 
 // recall compares the live policy's decision with the one recorded, if the same versions made it.
-func (w *worker) recall(rec *riskdv1.Decision) {
+func (w *worker) recall(it *Item) {
 	t := &w.tally
 	t.Recorded++
-	d := &w.old
-	if rec.Policy != d.Policy || rec.Baseline != d.Baseline || rec.Engine != d.Engine {
-		t.OtherVersions[rec.Policy+" baseline "+rec.Baseline+" engine "+rec.Engine]++
+	d, m, rec := &w.old, it.Made, it.Recorded
+	if rec != nil {
+		m = Made{Policy: rec.Policy, Baseline: rec.Baseline, Engine: rec.Engine, Geo: rec.Geo}
+	}
+	if m.Policy != d.Policy || m.Baseline != d.Baseline || m.Engine != d.Engine {
+		t.OtherVersions[m.Policy+" baseline "+m.Baseline+" engine "+m.Engine]++
 		return
 	}
 	wire.FromDecision(d, &w.pb)
-	w.pb.Geo = rec.Geo
-	var err, err2 error
-	w.is, err = encode(w.is, &w.pb)
-	w.was, err2 = encode(w.was, rec)
-	if err == nil && err2 == nil && d.Status == decision.Scored && bytes.Equal(w.is, w.was) {
+	w.pb.Geo = m.Geo
+	if d.Status == decision.Scored && w.same(it) {
 		t.Same++
 		return
 	}
 	t.Differ++
 	if t.FirstDiffer == "" {
-		t.FirstDiffer = string(wire.AppendDecisionJSON(nil, rec)) + "\nnow\n" + string(wire.AppendDecisionJSON(nil, &w.pb))
+		was := "digest " + strconv.FormatUint(m.Digest, 16)
+		if rec != nil {
+			was = string(wire.AppendDecisionJSON(nil, rec))
+		}
+		t.FirstDiffer = was + "\nnow\n" + string(wire.AppendDecisionJSON(nil, &w.pb))
 	}
+}
+
+// same compares the bytes of the decision made now with those on record, or the digests of both.
+func (w *worker) same(it *Item) bool {
+	if it.Recorded == nil {
+		return eventrow.Digest(&w.pb) == it.Made.Digest
+	}
+	var err, err2 error
+	w.is, err = encode(w.is, &w.pb)
+	w.was, err2 = encode(w.was, it.Recorded)
+	return err == nil && err2 == nil && bytes.Equal(w.is, w.was)
 }
 
 // encode writes a decision into buf, as the journal holds it.

@@ -184,6 +184,22 @@ func (e *Engine) Adaptive(tenant, user string) policy.Adaptive {
 	return e.For(tenant, user).Policy().Thresholds.Adaptive
 }
 
+// Adapts tells whether any of the thresholds moves.
+func (e *Engine) Adapts() bool {
+	moves := func(j *judged) bool {
+		return j.core.Policy().Thresholds.Adaptive.Rate > 0 || j.rest != nil && j.rest.Policy().Thresholds.Adaptive.Rate > 0
+	}
+	if moves(&e.others) {
+		return true
+	}
+	for _, j := range e.tenants {
+		if moves(j) {
+			return true
+		}
+	}
+	return false
+}
+
 // For is the engine of a tenant's user.
 func (e *Engine) For(tenant, user string) *risk.Engine {
 	if j := e.tenants[tenant]; j != nil {

@@ -26,21 +26,29 @@ Plays history through the live policy and a new one at once, with the profiles, 
 have, and reports what would change: prompts per user and week, by which rule, which sessions would be
 questioned newly or no more, and which attacks that were caught would not be. Nothing is written anywhere.
 
-History is the journal of the running riskd (-nats-url), or event files as riskctl score reads them (/dev/stdin is one). The
-journal holds the decisions that were made as well: the report says how many of them the live policy gives again byte for
-byte, each by the version that was in force then. All of them is what it should say, when -live (what riskd was started with, as
--policy there) and -baseline are riskd's and the journal is whole. Without -live, "new" is compared with what is in force now.
+History is what ClickHouse holds of the running riskd, read user by user in memory that does not grow with it; or its journal on
+the broker (-source journal, -nats-url); or event files as riskctl score reads them (/dev/stdin is one). ClickHouse and the
+journal know the decisions that were made as well: the report says how many of them the live policy gives again byte for byte,
+each by the version that was in force then. All of them is what it should say, when -live (what riskd was started with, as
+-policy there) and -baseline are riskd's and no history is missing. Without -live, "new" is compared with what is in force now.
+
+Events before -from build up what is known of people, and are not counted. -warm-up bounds how long before -from they are read:
+quicker, and decisions are then near those on record instead of the same.
 
 History does not tell how people would answer a challenge that was not raised: it counts as passed when the session goes
-on. With the journal that is so for the new policy alone, with files (bare events, which nobody was asked about) for both;
+on. With decisions on record that is so for the new policy alone, with files (bare events, which nobody was asked about) for both;
 -answers history, assumed or none says otherwise. Answers that history has go to the challenge of the same session.
 
   riskctl backtest -policy new.yaml
-  riskctl backtest -policy new.yaml -live now.yaml -from 2026-11-01 -json events.jsonl | jq .rules`,
+  riskctl backtest -policy new.yaml -from 2026-11-01 -to 2026-11-15
+  riskctl backtest -policy new.yaml -live now.yaml -json events.jsonl | jq .rules`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var b backtesting
 		bindNATS(fs, &b.nats)
 		b.geo.bind(fs)
+		b.db.dsnOnly(fs)
+		fs.StringVar(&b.source, "source", "clickhouse", "`clickhouse` or journal: where history is, when no files are named")
+		fs.StringVar(&b.warmUp, "warm-up", "", "how long before -from events are read, such as `90d`; empty: all there are")
 		fs.StringVar(&b.next, "policy", "", "the new policy: `file` or folder; empty: the live one again")
 		fs.StringVar(&b.live, "live", "", "the live policy: `file` or folder; empty: the default policy")
 		fs.StringVar(&b.baseline, "baseline", "", "`file` of how common things are among everyone; empty: the built-in one")
@@ -58,14 +66,17 @@ on. With the journal that is so for the new policy alone, with files (bare event
 // backtesting is one run of riskctl backtest.
 type backtesting struct {
 	nats                       natsFlags
+	db                         databaseFlags
 	geo                        geoFlags
+	source, warmUp             string
 	live, next, baseline       string
 	from, to                   string
 	workers, examples          int
 	answers                    string
 	asJSON, quiet              bool
 	badLines                   int
-	trimmed                    uint64
+	trimmed                    uint64 // records of the journal, or events of ClickHouse
+	cut                        bool   // by -warm-up
 	errOut                     io.Writer
 	enricher                   *enrich.Enricher
 	population                 *baseline.Baseline
@@ -86,12 +97,19 @@ func (b *backtesting) run(ctx context.Context, std streams, files []string) erro
 	if cfg.Answers, known = answerModes[b.answers]; !known {
 		return usageError("-answers: want history, assumed or none")
 	}
-	var src backtest.Source
-	if len(files) > 0 {
-		if src, err = b.files(files); err != nil {
+	cfg.Done = new(atomic.Int64)
+	var play func(context.Context) (*backtest.Report, error)
+	bar := newProgress(std.err, cfg.Done)
+	switch {
+	case len(files) > 0:
+		src, err := b.files(files, bar)
+		if err != nil {
 			return err
 		}
-	} else {
+		play = func(ctx context.Context) (*backtest.Report, error) { return backtest.Run(ctx, cfg, src) }
+	case b.source != "clickhouse" && b.source != "journal":
+		return usageError("-source: want clickhouse or journal")
+	default:
 		nc, err := connect(b.nats, "riskctl backtest")
 		if err != nil {
 			return err
@@ -101,17 +119,20 @@ func (b *backtesting) run(ctx context.Context, std streams, files []string) erro
 		if err != nil {
 			return fmt.Errorf("opening jetstream: %w", err)
 		}
-		src = backtest.Journal(js, func(n uint64) { b.trimmed += n })
 		stop, err := b.follow(ctx, js, &cfg)
 		if err != nil {
 			return err
 		}
 		defer stop()
+		if play, err = b.played(ctx, js, &cfg, bar); err != nil {
+			return err
+		}
 	}
-	cfg.Done = new(atomic.Int64)
-	stop := b.progress(cfg.Done)
-	report, err := backtest.Run(ctx, cfg, src)
-	stop()
+	if !b.quiet {
+		bar.start()
+	}
+	report, err := play(ctx)
+	bar.end()
 	if err != nil {
 		return err
 	}
@@ -174,7 +195,19 @@ func when(name, text string) (time.Time, error) {
 }
 
 // files is the history in event files.
-func (b *backtesting) files(names []string) (backtest.Source, error) {
+func (b *backtesting) files(names []string, bar *progress) (backtest.Source, error) {
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			bar.total = 0 // nobody knows how long it is
+			break
+		}
+		bar.total += info.Size()
+	}
+	bar.done = bar.bytes.Load
 	if err := b.geo.settle(); err != nil {
 		return nil, err
 	}
@@ -186,7 +219,7 @@ func (b *backtesting) files(names []string) (backtest.Source, error) {
 	}
 	return func(ctx context.Context, hand func(backtest.Item) error) error {
 		for _, name := range names {
-			if err := b.file(ctx, name, hand); err != nil {
+			if err := b.file(ctx, name, hand, bar); err != nil {
 				return err
 			}
 		}
@@ -194,7 +227,7 @@ func (b *backtesting) files(names []string) (backtest.Source, error) {
 	}, nil
 }
 
-func (b *backtesting) file(ctx context.Context, name string, hand func(backtest.Item) error) error {
+func (b *backtesting) file(ctx context.Context, name string, hand func(backtest.Item) error, bar *progress) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -206,7 +239,7 @@ func (b *backtesting) file(ctx context.Context, name string, hand func(backtest.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		readChunks(ctx, f, chunks)
+		readChunks(ctx, &counted{f, &bar.bytes}, chunks)
 	}()
 	var failed error
 	for c := range chunks {
@@ -240,29 +273,6 @@ func (b *backtesting) file(ctx context.Context, name string, hand func(backtest.
 // maxComplaints bounds the lines on stderr about bad input.
 const maxComplaints = 20
 
-// progress tells on stderr how far it is, until the function returned is called.
-func (b *backtesting) progress(done *atomic.Int64) (stop func()) {
-	if b.quiet {
-		return func() {}
-	}
-	begin, end, over := time.Now(), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(over)
-		tick := time.NewTicker(2 * time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				n := done.Load()
-				fmt.Fprintf(b.errOut, "riskctl backtest: %d events, %.0f/s\n", n, float64(n)/time.Since(begin).Seconds())
-			case <-end:
-				return
-			}
-		}
-	}()
-	return func() { close(end); <-over }
-}
-
 func (b *backtesting) print(out io.Writer, r *backtest.Report) error {
 	if b.asJSON {
 		enc := json.NewEncoder(out)
@@ -270,14 +280,17 @@ func (b *backtesting) print(out io.Writer, r *backtest.Report) error {
 		return enc.Encode(struct {
 			Live     []string `json:"live"`
 			New      []string `json:"new"`
-			Trimmed  uint64   `json:"trimmed_records"`
+			Trimmed  uint64   `json:"trimmed"`
 			BadLines int      `json:"bad_lines"`
 			*backtest.Report
 		}{b.liveVersions, b.nextVersions, b.trimmed, b.badLines, r})
 	}
 	fmt.Fprintf(out, "live %s\nnew  %s\n", list(b.liveVersions), list(b.nextVersions))
-	if b.trimmed > 0 {
-		fmt.Fprintf(out, "%d older records of the journal have been trimmed away: what they taught is missing, and decisions may differ\n", b.trimmed)
+	switch {
+	case b.cut:
+		fmt.Fprintf(out, "events from before %s were left out: what they taught is missing, and decisions may differ\n", b.warmUp)
+	case b.trimmed > 0:
+		fmt.Fprintf(out, "%d older %s have been trimmed away: what they taught is missing, and decisions may differ\n", b.trimmed, b.unit())
 	}
 	if b.badLines > 0 {
 		fmt.Fprintf(out, "%d lines were no events\n", b.badLines)
@@ -285,7 +298,7 @@ func (b *backtesting) print(out io.Writer, r *backtest.Report) error {
 	r.Write(out)
 	if r.Differ > 0 {
 		fmt.Fprintf(out, "\nthe first decision that differs, as recorded and\n%s\n", r.FirstDiffer)
-		if b.trimmed == 0 {
+		if b.trimmed == 0 && !b.cut {
 			return errors.New("the live policy does not give the decisions on record: is -live what riskd runs with, and -baseline? is riskctl of the same build as riskd was?")
 		}
 	}

@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/riskd-io/riskd/pkg/backtest"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/clickhouse/eventrow"
 	"github.com/riskd-io/riskd/pkg/policylog"
 )
 
@@ -52,4 +56,67 @@ func (b *backtesting) follow(ctx context.Context, js jetstream.JetStream, cfg *b
 		}
 	}
 	return stop, nil
+}
+
+// played opens the history of a running riskd.
+func (b *backtesting) played(ctx context.Context, js jetstream.JetStream, cfg *backtest.Config, bar *progress) (func(context.Context) (*backtest.Report, error), error) {
+	partitions, err := natsjs.Partitions(ctx, js)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Partitions = partitions
+	if b.source == "journal" {
+		total, err := backtest.JournalSize(ctx, js)
+		bar.total = int64(total)
+		return func(ctx context.Context) (*backtest.Report, error) {
+			return backtest.Run(ctx, *cfg, backtest.Journal(js, func(n uint64) { b.trimmed += n }))
+		}, err
+	}
+	b.db.data = b.geo.data
+	conn, err := b.db.open()
+	if err != nil {
+		return nil, err
+	}
+	record := &backtest.Record{Conn: conn}
+	events, gone, err := record.Size(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reading ClickHouse: %w (-source journal reads the broker's journal instead)", err), conn.Close())
+	}
+	bar.total, b.trimmed = int64(events), gone
+	if b.warmUp != "" {
+		before, err := days(b.warmUp)
+		if err != nil || cfg.From.IsZero() {
+			return nil, errors.Join(usageError("-warm-up: want a duration such as 90d or 36h, and -from with it"), conn.Close())
+		}
+		record.Filter.Since, b.cut, bar.total = cfg.From.Add(-before), true, 0
+		b.warmUp = record.Filter.Since.Format(time.RFC3339)
+	}
+	return func(ctx context.Context) (*backtest.Report, error) {
+		report, err := record.Backtest(ctx, *cfg)
+		if errors.Is(err, eventrow.ErrInexact) {
+			err = fmt.Errorf("%w: an older riskd wrote it; riskctl rebuild writes ClickHouse anew from the journal, and -source journal reads that", err)
+		}
+		return report, errors.Join(err, conn.Close())
+	}, nil
+}
+
+// unit is what is counted as trimmed.
+func (b *backtesting) unit() string {
+	if b.source == "journal" {
+		return "records of the journal"
+	}
+	return "events"
+}
+
+// days reads a duration, d being days.
+func days(text string) (time.Duration, error) {
+	if n, ok := strings.CutSuffix(text, "d"); ok {
+		d, err := strconv.ParseUint(n, 10, 16)
+		return time.Duration(d) * 24 * time.Hour, err
+	}
+	d, err := time.ParseDuration(text)
+	if err == nil && d < 0 {
+		err = errors.New("negative")
+	}
+	return d, err
 }

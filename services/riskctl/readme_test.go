@@ -49,7 +49,7 @@ func TestTheReadmesWalkOfARule(t *testing.T) {
 			split = append(split, strings.Trim(w, `"`))
 		}
 		if split[0] == "backtest" {
-			split = append(split, "-quiet")
+			split = append(split, "-quiet", "-source", "journal")
 		}
 		if out, stderr, code := call(t, "", split...); code != exitOK {
 			t.Fatalf("%s: code %d\n%s%s", line, code, out, stderr)

@@ -109,6 +109,7 @@ type place struct {
 	seq       uint64
 	idx       uint32
 	decided   int64
+	policies  uint64 // revision
 }
 
 type placeCols struct {
@@ -132,7 +133,7 @@ func (c placeCols) add(p place) {
 // add appends the rows of one record.
 func (b *batch) add(s *journal.Stored) {
 	rec := s.Record
-	p := place{partition: uint16(s.Partition), seq: s.Seq, decided: millis(rec.WrittenMs)}
+	p := place{partition: uint16(s.Partition), seq: s.Seq, decided: millis(rec.WrittenMs), policies: rec.Policies}
 	var counts riskdv1.Counts
 	signals := 0
 	for i, e := range rec.Entries {

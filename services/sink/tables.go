@@ -78,7 +78,7 @@ type eventRows struct {
 	tenant, id, source, typ, status, user, userKind, session, acr, device   *vec[string]
 	country, city, org, netKind, agent, browser, os, class                  *vec[string]
 	action, outcome, resType, resID, sensitivity, challenge, reason         *vec[string]
-	route, result, sdk, fbEvent, verdict, author, rest                      *vec[string]
+	route, result, sdk, fbEvent, verdict, author, rest, versions            *vec[string]
 	ts, received, authTime                                                  *vec[int64]
 	amr                                                                     *vec[[]string]
 	ip                                                                      *vec[netip.Addr]
@@ -86,7 +86,7 @@ type eventRows struct {
 	located                                                                 *vec[bool]
 	lat, lon, accuracy                                                      *vec[float64]
 	browserMajor, osMajor                                                   *vec[uint16]
-	bytes                                                                   *vec[uint64]
+	bytes, decision, policies                                               *vec[uint64]
 	attributes                                                              *vec[map[string]string]
 }
 
@@ -104,7 +104,7 @@ func newEventRows(room int) *eventRows {
 		{&r.browser, "browser"}, {&r.os, "os"}, {&r.class, "device_class"}, {&r.action, "action"}, {&r.outcome, "outcome"},
 		{&r.resType, "resource_type"}, {&r.resID, "resource_id"}, {&r.sensitivity, "sensitivity"}, {&r.challenge, "challenge_id"},
 		{&r.reason, "reason"}, {&r.route, "route"}, {&r.result, "result"}, {&r.sdk, "sdk"}, {&r.fbEvent, "feedback_event_id"},
-		{&r.verdict, "verdict"}, {&r.author, "author"}, {&r.rest, "rest"},
+		{&r.verdict, "verdict"}, {&r.author, "author"}, {&r.rest, "rest"}, {&r.versions, "versions"},
 	} {
 		*c.to = col[string](f, c.name)
 	}
@@ -117,6 +117,7 @@ func newEventRows(room int) *eventRows {
 	r.lat, r.lon, r.accuracy = col[float64](f, "lat"), col[float64](f, "lon"), col[float64](f, "accuracy_km")
 	r.browserMajor, r.osMajor = col[uint16](f, "browser_major"), col[uint16](f, "os_major")
 	r.bytes, r.attributes = col[uint64](f, "bytes"), col[map[string]string](f, "attributes")
+	r.decision, r.policies = col[uint64](f, "decision"), col[uint64](f, "policies")
 	return r
 }
 
@@ -135,7 +136,7 @@ func (r *eventRows) add(p place, e *riskdv1.JournalEntry, row *eventrow.Row) {
 		{r.session, row.Session}, {r.acr, row.ACR}, {r.device, row.Device}, {r.country, row.Country}, {r.city, row.City}, {r.org, row.ASOrg}, {r.netKind, row.NetworkKind},
 		{r.agent, row.UserAgent}, {r.browser, row.Browser}, {r.os, row.OS}, {r.class, row.Class}, {r.action, row.Action}, {r.outcome, row.Outcome},
 		{r.resType, row.ResourceType}, {r.resID, row.ResourceID}, {r.sensitivity, row.Sensitivity}, {r.challenge, row.Challenge}, {r.route, row.Route}, {r.result, row.Result},
-		{r.sdk, row.SDK}, {r.fbEvent, row.FeedbackEvent}, {r.verdict, row.Verdict}, {r.author, row.Author}, {r.rest, row.Rest},
+		{r.sdk, row.SDK}, {r.fbEvent, row.FeedbackEvent}, {r.verdict, row.Verdict}, {r.author, row.Author}, {r.rest, row.Rest}, {r.versions, row.Versions},
 	} {
 		c.to.add(c.v)
 	}
@@ -159,6 +160,8 @@ func (r *eventRows) add(p place, e *riskdv1.JournalEntry, row *eventrow.Row) {
 	r.browserMajor.add(row.BrowserMajor)
 	r.osMajor.add(row.OSMajor)
 	r.bytes.add(row.Bytes)
+	r.decision.add(row.Decision)
+	r.policies.add(p.policies)
 	r.attributes.add(row.Attributes)
 }
 

@@ -18,7 +18,15 @@ type Filter struct {
 	Tenant, User string
 	// Since and Until bound when the scorer committed them: since ≤ decided_at < until.
 	Since, Until time.Time
+	// After and Upto bound users: after < (tenant, user) ≤ upto.
+	After, Upto *User
+	// Journal asks for the order of the journal, partition by partition, instead of user by user: the server sorts all of it,
+	// on disk where memory does not do.
+	Journal bool
 }
+
+// User is one user of a tenant.
+type User struct{ Tenant, ID string }
 
 // Stored is an event with its place in the journal.
 type Stored struct {
@@ -30,6 +38,11 @@ type Stored struct {
 	Seq       uint64
 	Idx       uint32
 	DecidedAt time.Time
+	// Decision is the digest of what was decided ([Digest]); 0: nothing, or the row is from before it was kept.
+	Decision uint64
+	// Revision of the policies, and versions ([SplitVersions]), that judged it.
+	Revision uint64
+	Versions string
 }
 
 // columns are those of table events that make an event, with where each goes.
@@ -47,15 +60,20 @@ func (r *Row) columns(times *[3]time.Time, status *string, given *uint32) (names
 		{"count", &r.Count}, {"bytes", &r.Bytes}, {"attributes", &r.Attributes}, {"challenge_id", &r.Challenge}, {"reason", &r.Reason},
 		{"route", &r.Route}, {"result", &r.Result}, {"sdk", &r.SDK}, {"feedback_event_id", &r.FeedbackEvent}, {"verdict", &r.Verdict}, {"author", &r.Author},
 		{"ip_users", &r.IPUsers}, {"ip_failed_users", &r.IPFailedUsers}, {"ip_failures", &r.IPFailures}, {"device_users", &r.DeviceUsers}, {"given", given}, {"rest", &r.Rest},
+		{"decision", &r.Decision}, {"policies", &r.Revision}, {"versions", &r.Versions},
 	} {
 		names, to = append(names, c.name), append(to, c.to)
 	}
 	return names, to
 }
 
-// Read calls each with every event, user by user, and a user's in the order in which they were scored. An error of each
-// ends it, as does a row that cannot be built back (ErrInexact). Events that stand in the table twice, until it has merged
-// them, come once.
+// memory bounds what the server holds of a read: it sorts on disk what is more than half a GiB, and reads in small blocks, because it
+// merges as many streams as the table has parts.
+var memory = clickhouse.Settings{"max_bytes_before_external_sort": 512 << 20, "max_block_size": 8192, "optimize_read_in_order": 1}
+
+// Read calls each with every event, user by user (or as Filter.Journal says), and a user's in the order in which they were
+// scored. It holds a few blocks of rows, however many there are. An error of each ends it, as does a row that cannot be built back
+// (ErrInexact). Events that stand in the table twice, until it has merged them, come once.
 func Read(ctx context.Context, conn driver.Conn, f Filter, each func(Stored) error) error {
 	var r Row
 	var times [3]time.Time
@@ -63,25 +81,31 @@ func Read(ctx context.Context, conn driver.Conn, f Filter, each func(Stored) err
 	var given uint32
 	var s Stored
 	names, to := r.columns(&times, &status, &given)
-	query := "SELECT " + strings.Join(names, ", ") + `, partition, seq, idx, decided_at FROM events FINAL
-		WHERE ({tenant:String} = '' OR tenant = {tenant:String}) AND ({user:String} = '' OR user_id = {user:String})
-		  AND decided_at >= {since:DateTime64(3, 'UTC')} AND decided_at < {until:DateTime64(3, 'UTC')}
-		ORDER BY tenant, user_id, partition, seq, idx`
-	if f.Until.IsZero() {
-		f.Until = time.UnixMilli(maxMillis)
+	where, args := f.where()
+	query := "SELECT " + strings.Join(names, ", ") + ", partition, seq, idx, decided_at FROM events WHERE " + where
+	if f.Journal {
+		query += " ORDER BY partition, seq, idx"
+	} else {
+		query += " ORDER BY tenant, user_id, partition, seq, idx"
 	}
-	rows, err := conn.Query(ctx, query, clickhouse.Named("tenant", f.Tenant), clickhouse.Named("user", f.User),
-		clickhouse.Named("since", moment(f.Since)), clickhouse.Named("until", moment(f.Until)))
+	rows, err := conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(memory)), query, args...)
 	if err != nil {
 		return fmt.Errorf("reading events: %w", err)
 	}
 	defer rows.Close()
 	to = append(to, &s.Partition, &s.Seq, &s.Idx, &s.DecidedAt)
+	first := true
 	for rows.Next() {
+		was := s
 		r.AMR, r.Attributes = nil, nil // what was made of the last row keeps them
 		if err := rows.Scan(to...); err != nil {
 			return fmt.Errorf("reading events: %w", err)
 		}
+		if !first && s.Partition == was.Partition && s.Seq == was.Seq && s.Idx == was.Idx {
+			continue // it was inserted twice, and not merged yet
+		}
+		first = false
+		s.Decision, s.Revision, s.Versions = r.Decision, r.Revision, r.Versions
 		r.Time, r.Received, r.AuthTime, r.Given = times[0].UnixMilli(), times[1].UnixMilli(), times[2].UnixMilli(), Given(given)
 		if r.IP = r.IP.Unmap(); r.IP.IsUnspecified() {
 			r.IP = netip.Addr{}
@@ -97,6 +121,65 @@ func Read(ctx context.Context, conn driver.Conn, f Filter, each func(Stored) err
 		}
 	}
 	return rows.Err()
+}
+
+// where is the filter as a condition, written so that the table's key is used.
+func (f *Filter) where() (string, []any) {
+	var terms []string
+	var args []any
+	add := func(term string, name string, value any) {
+		terms, args = append(terms, term), append(args, clickhouse.Named(name, value))
+	}
+	if f.Tenant != "" {
+		add("tenant = {tenant:String}", "tenant", f.Tenant)
+	}
+	if f.User != "" {
+		add("user_id = {user:String}", "user", f.User)
+	}
+	if !f.Since.IsZero() {
+		add("decided_at >= {since:DateTime64(3, 'UTC')}", "since", moment(f.Since))
+	}
+	if !f.Until.IsZero() {
+		add("decided_at < {until:DateTime64(3, 'UTC')}", "until", moment(f.Until))
+	}
+	if u := f.After; u != nil {
+		add("tenant >= {after:String} AND (tenant > {after:String} OR user_id > {after_user:String})", "after", u.Tenant)
+		args = append(args, clickhouse.Named("after_user", u.ID))
+	}
+	if u := f.Upto; u != nil {
+		add("tenant <= {upto:String} AND (tenant < {upto:String} OR user_id <= {upto_user:String})", "upto", u.Tenant)
+		args = append(args, clickhouse.Named("upto_user", u.ID))
+	}
+	if len(terms) == 0 {
+		return "1", nil
+	}
+	return strings.Join(terms, " AND "), args
+}
+
+// Split cuts the users into at most n spans of about as many events each, as filters that are the same otherwise.
+func Split(ctx context.Context, conn driver.Conn, f Filter, n int) ([]Filter, error) {
+	var total uint64
+	where, args := f.where()
+	if err := conn.QueryRow(ctx, "SELECT count() FROM events WHERE "+where, args...).Scan(&total); err != nil {
+		return nil, fmt.Errorf("counting events: %w", err)
+	}
+	last := f.After
+	var out []Filter
+	for i := 1; i < n && total > 0; i++ {
+		var u User
+		query := fmt.Sprintf("SELECT tenant, user_id FROM events WHERE %s ORDER BY tenant, user_id LIMIT 1 OFFSET %d", where, total*uint64(i)/uint64(n))
+		if err := conn.QueryRow(ctx, query, args...).Scan(&u.Tenant, &u.ID); err != nil {
+			return nil, fmt.Errorf("dividing users: %w", err)
+		}
+		if last != nil && *last == u { // a user with more events than a share
+			continue
+		}
+		one := f
+		one.After, one.Upto = last, &u
+		out, last = append(out, one), &u
+	}
+	f.After = last
+	return append(out, f), nil
 }
 
 func moment(t time.Time) string {

@@ -76,6 +76,12 @@ type Row struct {
 	IPUsers, IPFailedUsers, IPFailures uint32
 	DeviceUsers                        uint32
 	Given                              Given
+	// Decision is the digest of what was decided, see [Digest]; 0: nothing, or not known.
+	Decision uint64
+	// Revision of the policies that judged it; 0: those riskd was started with.
+	Revision uint64
+	// Versions are policy, baseline, engine and geo data that judged it, tab-separated.
+	Versions string
 	// Rest is the event and its enrichment as a JournalEntry, or empty.
 	Rest string
 }
@@ -116,6 +122,9 @@ func Of(e *riskdv1.JournalEntry, session string) Row {
 	}
 	if late {
 		r.Reason = e.Reason
+	}
+	if d := e.Decision; d != nil {
+		r.Decision, r.Versions = Digest(d), Versions(d)
 	}
 	return r
 }
