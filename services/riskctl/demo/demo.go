@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -166,13 +167,14 @@ func (c *Config) play(ctx context.Context, atlas *simulate.Atlas, dir string, ri
 	if err != nil {
 		return err
 	}
-	changes := make(chan sdk.GuardEvent, 1<<14)
+	changes := make(chan heard, 1<<14)
+	var guard atomic.Pointer[sdk.Guard] // it speaks only once there are flags, which is later
 	client, err := sdk.New("//riskd/demo", sdk.WithConn(nc), sdk.WithLogger(slog.New(slog.DiscardHandler)), sdk.WithGuardEvents(func(e sdk.GuardEvent) {
-		if e.Kind != sdk.ProviderConfigurationChanged {
+		if e.Kind != sdk.ProviderConfigurationChanged || guard.Load() == nil {
 			return
 		}
 		select {
-		case changes <- e:
+		case changes <- heard{e, guard.Load().Check(e.Tenant, e.Session), time.Now()}:
 		default: // the session's next event meets the flag anyway
 		}
 	}))
@@ -184,11 +186,12 @@ func (c *Config) play(ctx context.Context, atlas *simulate.Atlas, dir string, ri
 		defer cancel()
 		_ = client.Close(ctx)
 	}()
+	guard.Store(client.Guard())
 	if err := client.Guard().WaitReady(ctx); err != nil {
 		return err
 	}
 
-	d, err := newDriver(c, atlas, js, pub, client.Guard(), changes)
+	d, err := newDriver(c, atlas, js, pub, changes)
 	if err != nil {
 		return err
 	}

@@ -194,3 +194,24 @@ func TestAProcessThatDiesShowsTheEndOfItsLog(t *testing.T) {
 		t.Errorf("got %v, want the log's end and the exit status", err)
 	}
 }
+
+func TestDelaysAreThoseOfTheNewestFlags(t *testing.T) {
+	var d delays
+	if got := d.String(); got != "-" {
+		t.Errorf("without flags: got %q", got)
+	}
+	for range delaysKept {
+		d.add(time.Minute)
+	}
+	for i := range delaysKept {
+		d.add(time.Duration(i+1) * time.Millisecond)
+	}
+	if half, slow := d.quantile(0.5), d.quantile(0.99); half != 257*time.Millisecond || slow != 507*time.Millisecond {
+		t.Errorf("got a median of %s and a slow one of %s", half, slow)
+	}
+	d.forget()
+	d.add(1234567 * time.Nanosecond)
+	if got, want := d.String(), "1.2ms (99 of 100 after 1.2ms)"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

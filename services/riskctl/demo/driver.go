@@ -26,6 +26,9 @@ const (
 	waitingMost = 200_000
 	// lagMost is how far the scorer may be behind before the history waits for it.
 	lagMost = 1200
+	// lagCalm is how far the history lets it be behind when flags take longer than flagSlow: people would not wait for them.
+	lagCalm  = 200
+	flagSlow = 150 * time.Millisecond
 	// gateFirst is how long an app waits for a flag after a login, before it knows better.
 	gateFirst = 120 * time.Millisecond
 	gateMost  = 5 * time.Second
@@ -47,8 +50,7 @@ type driver struct {
 	reactor *simulate.Reactor
 	js      jetstream.JetStream
 	pub     *natsjs.Publisher
-	guard   *sdk.Guard
-	changes <-chan sdk.GuardEvent
+	changes <-chan heard
 
 	clock   clock
 	lines   map[lineKey]*line
@@ -69,8 +71,8 @@ type driver struct {
 	reacted  atomic.Int64 // of those, events that followed from flags
 	spoiled  atomic.Int64 // wrong on purpose
 	history  atomic.Bool  // still sending the history
-	latency  atomic.Int64 // event to guard, smoothed, nanoseconds
 	finished atomic.Bool
+	delays   delays // event to guard
 	truths   truths
 }
 
@@ -93,9 +95,9 @@ type queuedItem struct {
 	follow bool
 }
 
-func newDriver(cfg *Config, atlas *simulate.Atlas, js jetstream.JetStream, pub *natsjs.Publisher, guard *sdk.Guard, changes <-chan sdk.GuardEvent) (*driver, error) {
+func newDriver(cfg *Config, atlas *simulate.Atlas, js jetstream.JetStream, pub *natsjs.Publisher, changes <-chan heard) (*driver, error) {
 	d := &driver{
-		cfg: cfg, js: js, pub: pub, guard: guard, changes: changes, reactor: simulate.NewReactor(), lines: map[lineKey]*line{},
+		cfg: cfg, js: js, pub: pub, changes: changes, reactor: simulate.NewReactor(), lines: map[lineKey]*line{},
 		sentAt: map[string]time.Time{}, sentBefore: map[string]time.Time{}, gate: gateFirst, clock: newClock(cfg, time.Now()),
 	}
 	w := simulate.DefaultConfig(d.clock.worldEnd)
@@ -126,9 +128,10 @@ func (d *driver) run(ctx context.Context, book *book, view *view, riskd *process
 		case <-ctx.Done():
 			return d.close(context.WithoutCancel(ctx), view) // stopped by the person; the record is checked as usual
 		case e := <-d.changes:
-			d.flagged(e, time.Now())
+			d.flagged(e)
 			continue
 		case <-ticker.C:
+			d.answer() // people do not wait until a busy machine has sent everything else
 		}
 		now := time.Now()
 		if d.cfg.Seconds > 0 && now.Sub(begin) >= time.Duration(d.cfg.Seconds)*time.Second {
@@ -138,7 +141,8 @@ func (d *driver) run(ctx context.Context, book *book, view *view, riskd *process
 			return err
 		}
 		// Flags are worth seeing only while riskd keeps up; a slow machine gets a slower world.
-		behind := d.sent.Load()-book.decided.Load() > lagMost
+		lag := d.sent.Load() - book.decided.Load()
+		behind := lag > lagMost || d.history.Load() && lag > lagCalm && d.delays.quantile(0.5) > flagSlow
 		switch {
 		case behind:
 			budget = 0
@@ -167,9 +171,10 @@ func (d *driver) close(ctx context.Context, view *view) error {
 		d.simNow.Store(now.UnixMilli() - 1000)
 		select {
 		case e := <-d.changes:
-			d.flagged(e, now)
+			d.flagged(e)
 			continue
 		case <-time.After(tick):
+			d.answer()
 		}
 		if err := d.flush(ctx, now); err != nil {
 			return err
@@ -185,6 +190,7 @@ func (d *driver) pullHistory(budget float64, now time.Time) float64 {
 	for budget >= 1 && d.more && d.waiting < waitingMost {
 		if d.next.Event.TimeMs >= d.clock.liveStart.UnixMilli() || d.clock.late(now) {
 			d.clock.goLive(now, d.next.Event.TimeMs)
+			d.delays.forget() // what was measured at full load says nothing of the present
 			d.history.Store(false)
 			return 0
 		}
@@ -307,9 +313,21 @@ func raises(ev *riskdv1.Event) bool {
 	return ev.Outcome == "challenged" || ev.Action == "auth.login" || ev.Action == "stepup.completed" || len(ev.Attributes) > 0
 }
 
+// answer takes all changes that have come.
+func (d *driver) answer() {
+	for {
+		select {
+		case e := <-d.changes:
+			d.flagged(e)
+		default:
+			return
+		}
+	}
+}
+
 // flagged is what the apps do when the guard tells of a change.
-func (d *driver) flagged(e sdk.GuardEvent, now time.Time) {
-	v := d.guard.Check(e.Tenant, e.Session)
+func (d *driver) flagged(e heard) {
+	v := e.verdict
 	flag := simulate.Flag{Tenant: e.Tenant, Session: e.Session, ChallengeID: v.ChallengeID(), Revision: v.Revision(), State: v.State.String()}
 	if !v.Issued().IsZero() {
 		flag.Issued = v.Issued().UnixMilli()
@@ -320,7 +338,7 @@ func (d *driver) flagged(e sdk.GuardEvent, now time.Time) {
 			at, ok = d.sentBefore[flag.ChallengeID]
 		}
 		if ok {
-			d.measured(now.Sub(at))
+			d.measured(e.at.Sub(at))
 		}
 	}
 	follow := d.reactor.React(flag)
@@ -336,13 +354,8 @@ func (d *driver) flagged(e sdk.GuardEvent, now time.Time) {
 
 // measured learns how long flags take, so that apps wait long enough and no longer.
 func (d *driver) measured(took time.Duration) {
-	was := time.Duration(d.latency.Load())
-	if was == 0 {
-		was = took
-	}
-	mean := was + (took-was)/16
-	d.latency.Store(int64(mean))
-	d.gate = min(max(gateFirst, 2*mean), gateMost)
+	d.delays.add(took)
+	d.gate = min(max(gateFirst, 2*d.delays.quantile(0.9)), gateMost)
 }
 
 // remember notes when an event was sent, under the challenge that it may raise.

@@ -84,7 +84,7 @@ func (v *view) refresh(now time.Time) {
 		return
 	}
 	fmt.Fprintf(v.out, "%4.0fs  %s  in %5.0f/s  decided %5.0f/s  events %d, decisions %d  step-ups %d (%d thieves), passed %d, denied %d, expired %d  flag after %s\n",
-		now.Sub(v.begin).Seconds(), v.simTime(), in, out, v.d.sent.Load(), totals.GetScored(), f.raised, f.attackers, f.satisfied, f.denied, f.expired, v.latency())
+		now.Sub(v.begin).Seconds(), v.simTime(), in, out, v.d.sent.Load(), totals.GetScored(), f.raised, f.attackers, f.satisfied, f.denied, f.expired, &v.d.delays)
 	for _, n := range news[len(news)-min(fresh, 3):] {
 		fmt.Fprintln(v.out, "         "+n)
 	}
@@ -114,14 +114,6 @@ func (v *view) simTime() string {
 	return t
 }
 
-func (v *view) latency() string {
-	l := time.Duration(v.d.latency.Load())
-	if l == 0 {
-		return "-"
-	}
-	return l.Round(time.Millisecond).String()
-}
-
 // screen redraws in place: up over the last one, each line cleared to its end.
 func (v *view) screen(now time.Time, in, out float64, totals *riskdv1.Counts, f funnel, news []string) {
 	mode := "days in minutes"
@@ -139,7 +131,7 @@ func (v *view) screen(now time.Time, in, out float64, totals *riskdv1.Counts, f 
 		"",
 		fmt.Sprintf("  riskd demo: %d people, %s UTC (%s), %s", v.cfg.Users, time.UnixMilli(v.d.simNow.Load()).UTC().Format("Mon 2 Jan 15:04"), mode, ends),
 		"",
-		fmt.Sprintf("  events      %8d in   %6.0f/s    decided %6.0f/s    flag in the app after %s", v.d.sent.Load(), in, out, v.latency()),
+		fmt.Sprintf("  events      %8d in   %6.0f/s    decided %6.0f/s    flag in the app after %s", v.d.sent.Load(), in, out, &v.d.delays),
 		fmt.Sprintf("  decisions   %8d      late %d   duplicate %d   dead letters %d", totals.GetScored(), totals.GetLate(), totals.GetDuplicate(), totals.GetDeadLettered()),
 		fmt.Sprintf("  step-ups    %8d      passed %d   denied %d   expired %d   open %d   (a thief behind %d)", f.raised, f.satisfied, f.denied, f.expired,
 			max(0, f.raised-f.satisfied-f.denied-f.expired), f.attackers),
@@ -207,5 +199,5 @@ func (v *view) waiting(r *Result) {
 func (v *view) end(r *Result) {
 	_, f, _, _ := v.b.read()
 	fmt.Fprintf(v.out, "all of it is in the record after %.0f s: %d events, of which %d followed from flags and %d were wrong on purpose\n", time.Since(v.begin).Seconds(), r.Events, v.d.reacted.Load(), v.d.spoiled.Load())
-	fmt.Fprintf(v.out, "step-ups: %d, a thief behind %d; flag in the app after %s\n", r.StepUps, f.attackers, v.latency())
+	fmt.Fprintf(v.out, "step-ups: %d, a thief behind %d; flag in the app after %s\n", r.StepUps, f.attackers, &v.d.delays)
 }
