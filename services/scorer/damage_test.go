@@ -1,0 +1,87 @@
+package scorer
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	"github.com/riskd-io/riskd/pkg/journal"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/subject"
+)
+
+// stopped is an installation whose two partitions were worked on and then left.
+func stopped(t *testing.T) (*natstest.Broker, *world, []*riskdv1.Event) {
+	t.Helper()
+	b := natstest.Start(t, 2)
+	w := startWorker(t, b.URL(), quickConfig())
+	w.ready(t)
+	world := newWorld(5, 20)
+	evs := world.take(400)
+	publishAll(t, newPublisher(t, b.Conn, 2), evs)
+	waitDrained(t, b.JS, 2)
+	w.stop(t)
+	return b, world, evs
+}
+
+// stands waits until partition 0 stands still because of a reason and partition 1 works.
+func stands(t *testing.T, b *natstest.Broker, what string, reason error) {
+	t.Helper()
+	w := startWorker(t, b.URL(), quickConfig())
+	natstest.Eventually(t, "partition 1 works, partition 0 stands still: "+what, func() bool {
+		err := w.Ready()
+		return len(w.Owned()) == 1 && w.Owned()[0] == 1 && errors.Is(err, ErrState) && errors.Is(err, reason)
+	})
+	w.stop(t)
+}
+
+// goesOn works on both partitions again and compares the whole with a serial run.
+func goesOn(t *testing.T, b *natstest.Broker, world *world, evs []*riskdv1.Event) {
+	t.Helper()
+	w := startWorker(t, b.URL(), quickConfig())
+	w.ready(t)
+	more := world.take(200)
+	publishAll(t, newPublisher(t, b.Conn, 2), more)
+	waitDrained(t, b.JS, 2)
+	w.stop(t)
+	checkAgainst(t, b.JS, 2, foldSerially(t, append(evs, more...)))
+}
+
+func TestADamagedManifestStopsThePartitionUntilItsPagesAreMadeAnew(t *testing.T) {
+	b, world, evs := stopped(t)
+	if _, err := b.JS.Publish(t.Context(), subject.Pages+".0.manifest", []byte(`{"version":1,"thr`)); err != nil {
+		t.Fatal(err)
+	}
+	stands(t, b, "half a manifest", errPage)
+	if _, err := b.JS.Publish(t.Context(), subject.Pages+".0.manifest", []byte(`{"version":9,"pages":64,"through":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	stands(t, b, "a manifest of a later version", errPage)
+	pages, err := b.JS.Stream(t.Context(), subject.PagesStream(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pages.Purge(t.Context()); err != nil { // the documented way out
+		t.Fatal(err)
+	}
+	goesOn(t, b, world, evs)
+}
+
+func TestNobodyTakesARecordOutOfTheJournal(t *testing.T) {
+	b, _, _ := stopped(t)
+	j, err := b.JS.Stream(t.Context(), subject.JournalStream(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.DeleteMsg(t.Context(), 2); err == nil {
+		t.Error("a record was deleted from the middle of the audit trail")
+	}
+}
+
+func TestWhatNobodyOfRiskdWroteIntoTheJournalStopsThePartitionOnly(t *testing.T) {
+	b, _, _ := stopped(t)
+	if _, err := b.JS.Publish(t.Context(), subject.JournalOf(0), []byte("no record")); err != nil {
+		t.Fatal(err)
+	}
+	stands(t, b, "strange bytes at the journal's end", journal.ErrCorrupt)
+}
