@@ -15,9 +15,10 @@ import (
 var rebuildCommand = &command{
 	name: "rebuild", short: "fill ClickHouse anew from the journal",
 	long: `
-Checks the journal, empties riskd's tables in ClickHouse with the sink's books among them, and waits until the
-sink has written everything again, each row once. The sink of the running riskd does the writing: it notices
-within seconds that its books are empty. Flags, profiles and the journal are not touched.
+Checks the journal, empties the tables in ClickHouse that are made from it, the sink's books among them, and waits until
+the sink has written everything again, each row once. The sink of the running riskd does the writing: it notices
+within seconds that its books are empty. Flags, profiles and the journal are not touched, and neither is what no
+journal could give back: who looked at what in the console, changes of policies, accepted losses.
 
 A journal that was trimmed (-scorer-journal-keep) cannot give back what it no longer holds: that is refused
 unless -partial says that the loss is accepted. Of a sharded database only the server of the DSN is emptied:
@@ -121,10 +122,13 @@ func localTable(name string, tables []string) string {
 	return name
 }
 
-// tables are those that hold rows, the list of migrations excepted.
+// notOfTheJournal are tables that a rebuild must leave: nothing could fill them again.
+var notOfTheJournal = []string{"schema_migrations", "console_audit", "policy_changes", "sink_losses"}
+
+// tables are those that hold rows made from the journal.
 func (r *rebuild) tables(ctx context.Context) ([]string, error) {
 	rows, err := r.conn.Query(ctx, `SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'
-		AND name NOT LIKE 'schema_migrations%' AND name NOT LIKE '.inner%' ORDER BY name`)
+		AND NOT has(?, replaceRegexpOne(name, '_local$', '')) AND name NOT LIKE '.inner%' ORDER BY name`, notOfTheJournal)
 	if err != nil {
 		return nil, fmt.Errorf("listing the tables: %w", err)
 	}

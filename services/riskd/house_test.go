@@ -32,6 +32,7 @@ type house struct {
 	cmd  *exec.Cmd
 	data string
 	at   map[string]string // addresses by name: gateway, console, health, nats, clickhouse
+	tool string            // riskctl, after withTool
 
 	mu  sync.Mutex
 	log bytes.Buffer
