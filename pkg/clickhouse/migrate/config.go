@@ -26,6 +26,9 @@ type Config struct {
 	// (aggregates: from their event time). 0 keeps them for ever. Changes take effect at the next Up.
 	// Tables that are missing here keep what DefaultConfig says.
 	Retention map[string]int
+	// Granularity is how many rows a mark of new tables stands for. Default 0: the server's own, 8192. A test that looks at
+	// what is read makes it small, so that few rows are many granules.
+	Granularity int
 }
 
 // maxRetention bounds Retention in days; DateTime arithmetic ends in 2106.

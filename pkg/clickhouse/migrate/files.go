@@ -84,6 +84,9 @@ func (c Config) data() data {
 	}
 	// A position that outlives the rows it vouches for would lose them, so power loss counts too.
 	d.Dedup += ", fsync_after_insert = 1, fsync_part_directory = 1"
+	if c.Granularity > 0 {
+		d.Dedup += fmt.Sprintf(", index_granularity = %d", c.Granularity)
+	}
 	return d
 }
 
