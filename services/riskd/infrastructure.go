@@ -15,6 +15,7 @@ import (
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/clickhouse/engine"
 	"github.com/riskd-io/riskd/pkg/clickhouse/migrate"
+	"github.com/riskd-io/riskd/pkg/clickhouse/native"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/service"
 )
@@ -116,7 +117,8 @@ const schemaRetry = 10 * time.Second
 // not keep the scorer from working.
 type schemaKeeper struct {
 	options *clickhouse.Options
-	rows    driver.Conn // shared by those who need the schema, and closed after them
+	rows    driver.Conn    // shared by those who need the schema, and closed after them
+	native  *native.Client // the sink's way to the same server; nil where it is not plain HTTP
 	cfg     migrate.Config
 	log     *slog.Logger
 	there   chan struct{}         // closed once the schema is in place
@@ -137,7 +139,14 @@ func (a *app) openSchema(ctx context.Context) (service.Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	a.schema = &schemaKeeper{options: options, rows: rows, cfg: a.cfg.ClickHouse.Migrate, log: a.log, there: make(chan struct{})}
+	// Over TLS, the native protocol, several hosts or with compression, clickhouse-go sends the batches too.
+	var blocks *native.Client
+	if options.Compression == nil || options.Compression.Method == clickhouse.CompressionNone {
+		if blocks, err = native.New(options); err != nil && !errors.Is(err, native.ErrProtocol) {
+			return nil, errors.Join(fmt.Errorf("opening the database: %w", err), rows.Close())
+		}
+	}
+	a.schema = &schemaKeeper{options: options, rows: rows, native: blocks, cfg: a.cfg.ClickHouse.Migrate, log: a.log, there: make(chan struct{})}
 	return a.schema, nil
 }
 
@@ -168,6 +177,9 @@ func (k *schemaKeeper) Ready() error {
 // in another way does not go away by waiting: it stops the process.
 func (k *schemaKeeper) Run(ctx context.Context) error {
 	defer k.rows.Close()
+	if k.native != nil {
+		defer k.native.Close()
+	}
 	for wait := time.Second; ; wait = min(2*wait, schemaRetry) {
 		report, err := migrate.Up(ctx, k.options, k.cfg, k.log)
 		if err == nil {

@@ -238,7 +238,7 @@ func (a *app) kafkaSink(ctx context.Context) (service.Runner, error) {
 	return a.openKafkaRole(ctx, Sink, func(r *kafkaRole, _ *natsjs.Broker) (err error) {
 		cfg := a.cfg.Sink
 		cfg.Partitions, cfg.Sharded = a.topology.Partitions, a.cfg.ClickHouse.Migrate.Sharded
-		r.worker, err = sink.New(cfg, sink.Deps{ClickHouse: a.schema.rows, Journal: r.b.Reader(), Prepare: a.schema.Wait,
+		r.worker, err = sink.New(cfg, sink.Deps{ClickHouse: a.schema.rows, Native: a.schema.native, Journal: r.b.Reader(), Prepare: a.schema.Wait,
 			Policies: r.b.PolicyLog(), Log: a.roleLog(Sink), Metrics: a.metrics})
 		return err
 	})

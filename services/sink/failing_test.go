@@ -8,6 +8,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/riskd-io/riskd/pkg/clickhouse/native"
 	"github.com/riskd-io/riskd/pkg/journal"
 )
 
@@ -17,7 +18,9 @@ var errDead = errors.New("the connection died")
 // preparing or sending a batch.
 type failing struct {
 	driver.Conn
-	at int
+	// blocks sends the batches where it is there.
+	blocks BlockInserter
+	at     int
 	// acted lets the server do what the deadly step asked, but keeps the answer.
 	acted bool
 
@@ -98,6 +101,18 @@ func (f *failing) PrepareBatch(ctx context.Context, query string, opts ...driver
 		return nil, err
 	}
 	return &failingBatch{b, f}, nil
+}
+
+func (f *failing) Insert(ctx context.Context, table string, columns []native.Column, settings map[string]string) error {
+	ask, hide := f.next()
+	if !ask {
+		return errDead
+	}
+	err := f.blocks.Insert(ctx, table, columns, settings)
+	if hide {
+		return errDead
+	}
+	return err
 }
 
 type failingBatch struct {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/clickhouse/enginetest"
+	"github.com/riskd-io/riskd/pkg/clickhouse/native"
 	"github.com/riskd-io/riskd/pkg/journal"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
@@ -132,17 +133,27 @@ func TestACrashAtAnyStepNeitherLosesNorDoubles(t *testing.T) {
 	for i := range 4 {
 		l.batch(i%2, 14)
 	}
-	_, conn := database(t)
+	opt, conn := database(t)
 	cfg := testConfig(2)
 	cfg.MaxWait = 100 * time.Millisecond // one batch
 	steps := 0
-	for _, acted := range []bool{false, true} {
+	blocks, err := native.New(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blocks.Close()
+	for _, way := range []struct {
+		name   string
+		acted  bool
+		blocks BlockInserter
+	}{{"native", false, blocks}, {"native", true, blocks}, {"driver", true, nil}} {
+		acted := way.acted
 		for k := 1; ; k++ {
 			// Empty tables, and a name of its own: tokens of the case before are still remembered.
 			truncate(t, conn)
-			cfg.Name = fmt.Sprintf("crash-%d-%v", k, acted)
+			cfg.Name = fmt.Sprintf("crash-%s-%d-%v", way.name, k, acted)
 			// The first sink dies at step k: with acted, ClickHouse has done what was asked, but nobody hears of it.
-			f := &failing{Conn: conn, at: k, acted: acted}
+			f := &failing{Conn: conn, at: k, acted: acted, blocks: way.blocks}
 			s := run(t, l, cfg, f)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			done := make(chan error, 1)
@@ -165,7 +176,7 @@ func TestACrashAtAnyStepNeitherLosesNorDoubles(t *testing.T) {
 			drain(t, l, cfg, conn)
 			l.check(t, conn)
 			if t.Failed() {
-				t.Fatalf("at step %d, acted %v", k, acted)
+				t.Fatalf("%s, at step %d, acted %v", way.name, k, acted)
 			}
 		}
 	}
@@ -176,7 +187,22 @@ func TestACrashAtAnyStepNeitherLosesNorDoubles(t *testing.T) {
 
 func truncate(t *testing.T, conn driver.Conn) {
 	t.Helper()
-	for _, table := range []string{"ledger", "events", "features", "signals", "enforcement", "dead_letters", "activity_5m", "part_hour", "user_day", "decided_hour", "decided_5m", "sink_batches", "sink_positions"} {
+	rows, err := conn.Query(t.Context(), "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name != 'schema_migrations'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []string
+	for rows.Next() {
+		var table string
+		if err := rows.Scan(&table); err != nil {
+			t.Fatal(err)
+		}
+		tables = append(tables, table)
+	}
+	if err := rows.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
 		if err := conn.Exec(t.Context(), "TRUNCATE TABLE "+table); err != nil {
 			t.Fatal(err)
 		}

@@ -87,6 +87,9 @@ func (l *ledger) entry(p int, k uint64) *riskdv1.JournalEntry {
 	case k%13 == 8:
 		ev.Type, ev.ChallengeId, ev.Action = "dev.riskd.enforcement.v1", "ch_1", "access"
 		ev.Enforcement = &riskdv1.Enforcement{Route: "/payroll", Result: "denied", Sdk: "riskd-go/0.1.0"}
+	case k%13 == 10:
+		ev.Type, ev.Action, ev.Reason = "dev.riskd.feedback.v1", "feedback.attack", "not me"
+		ev.Feedback = &riskdv1.Feedback{EventId: "e-0-1", Verdict: "attack", Author: "ann"}
 	case k%13 == 9:
 		ev.Type, ev.ChallengeId, ev.Action, ev.Reason = "dev.riskd.stepup.failed.v1", "ch_1", "stepup.failed", "wrong code"
 	}
@@ -99,6 +102,9 @@ func (l *ledger) entry(p int, k uint64) *riskdv1.JournalEntry {
 			{Code: "known_network", Nats: -0.25},
 			{Code: "unusual_hour", Nats: float64(k%5) * 0.125, Detail: []*riskdv1.Detail{{Key: "hour_utc", Value: &riskdv1.Detail_Number{Number: 3}}}},
 		},
+	}
+	if k%5 == 1 {
+		d.Parts = append(d.Parts, &riskdv1.Part{Code: "new_network", Nats: 1.25, Detail: []*riskdv1.Detail{{Key: "new", Value: &riskdv1.Detail_Text{Text: "country"}}}})
 	}
 	if k%6 == 0 {
 		d.Level, d.Action, d.SessionState, d.ChallengeId = "high", "step_up", "required", "ch_"+id
@@ -212,7 +218,11 @@ func run(t testing.TB, l *ledger, cfg Config, conn driver.Conn, reads ...*counti
 	for _, c := range reads {
 		c.JournalSource, source = source, c
 	}
-	s, err := New(cfg, Deps{ClickHouse: conn, Journal: source, Log: enginetest.Quiet(), Metrics: prometheus.NewRegistry()})
+	deps := Deps{ClickHouse: conn, Journal: source, Log: enginetest.Quiet(), Metrics: prometheus.NewRegistry()}
+	if f, ok := conn.(*failing); ok && f.blocks != nil {
+		deps.Native = f
+	}
+	s, err := New(cfg, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +287,8 @@ func (l *ledger) check(t testing.TB, conn driver.Conn) {
 	if inView != want.features {
 		t.Errorf("activity_5m counts %d decisions, want %d", inView, want.features)
 	}
-	for _, view := range []string{"decided_hour", "decided_5m"} {
+	checkViews(t, conn)
+	for _, view := range []string{"decided_hour", "decided_5m", "decided_day"} {
 		if err := conn.QueryRow(t.Context(), "SELECT sum(n) FROM "+view).Scan(&inView); err != nil || inView != want.features {
 			t.Errorf("%s counts %d decisions, want %d: %v", view, inView, want.features, err)
 		}
