@@ -26,7 +26,14 @@ func Journal(js jetstream.JetStream, trimmed func(records uint64)) Source {
 		if err != nil {
 			return err
 		}
-		reader := natsjs.NewJournalReader(js)
+		return JournalOf(natsjs.NewBroker(js), partitions, trimmed)(ctx, hand)
+	}
+}
+
+// JournalOf is Journal on any broker.
+func JournalOf(logs broker.Logs, partitions int, trimmed func(records uint64)) Source {
+	return func(ctx context.Context, hand func(Item) error) error {
+		reader := broker.NewJournalReader(logs)
 		defer reader.Close()
 		g, ctx := errgroup.WithContext(ctx)
 		g.SetLimit(runtime.GOMAXPROCS(0)) // decoding records is the larger part of reading them
@@ -50,7 +57,7 @@ func Journal(js jetstream.JetStream, trimmed func(records uint64)) Source {
 		}
 		for p := range partitions {
 			g.Go(func() error {
-				if err := partition(ctx, js, reader, p, gone, one); err != nil {
+				if err := partition(ctx, reader, p, gone, one); err != nil {
 					return fmt.Errorf("partition %d: %w", p, err)
 				}
 				return nil
@@ -61,13 +68,9 @@ func Journal(js jetstream.JetStream, trimmed func(records uint64)) Source {
 }
 
 // JournalSize counts the events that the journal has judged.
-func JournalSize(ctx context.Context, js jetstream.JetStream) (events uint64, err error) {
-	partitions, err := natsjs.Partitions(ctx, js)
-	if err != nil {
-		return 0, err
-	}
+func JournalSize(ctx context.Context, logs broker.Logs, partitions int) (events uint64, err error) {
 	for p := range partitions {
-		last, any, err := natsjs.LastRecord(ctx, js, p)
+		last, any, err := logs.Log(p).Last(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -79,9 +82,9 @@ func JournalSize(ctx context.Context, js jetstream.JetStream) (events uint64, er
 	return events, nil
 }
 
-func partition(ctx context.Context, js jetstream.JetStream, reader *broker.JournalReader, p int, trimmed func(uint64), hand func([]Item) error) error {
+func partition(ctx context.Context, reader *broker.JournalReader, p int, trimmed func(uint64), hand func([]Item) error) error {
 	var items []Item
-	last, any, err := natsjs.LastRecord(ctx, js, p)
+	last, any, err := reader.Last(ctx, p)
 	if err != nil || !any {
 		return err
 	}

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/riskd-io/riskd/pkg/backtest"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
@@ -44,7 +42,7 @@ on. With decisions on record that is so for the new policy alone, with files (ba
   riskctl backtest -policy new.yaml -live now.yaml -json events.jsonl | jq .rules`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var b backtesting
-		bindNATS(fs, &b.nats)
+		bindBroker(fs, &b.broker)
 		b.geo.bind(fs)
 		b.db.dsnOnly(fs)
 		fs.StringVar(&b.source, "source", "clickhouse", "`clickhouse` or journal: where history is, when no files are named")
@@ -65,7 +63,7 @@ on. With decisions on record that is so for the new policy alone, with files (ba
 
 // backtesting is one run of riskctl backtest.
 type backtesting struct {
-	nats                       natsFlags
+	broker                     brokerFlags
 	db                         databaseFlags
 	geo                        geoFlags
 	source, warmUp             string
@@ -110,21 +108,17 @@ func (b *backtesting) run(ctx context.Context, std streams, files []string) erro
 	case b.source != "clickhouse" && b.source != "journal":
 		return usageError("-source: want clickhouse or journal")
 	default:
-		nc, err := connect(b.nats, "riskctl backtest")
+		in, err := b.broker.open(ctx, "backtest")
 		if err != nil {
 			return err
 		}
-		defer nc.Close()
-		js, err := jetstream.New(nc)
-		if err != nil {
-			return fmt.Errorf("opening jetstream: %w", err)
-		}
-		stop, err := b.follow(ctx, js, &cfg)
+		defer in.close()
+		stop, err := b.follow(ctx, in, &cfg)
 		if err != nil {
 			return err
 		}
 		defer stop()
-		if play, err = b.played(ctx, js, &cfg, bar); err != nil {
+		if play, err = b.played(ctx, in, &cfg, bar); err != nil {
 			return err
 		}
 	}

@@ -9,10 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/riskd-io/riskd/pkg/backtest"
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/clickhouse/eventrow"
 	"github.com/riskd-io/riskd/pkg/policylog"
 )
@@ -22,8 +19,8 @@ const knownWait = 30 * time.Second
 
 // follow reads the installation's log of policies, so that each decision on record is compared with what the version that
 // was in force then gives. With no new policy, what is in force now is played.
-func (b *backtesting) follow(ctx context.Context, js jetstream.JetStream, cfg *backtest.Config) (stop func(), err error) {
-	log, err := natsjs.OpenPolicyLog(ctx, js)
+func (b *backtesting) follow(ctx context.Context, in *installation, cfg *backtest.Config) (stop func(), err error) {
+	log, err := in.policies(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,17 +56,13 @@ func (b *backtesting) follow(ctx context.Context, js jetstream.JetStream, cfg *b
 }
 
 // played opens the history of a running riskd.
-func (b *backtesting) played(ctx context.Context, js jetstream.JetStream, cfg *backtest.Config, bar *progress) (func(context.Context) (*backtest.Report, error), error) {
-	partitions, err := natsjs.Partitions(ctx, js)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Partitions = partitions
+func (b *backtesting) played(ctx context.Context, in *installation, cfg *backtest.Config, bar *progress) (func(context.Context) (*backtest.Report, error), error) {
+	cfg.Partitions = in.partitions
 	if b.source == "journal" {
-		total, err := backtest.JournalSize(ctx, js)
+		total, err := backtest.JournalSize(ctx, in, in.partitions)
 		bar.total = int64(total)
 		return func(ctx context.Context) (*backtest.Report, error) {
-			return backtest.Run(ctx, *cfg, backtest.Journal(js, func(n uint64) { b.trimmed += n }))
+			return backtest.Run(ctx, *cfg, backtest.JournalOf(in, in.partitions, func(n uint64) { b.trimmed += n }))
 		}, err
 	}
 	b.db.data = b.geo.data

@@ -12,9 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/risk/event"
@@ -41,7 +39,7 @@ With -groups each tenant with enough people gets a baseline of its own inside th
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var b baselineBuild
 		b.db.dsnOnly(fs)
-		bindNATS(fs, &b.nats)
+		bindBroker(fs, &b.broker)
 		b.geo.bind(fs)
 		fs.BoolVar(&b.clickhouse, "from-clickhouse", false, "read the record in ClickHouse")
 		fs.BoolVar(&b.journal, "from-journal", false, "read the journal on the broker")
@@ -68,7 +66,7 @@ With -groups each tenant with enough people gets a baseline of its own inside th
 // baselineBuild is one run of riskctl baseline build.
 type baselineBuild struct {
 	db                  databaseFlags
-	nats                natsFlags
+	broker              brokerFlags
 	geo                 geoFlags
 	clickhouse, journal bool
 	events              string
@@ -237,23 +235,15 @@ func (b *baselineBuild) fromEvents(ctx context.Context, std streams) (string, er
 
 // fromJournal counts what was scored and allowed, in sessions that were not shut at the time.
 func (b *baselineBuild) fromJournal(ctx context.Context, _ streams) (string, error) {
-	nc, err := connect(b.nats, "riskctl baseline")
+	in, err := b.broker.open(ctx, "baseline")
 	if err != nil {
 		return "", err
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return "", fmt.Errorf("opening jetstream: %w", err)
-	}
-	partitions, err := natsjs.Partitions(ctx, js)
-	if err != nil {
-		return "", err
-	}
-	reader := natsjs.NewJournalReader(js)
+	defer in.close()
+	reader := broker.NewJournalReader(in)
 	defer reader.Close()
-	for p := range partitions {
-		last, ok, err := natsjs.LastRecord(ctx, js, p)
+	for p := range in.partitions {
+		last, ok, err := in.last(ctx, p)
 		if err != nil {
 			return "", err
 		}

@@ -6,10 +6,7 @@ import (
 	"flag"
 	"fmt"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/riskd-io/riskd/pkg/broker"
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/journal"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
@@ -21,19 +18,15 @@ Reads the whole journal from the broker: each record has to name the hash of the
 totals have to add up: accepted = scored + duplicate + late + dead-lettered. The first fault is an error that
 names partition and sequence.`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
-		var n natsFlags
-		bindNATS(fs, &n)
+		var n brokerFlags
+		bindBroker(fs, &n)
 		return func(ctx context.Context, std streams, _ []string) error {
-			nc, err := connect(n, "riskctl verify-chain")
+			in, err := n.open(ctx, "verify-chain")
 			if err != nil {
 				return err
 			}
-			defer nc.Close()
-			js, err := jetstream.New(nc)
-			if err != nil {
-				return fmt.Errorf("opening jetstream: %w", err)
-			}
-			sum, err := verifyChain(ctx, js)
+			defer in.close()
+			sum, err := verifyChain(ctx, in)
 			if err != nil {
 				return err
 			}
@@ -66,16 +59,12 @@ func (l *ledger) add(c *riskdv1.Counts) {
 }
 
 // verifyChain reads every record of every partition.
-func verifyChain(ctx context.Context, js jetstream.JetStream) (*ledger, error) {
-	partitions, err := natsjs.Partitions(ctx, js)
-	if err != nil {
-		return nil, err
-	}
-	sum := &ledger{partitions: partitions}
-	reader := natsjs.NewJournalReader(js)
+func verifyChain(ctx context.Context, in *installation) (*ledger, error) {
+	sum := &ledger{partitions: in.partitions}
+	reader := broker.NewJournalReader(in)
 	defer reader.Close()
-	for p := range partitions {
-		last, ok, err := natsjs.LastRecord(ctx, js, p)
+	for p := range in.partitions {
+		last, ok, err := in.last(ctx, p)
 		if err != nil {
 			return nil, err
 		}

@@ -11,10 +11,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/riskd-io/riskd/pkg/broker"
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 )
 
 var acceptLossCommand = &command{
@@ -29,28 +27,24 @@ within seconds. What is missing can only be had from a backup of the journal: re
   riskctl accept-loss -yes -clickhouse-dsn http://user:password@host:8123/risk`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var (
-			n natsFlags
+			n brokerFlags
 			d databaseFlags
 		)
-		bindNATS(fs, &n)
+		bindBroker(fs, &n)
 		d.bind(fs)
 		yes := fs.Bool("yes", false, "really accept that these records are missing in ClickHouse")
 		return func(ctx context.Context, std streams, _ []string) error {
-			nc, err := connect(n, "riskctl accept-loss")
+			in, err := n.open(ctx, "accept-loss")
 			if err != nil {
 				return err
 			}
-			defer nc.Close()
-			js, err := jetstream.New(nc)
-			if err != nil {
-				return fmt.Errorf("opening jetstream: %w", err)
-			}
+			defer in.close()
 			conn, err := d.open()
 			if err != nil {
 				return err
 			}
 			defer conn.Close()
-			gaps, err := findGaps(ctx, conn, js)
+			gaps, err := findGaps(ctx, conn, in)
 			if err != nil {
 				return err
 			}
@@ -77,21 +71,21 @@ type gap struct {
 }
 
 // findGaps compares the sink's books with the oldest record of each partition.
-func findGaps(ctx context.Context, conn driver.Conn, js jetstream.JetStream) ([]gap, error) {
+func findGaps(ctx context.Context, conn driver.Conn, in *installation) ([]gap, error) {
 	rows, err := conn.Query(ctx, "SELECT sink, partition, argMax(seq, batch) FROM sink_positions GROUP BY sink, partition ORDER BY sink, partition")
 	if err != nil {
 		return nil, fmt.Errorf("reading the sink's books: %w", err)
 	}
 	defer rows.Close()
 	var gaps []gap
-	reader := natsjs.NewJournalReader(js)
+	reader := broker.NewJournalReader(in)
 	defer reader.Close()
 	for rows.Next() {
 		var g gap
 		if err := rows.Scan(&g.sink, &g.partition, &g.after); err != nil {
 			return nil, fmt.Errorf("reading the sink's books: %w", err)
 		}
-		last, ok, err := natsjs.LastRecord(ctx, js, int(g.partition))
+		last, ok, err := in.last(ctx, int(g.partition))
 		if err != nil {
 			return nil, err
 		}

@@ -12,21 +12,18 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/policylog"
 )
 
 // policyLogFlags are the flags of the verbs that work with the installation's log of policies.
 type policyLogFlags struct {
-	nats                             natsFlags
+	broker                           brokerFlags
 	author, reason, evidence, tenant string
 	share                            float64
 }
 
 func (p *policyLogFlags) bind(fs *flag.FlagSet) {
-	bindNATS(fs, &p.nats)
+	bindBroker(fs, &p.broker)
 	fs.StringVar(&p.author, "author", "", "`who` changes policies; empty: you, as this machine knows you")
 	fs.StringVar(&p.reason, "reason", "", "`why`, for those who ask later; required by every change")
 	fs.StringVar(&p.evidence, "evidence", "", "with push: what is `known` of the version, such as a backtest's result")
@@ -50,16 +47,12 @@ var logVerbs = map[string]func(context.Context, *policyLogFlags, *policylog.Book
 }
 
 func (p *policyLogFlags) run(ctx context.Context, verb string, out io.Writer, args []string) error {
-	nc, err := connect(p.nats, "riskctl policy "+verb)
+	in, err := p.broker.open(ctx, "policy "+verb)
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return fmt.Errorf("opening jetstream: %w", err)
-	}
-	log, err := natsjs.OpenPolicyLog(ctx, js)
+	defer in.close()
+	log, err := in.policies(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 var rebuildCommand = &command{
@@ -28,26 +27,22 @@ run it once for each shard.
   riskctl rebuild -yes -clickhouse-dsn http://user:password@host:8123/risk`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var (
-			n natsFlags
+			n brokerFlags
 			d databaseFlags
 		)
-		bindNATS(fs, &n)
+		bindBroker(fs, &n)
 		d.bind(fs)
 		yes := fs.Bool("yes", false, "really empty the tables")
 		partial := fs.Bool("partial", false, "accept that what was trimmed from the journal is lost in ClickHouse too")
 		settle := fs.Duration("settle", 5*time.Second, "`time` in which a batch that was under way shows up and is removed too")
 		wait := fs.Duration("wait", 10*time.Minute, "`time` to wait for the sink; 0: do not wait")
 		return func(ctx context.Context, std streams, _ []string) error {
-			nc, err := connect(n, "riskctl rebuild")
+			in, err := n.open(ctx, "rebuild")
 			if err != nil {
 				return err
 			}
-			defer nc.Close()
-			js, err := jetstream.New(nc)
-			if err != nil {
-				return fmt.Errorf("opening jetstream: %w", err)
-			}
-			sum, err := verifyChain(ctx, js)
+			defer in.close()
+			sum, err := verifyChain(ctx, in)
 			if err != nil {
 				return fmt.Errorf("the journal is not whole, ClickHouse is left as it is: %w", err)
 			}

@@ -14,16 +14,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/riskd-io/riskd/pkg/broker"
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
 var sendCommand = &command{
-	name: "send", args: "[FILE...]", short: "send events from JSON lines to riskd, over NATS or HTTP",
+	name: "send", args: "[FILE...]", short: "send events from JSON lines to riskd, over NATS, Kafka or HTTP",
 	long: `
 Reads events as riskctl score does, from the files or stdin, and puts them on riskd's input. Each event is
 known by source and id: sending the same file again changes nothing, so an interrupted run is simply
@@ -34,11 +31,12 @@ repeated, or continued with -from. The counts at the end say what became of the 
 
   riskctl send events.jsonl
   riskctl simulate -days 2 | riskctl send -rate 500
+  riskctl send -broker kafka://127.0.0.1:9092 events.jsonl
   riskctl send -gateway http://127.0.0.1:8480 -key-file .riskd/gateway.key events.jsonl`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var s sending
 		bindData(fs, &s.data)
-		bindNATS(fs, &s.nats)
+		bindBroker(fs, &s.broker)
 		fs.StringVar(&s.gateway, "gateway", "", "send over HTTP to this gateway `URL` instead of NATS")
 		fs.StringVar(&s.keyFile, "key-file", "", "`file` with the gateway's API key; empty: gateway.key in the data folder")
 		fs.IntVar(&s.from, "from", 1, "skip the `lines` before this one")
@@ -48,17 +46,9 @@ repeated, or continued with -from. The counts at the end say what became of the 
 	},
 }
 
-// natsFlags say how to reach the broker.
-type natsFlags struct{ url, creds string }
-
-func bindNATS(fs *flag.FlagSet, n *natsFlags) {
-	fs.StringVar(&n.url, "nats-url", "nats://127.0.0.1:4222", "riskd's NATS `server`")
-	fs.StringVar(&n.creds, "nats-creds", "", "credentials `file` for it")
-}
-
 type sending struct {
 	data, gateway, keyFile string
-	nats                   natsFlags
+	broker                 brokerFlags
 	from, rate             int
 	strict                 bool
 
@@ -111,7 +101,7 @@ func (s *sending) open(ctx context.Context) (target, error) {
 	if s.gateway != "" {
 		return s.openHTTP()
 	}
-	return openNATS(ctx, s.nats)
+	return openBroker(ctx, s.broker)
 }
 
 func (s *sending) file(ctx context.Context, in io.Reader, name string, to target) error {
@@ -188,39 +178,29 @@ func (s *sending) put(ctx context.Context, to target, evs []*riskdv1.Event, numb
 	return nil
 }
 
-// overNATS publishes to the input streams and waits for the broker's acknowledgement.
-type overNATS struct {
-	pub  *natsjs.Publisher
+// overBroker publishes to the input and waits for the broker's acknowledgement.
+type overBroker struct {
+	pub  broker.Publisher
 	done func()
 }
 
 // putWait bounds how long one batch may wait for the broker.
 const putWait = 20 * time.Second
 
-func openNATS(ctx context.Context, n natsFlags) (target, error) {
-	nc, err := connect(n, "riskctl send")
+func openBroker(ctx context.Context, n brokerFlags) (target, error) {
+	in, err := n.open(ctx, "send")
 	if err != nil {
 		return nil, err
 	}
-	js, err := jetstream.New(nc)
+	pub, err := in.publisher()
 	if err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("opening jetstream: %w", err)
-	}
-	partitions, err := natsjs.Partitions(ctx, js)
-	if err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("%s: %w; is riskd running there?", n.url, err)
-	}
-	pub, err := natsjs.NewPublisher(nc, partitions, natsjs.DefaultPublisherConfig())
-	if err != nil {
-		nc.Close()
+		in.close()
 		return nil, err
 	}
-	return &overNATS{pub, nc.Close}, nil
+	return &overBroker{pub, in.close}, nil
 }
 
-func (o *overNATS) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
+func (o *overBroker) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
 	ctx, cancel := context.WithTimeout(ctx, putWait)
 	defer cancel()
 	out := make([]outcome, len(evs))
@@ -233,7 +213,7 @@ func (o *overNATS) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
 	return out
 }
 
-func (o *overNATS) close() { o.done() }
+func (o *overBroker) close() { o.done() }
 
 // overHTTP posts CloudEvents batches to the gateway.
 type overHTTP struct {

@@ -8,11 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
-	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 var watchCommand = &command{
@@ -25,7 +22,7 @@ now, whose session, the risk, why, and the challenge's id.
   riskctl watch -json | jq -r 'select(.risk.score > 95) | .user_id'`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var w watching
-		bindNATS(fs, &w.nats)
+		bindBroker(fs, &w.broker)
 		fs.StringVar(&w.tenant, "tenant", "", "only this `tenant`")
 		fs.StringVar(&w.user, "user", "", "only this `user`")
 		fs.StringVar(&w.state, "state", "", "only this `state`: required, satisfied, denied, cancelled or expired")
@@ -37,7 +34,7 @@ now, whose session, the risk, why, and the challenge's id.
 }
 
 type watching struct {
-	nats                natsFlags
+	broker              brokerFlags
 	tenant, user, state string
 	since               time.Duration
 	json                bool
@@ -45,57 +42,29 @@ type watching struct {
 }
 
 func (w *watching) run(ctx context.Context, std streams, _ []string) error {
-	nc, err := connect(w.nats, "riskctl watch")
+	in, err := w.broker.open(ctx, "watch")
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return fmt.Errorf("opening jetstream: %w", err)
-	}
-	filter := subject.Signals + ".>"
-	if w.tenant != "" {
-		filter = subject.Signals + "." + subject.Token(w.tenant) + ".*"
-	}
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverNewPolicy}
+	defer in.close()
+	var since time.Time
 	if w.since > 0 {
-		start := time.Now().Add(-w.since)
-		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &start
+		since = time.Now().Add(-w.since)
 	}
-	consumer, err := js.OrderedConsumer(ctx, subject.SignalsStream, cfg)
-	if err != nil {
-		return fmt.Errorf("watching signals: %w; is riskd running at %s?", err, w.nats.url)
-	}
-	msgs, err := consumer.Messages()
-	if err != nil {
-		return fmt.Errorf("watching signals: %w", err)
-	}
-	defer msgs.Stop()
-	go func() {
-		<-ctx.Done()
-		msgs.Stop()
-	}()
-	for shown := 0; w.count == 0 || shown < w.count; {
-		m, err := msgs.Next()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("watching signals: %w", err)
-		}
-		sig := new(riskdv1.Signal)
-		if err := sig.UnmarshalVT(m.Data()); err != nil {
-			fmt.Fprintf(std.err, "riskctl watch: a signal that cannot be read: %v\n", err)
-			continue
+	shown := 0
+	err = in.signals(ctx, since, w.tenant, func(sig *riskdv1.Signal) (more bool, err error) {
+		if sig == nil {
+			fmt.Fprintln(std.err, "riskctl watch: a signal that cannot be read")
+			return true, nil
 		}
 		if w.user != "" && sig.UserId != w.user || w.state != "" && sig.State != w.state {
-			continue
-		}
-		if err := w.show(std.out, sig); err != nil {
-			return err
+			return true, nil
 		}
 		shown++
+		return w.count == 0 || shown < w.count, w.show(std.out, sig)
+	})
+	if err != nil {
+		return fmt.Errorf("watching signals: %w", err)
 	}
 	return nil
 }

@@ -25,6 +25,8 @@ const (
 
 	// maxMessage is the largest message in bytes that riskd's own topics take: a journal record is one message.
 	maxMessage = 8 << 20
+	// dialTimeout bounds the making of a connection.
+	dialTimeout = 5 * time.Second
 )
 
 // Config says how to reach a cluster and what riskd's topics there are like.
@@ -155,18 +157,24 @@ func (c Config) Validate() error {
 
 // options are what every client has.
 func (c Config) options(name string) ([]kgo.Opt, error) {
+	conf, err := c.tls()
+	if err != nil {
+		return nil, err
+	}
+	opts := c.plainOptions(name)
+	if conf != nil {
+		opts = append(opts, kgo.DialTLSConfig(conf))
+	}
+	return opts, nil
+}
+
+// plainOptions are options but for how connections are made.
+func (c Config) plainOptions(name string) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...), kgo.ClientID(name),
-		kgo.DialTimeout(5 * time.Second), kgo.RetryTimeout(10 * time.Second),
+		kgo.DialTimeout(dialTimeout), kgo.RetryTimeout(10 * time.Second),
 		kgo.MetadataMinAge(50 * time.Millisecond),
 		kgo.ConcurrentTransactionsBackoff(2 * time.Millisecond),
-	}
-	if c.TLS {
-		conf, err := c.tls()
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, kgo.DialTLSConfig(conf))
 	}
 	var m sasl.Mechanism
 	switch c.SASL {
@@ -180,10 +188,14 @@ func (c Config) options(name string) ([]kgo.Opt, error) {
 	if m != nil {
 		opts = append(opts, kgo.SASL(m))
 	}
-	return opts, nil
+	return opts
 }
 
+// tls is how to encrypt; nil when nothing is.
 func (c Config) tls() (*tls.Config, error) {
+	if !c.TLS {
+		return nil, nil
+	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CA != "" {
 		pem, err := os.ReadFile(c.CA)

@@ -56,22 +56,32 @@ func (b *Broker) settled(ctx context.Context, topic string, partition int32) (bo
 			return at, err
 		}
 		if !sleep(ctx, settlePoll) {
-			return at, fmt.Errorf("a transaction on %s/%d does not end: %w", topic, partition, ctx.Err())
+			return at, fmt.Errorf("a transaction on %s/%d does not end (kafka-transactions.sh find-hanging tells whose it is): %w", topic, partition, ctx.Err())
 		}
 	}
 }
 
 // read visits the committed records from offset from on, up to but without to, in order. A record may be kept.
 func (b *Broker) read(ctx context.Context, topic string, partition int32, from, to int64, visit func(*kgo.Record) error) error {
+	return b.scan(ctx, topic, partition, from, to, kgo.ReadCommitted(), visit)
+}
+
+// readAll is read of everything that is there: also what is not decided, was aborted, or marks the end of a transaction.
+func (b *Broker) readAll(ctx context.Context, topic string, partition int32, from, to int64, visit func(*kgo.Record)) error {
+	return b.scan(ctx, topic, partition, from, to, kgo.ReadUncommitted(), func(r *kgo.Record) error { visit(r); return nil })
+}
+
+func (b *Broker) scan(ctx context.Context, topic string, partition int32, from, to int64, level kgo.IsolationLevel, visit func(*kgo.Record) error) error {
+	all := level == kgo.ReadUncommitted()
 	for from < to {
-		p, err := b.fetchOnce(ctx, topic, partition, from)
+		p, err := b.fetchOnce(ctx, topic, partition, from, all)
 		if err != nil {
 			if IsTransient(err) && sleep(ctx, openRetry) {
 				continue
 			}
 			return fmt.Errorf("reading %s/%d at %d: %w", topic, partition, from, explain(err))
 		}
-		fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{Offset: from, IsolationLevel: kgo.ReadCommitted(),
+		fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{Offset: from, IsolationLevel: level, KeepControlRecords: all,
 			Topic: topic, Partition: partition}, p, kgo.DefaultDecompressor(), func(kgo.FetchBatchMetrics) {})
 		if fp.Err != nil {
 			return fmt.Errorf("reading %s/%d at %d: %w", topic, partition, from, explain(fp.Err))
@@ -93,7 +103,7 @@ func (b *Broker) read(ctx context.Context, topic string, partition int32, from, 
 }
 
 // fetchOnce asks the partition's leader for what is at an offset.
-func (b *Broker) fetchOnce(ctx context.Context, topic string, partition int32, from int64) (*kmsg.FetchResponseTopicPartition, error) {
+func (b *Broker) fetchOnce(ctx context.Context, topic string, partition int32, from int64, all bool) (*kmsg.FetchResponseTopicPartition, error) {
 	meta, err := b.adm.Metadata(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -104,6 +114,9 @@ func (b *Broker) fetchOnce(ctx context.Context, topic string, partition int32, f
 	}
 	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.IsolationLevel = 0, 0, fetchBytes, 1
+	if all {
+		req.IsolationLevel = 0
+	}
 	rt := kmsg.NewFetchRequestTopic()
 	rt.Topic, rt.TopicID = topic, t.ID
 	rp := kmsg.NewFetchRequestTopicPartition()

@@ -38,9 +38,14 @@ type Broker struct {
 	inputs  *tailer // of the events
 	records *tailer // of everything else
 
+	ctx   context.Context // ends with Close
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+
 	mu     sync.Mutex
 	owners map[*kgo.Client]bool // of claimed partitions; nil once closed
 	events [16]byte             // id of the topic
+	count  int                  // of partitions; 0 before Partitions
 	pub    *Publisher
 	group  *Workers
 }
@@ -59,6 +64,7 @@ func New(cfg Config, name string, log *slog.Logger) (*Broker, error) {
 		return nil, fmt.Errorf("new kafka broker: %w", err)
 	}
 	b := &Broker{cfg: cfg, log: log, cl: cl, adm: kadm.NewClient(cl)}
+	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.inputs, b.records, b.owners = newTailer(opts), newTailer(opts), make(map[*kgo.Client]bool)
 	return b, nil
 }
@@ -72,6 +78,15 @@ func (b *Broker) keep(cl *kgo.Client) bool {
 	}
 	b.owners[cl] = true
 	return true
+}
+
+// task runs what Close waits for; nothing once closed.
+func (b *Broker) task(run func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.owners != nil {
+		b.tasks.Go(run)
+	}
 }
 
 func (b *Broker) forget(cl *kgo.Client) {
@@ -89,6 +104,8 @@ func (b *Broker) Close() {
 	for cl := range owners {
 		cl.Close()
 	}
+	b.stop()
+	b.tasks.Wait()
 	b.inputs.close()
 	b.records.close()
 	b.mu.Lock()
@@ -135,6 +152,12 @@ func (b *Broker) eventsID() [16]byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.events
+}
+
+func (b *Broker) partitionCount() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.count
 }
 
 // Publisher publishes events; nil before Open.

@@ -35,6 +35,7 @@ type partitionLog struct {
 
 	turn    chan struct{} // held while a transaction is open
 	cl      *kgo.Client   // guarded by turn; nil until claimed
+	watch   *watch        // of cl's connections; guarded by turn
 	offsets time.Time     // when the group's offsets were written last; guarded by turn
 
 	mu      sync.Mutex
@@ -56,6 +57,8 @@ func (b *Broker) Log(partition int) broker.Log {
 	return &partitionLog{b: b, n: int32(partition), turn: make(chan struct{}, 1)}
 }
 
+func (l *partitionLog) txnID() string { return l.b.cfg.Prefix + "partition." + strconv.Itoa(int(l.n)) }
+
 func (l *partitionLog) lock(ctx context.Context) error {
 	select {
 	case l.turn <- struct{}{}:
@@ -75,39 +78,38 @@ func (l *partitionLog) Claim(ctx context.Context) error {
 	}
 	defer l.unlock()
 	l.drop()
-	opts, err := l.b.cfg.options("riskd partition " + strconv.Itoa(int(l.n)))
+	w := &watch{l: l}
+	cl, err := l.claim(ctx, w)
 	if err != nil {
 		return err
-	}
-	cl, err := kgo.NewClient(append(opts,
-		kgo.TransactionalID(l.b.cfg.Prefix+"partition."+strconv.Itoa(int(l.n))),
-		kgo.TransactionTimeout(l.b.cfg.TransactionTimeout), kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(maxMessage),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordPartitioner(byTopic{keyed: kgo.StickyKeyPartitioner(nil)}),
-	)...)
-	if err != nil {
-		return fmt.Errorf("claiming partition %d: %w", l.n, err)
-	}
-	if _, _, err := cl.ProducerID(ctx); err != nil {
-		cl.Close()
-		return fmt.Errorf("claiming partition %d: %w", l.n, explain(err))
 	}
 	if !l.b.keep(cl) {
 		cl.Close()
 		return errClosed
 	}
-	l.cl = cl
+	l.cl, l.watch = cl, w
 	l.mu.Lock()
 	l.scanned = nil
 	l.mu.Unlock()
 	return nil
 }
 
+func (l *partitionLog) claim(ctx context.Context, w *watch) (*kgo.Client, error) {
+	cl, err := l.b.claim(ctx, l.txnID(), l.places(), l.judge, w, kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(maxMessage),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordPartitioner(byTopic{keyed: kgo.StickyKeyPartitioner(nil)}))
+	if err != nil {
+		return nil, fmt.Errorf("claiming partition %d: %w", l.n, err)
+	}
+	return cl, nil
+}
+
 // drop ends the client without ending its transaction: whoever claims next does. The turn is held.
 func (l *partitionLog) drop() {
 	if l.cl != nil {
 		l.b.forget(l.cl)
+		l.watch.leave()
 		l.cl.Close()
-		l.cl = nil
+		l.cl, l.watch = nil, nil
 	}
 }
 
@@ -146,7 +148,7 @@ func (l *partitionLog) Append(ctx context.Context, last uint64, stored []byte, o
 		recs = append(recs, r)
 	}
 	for _, d := range out.Dead {
-		r, err := l.b.deadRecord(int(l.n), d)
+		r, err := l.b.deadRecord(broker.Position{Partition: int(l.n), Seq: last + 1}, d)
 		if err != nil {
 			return 0, err
 		}
@@ -183,7 +185,12 @@ func (l *partitionLog) transact(ctx context.Context, recs []*kgo.Record, inputLa
 			close(w.done)
 		}
 	}()
-	if err := l.cl.BeginTransaction(); err != nil {
+	cl := l.cl
+	if err := l.watch.begin(ctx, cl); err != nil {
+		return err
+	}
+	defer l.watch.end() // of this one: a new claim has another
+	if err := cl.BeginTransaction(); err != nil {
 		return fmt.Errorf("beginning: %w", err)
 	}
 	if err := l.cl.ProduceSync(ctx, recs...).FirstErr(); err != nil {
@@ -211,7 +218,7 @@ func (l *partitionLog) commitOffset(ctx context.Context, offset int64) error {
 	if err != nil {
 		return err
 	}
-	txn, group := l.b.cfg.Prefix+"partition."+strconv.Itoa(int(l.n)), l.b.groupID()
+	txn, group := l.txnID(), l.b.groupID()
 	add := kmsg.NewPtrAddOffsetsToTxnRequest()
 	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = txn, id, epoch, group
 	added, err := add.RequestWith(ctx, l.cl)

@@ -71,20 +71,40 @@ func (l *PolicyLog) write(ctx context.Context, key, value []byte, check func(con
 	}
 }
 
-func (l *PolicyLog) tryWrite(ctx context.Context, key, value []byte, check func(context.Context) (bool, error)) error {
-	opts, err := l.b.cfg.options("riskd policies")
+// claim shuts out other writers. What the brokers left open counts as written: whoever wrote it was told so, or could not know.
+func (l *PolicyLog) claim(ctx context.Context) (*kgo.Client, error) {
+	at := place{l.b.topic(policiesTopic), 0}
+	cl, err := l.b.claim(ctx, l.b.cfg.Prefix+policiesTopic, []place{at},
+		func(context.Context, int64, map[place]int64) ([]place, bool, error) { return []place{at}, true, nil },
+		&watch{}, kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(4<<20), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("claiming the log of policies: %w", err)
 	}
-	cl, err := kgo.NewClient(append(opts, kgo.TransactionalID(l.b.cfg.Prefix+policiesTopic), kgo.TransactionTimeout(l.b.cfg.TransactionTimeout),
-		kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(4<<20), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	return cl, nil
+}
+
+// settled is the log's bounds once nothing is open on it. What does not end by itself is ended.
+func (l *PolicyLog) settled(ctx context.Context) (bounds, error) {
+	soon, cancel := context.WithTimeout(ctx, l.b.cfg.TransactionTimeout+endedPatience)
+	at, err := l.b.settled(soon, l.b.topic(policiesTopic), 0)
+	cancel()
+	if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+		return at, err
+	}
+	cl, err := l.claim(ctx)
+	if err != nil {
+		return at, err
+	}
+	cl.Close()
+	return l.b.settled(ctx, l.b.topic(policiesTopic), 0)
+}
+
+func (l *PolicyLog) tryWrite(ctx context.Context, key, value []byte, check func(context.Context) (bool, error)) error {
+	cl, err := l.claim(ctx)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	if _, _, err := cl.ProducerID(ctx); err != nil {
-		return fmt.Errorf("claiming the log of policies: %w", explain(err))
-	}
 	if there, err := check(ctx); there || err != nil {
 		return err
 	}
@@ -119,7 +139,7 @@ func (l *PolicyLog) Get(ctx context.Context, name string) (text []byte, err erro
 // scan visits all that is committed.
 func (l *PolicyLog) scan(ctx context.Context, visit func(*kgo.Record) error) error {
 	topic := l.b.topic(policiesTopic)
-	at, err := l.b.settled(ctx, topic, 0)
+	at, err := l.settled(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,7 +149,7 @@ func (l *PolicyLog) scan(ctx context.Context, visit func(*kgo.Record) error) err
 // Follow hands over the changes in order, and what comes.
 func (l *PolicyLog) Follow(ctx context.Context, hand func(uint64, []byte) error, known func()) error {
 	topic := l.b.topic(policiesTopic)
-	at, err := l.b.settled(ctx, topic, 0)
+	at, err := l.settled(ctx)
 	next := at.stable
 	each := func(r *kgo.Record) error {
 		k, ok := strings.CutPrefix(string(r.Key), changePrefix)

@@ -42,13 +42,13 @@ func (b *Broker) signalRecord(sig *riskdv1.Signal, pos broker.Position) (*kgo.Re
 }
 
 // deadRecord is a dead letter: a journal entry with status, reason and the message as it came.
-func (b *Broker) deadRecord(partition int, e *riskdv1.JournalEntry) (*kgo.Record, error) {
+func (b *Broker) deadRecord(pos broker.Position, e *riskdv1.JournalEntry) (*kgo.Record, error) {
 	data, err := e.MarshalVT()
 	if err != nil {
 		return nil, fmt.Errorf("%w: dead letter: %w", broker.ErrInvalid, err)
 	}
-	return &kgo.Record{Topic: b.topic(deadTopic), Key: []byte(strconv.Itoa(partition)), Value: data, Headers: []kgo.RecordHeader{
-		{Key: "content-type", Value: []byte(contentType)}, {Key: headerReason, Value: []byte(e.Reason)}}}, nil
+	return &kgo.Record{Topic: b.topic(deadTopic), Key: []byte(strconv.Itoa(pos.Partition)), Value: data, Headers: []kgo.RecordHeader{
+		{Key: "content-type", Value: []byte(contentType)}, {Key: headerReason, Value: []byte(e.Reason)}, {Key: headerPosition, Value: []byte(pos.String())}}}, nil
 }
 
 // Flag never applies anything: on Kafka the signals are the flags.

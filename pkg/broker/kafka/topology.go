@@ -104,6 +104,9 @@ func (b *Broker) Partitions(ctx context.Context) (int, error) {
 				Why: fmt.Sprintf("%s has %d, and the count is fixed: users would move", b.topic(journalTopic), n)}
 		}
 	}
+	b.mu.Lock()
+	b.count = n
+	b.mu.Unlock()
 	return n, nil
 }
 
