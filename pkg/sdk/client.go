@@ -24,7 +24,8 @@ type Client struct {
 	count          counters
 
 	reports  *reporter
-	guard    *Guard // nil without NATS
+	guard    *Guard // nil without NATS or another broker
+	broker   Broker // nil but with WithBroker
 	conn     *nats.Conn
 	ownsConn bool
 
@@ -41,7 +42,7 @@ func Connect(natsURL, source string, opts ...Option) (*Client, error) {
 	return New(source, append([]Option{func(o *options) { o.natsURL = natsURL }}, opts...)...)
 }
 
-// New makes a client from options alone: [WithConn], [WithGateway] or both.
+// New makes a client from options alone: [WithConn], [WithBroker], [WithGateway].
 func New(source string, opts ...Option) (*Client, error) {
 	o := options{
 		source: source, queue: DefaultQueue, heartbeat: DefaultHeartbeat, resync: DefaultResync, maxFlags: DefaultMaxFlags,
@@ -53,7 +54,7 @@ func New(source string, opts ...Option) (*Client, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("configuring the riskd client: %w", err)
 	}
-	c := &Client{source: source, tenant: o.tenant, now: o.now, log: o.log, conn: o.conn, acrOrder: o.acrOrder, heartbeat: o.heartbeat}
+	c := &Client{source: source, tenant: o.tenant, now: o.now, log: o.log, conn: o.conn, broker: o.broker, acrOrder: o.acrOrder, heartbeat: o.heartbeat}
 	if c.conn == nil && o.natsURL != "" {
 		nc, err := nats.Connect(o.natsURL, append([]nats.Option{
 			nats.Name(Version + " " + source), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true),
@@ -80,7 +81,7 @@ func New(source string, opts ...Option) (*Client, error) {
 }
 
 func (c *Client) assemble(o *options) error {
-	if c.conn != nil {
+	if c.conn != nil || o.broker != nil {
 		g, err := newGuard(c.conn, o, &c.count)
 		if err != nil {
 			return err
@@ -88,7 +89,11 @@ func (c *Client) assemble(o *options) error {
 		c.guard = g
 	}
 	var to transport = &httpTransport{base: o.gateway, key: o.apiKey, client: o.http, limit: maxBody}
-	if o.gateway == nil {
+	switch {
+	case o.gateway != nil:
+	case o.broker != nil:
+		to = brokerTransport{o.broker}
+	default:
 		t, err := newNATSTransport(c.conn, o.partitions)
 		if err != nil {
 			return err
@@ -110,7 +115,7 @@ func (c *Client) Report(ev Event) (id string, err error) {
 	return pb.Id, c.reports.add(pb)
 }
 
-// Guard follows the flags. It is nil for a client without NATS.
+// Guard follows the flags. It is nil for a client with a gateway alone.
 func (c *Client) Guard() *Guard { return c.guard }
 
 // Flush waits until every event reported so far is acknowledged or refused.
@@ -150,12 +155,15 @@ func (c *Client) Close(ctx context.Context) error {
 		if c.ownsConn {
 			c.conn.Close()
 		}
+		if c.broker != nil {
+			c.broker.Close()
+		}
 	})
 	return c.closeErr
 }
 
-// ErrNoGuard is what building a middleware returns for a client that has no NATS connection.
-var ErrNoGuard = errors.New("enforcement needs a NATS connection")
+// ErrNoGuard is what building a middleware returns for a client that has a gateway alone.
+var ErrNoGuard = errors.New("enforcement needs a connection to riskd's broker")
 
 // challengeOf predicts the challenge that an event raises, if it raises one.
 func (c *Client) challengeOf(tenant, session, eventID string) string {

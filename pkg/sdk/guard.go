@@ -67,7 +67,8 @@ const maxClosed = 4096
 // Guard knows which sessions owe a step-up. It follows riskd's bucket of open flags into this process,
 // so that [Guard.Check] needs neither network nor lock.
 type Guard struct {
-	js        jetstream.JetStream
+	js        jetstream.JetStream // nil with a broker
+	broker    Broker
 	log       *slog.Logger
 	count     *counters
 	onEvent   func(GuardEvent)
@@ -91,13 +92,17 @@ type Guard struct {
 	skipped     bool // a flag found no room since the last snapshot began
 }
 
+// newGuard follows the bucket over nc, or the broker when there is no nc.
 func newGuard(nc *nats.Conn, o *options, count *counters) (*Guard, error) {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return nil, fmt.Errorf("opening JetStream: %w", err)
+	var js jetstream.JetStream
+	if nc != nil {
+		var err error
+		if js, err = jetstream.New(nc); err != nil {
+			return nil, fmt.Errorf("opening JetStream: %w", err)
+		}
 	}
 	return &Guard{
-		js: js, log: o.log, count: count, onEvent: o.onGuard, heartbeat: o.heartbeat, resync: o.resync, maxFlags: o.maxFlags,
+		js: js, broker: o.broker, log: o.log, count: count, onEvent: o.onGuard, heartbeat: o.heartbeat, resync: o.resync, maxFlags: o.maxFlags,
 		flags: newTable(), done: make(chan struct{}), closed: map[string]uint64{},
 	}, nil
 }
@@ -173,8 +178,10 @@ func (g *Guard) tell(ev GuardEvent) {
 	}
 }
 
-// current notes that the broker just proved the guard up to date.
-func (g *Guard) current() { g.heard.Store(max(1, int64(time.Since(epoch)))) }
+// current notes that the broker proved the guard up to date as of a moment.
+func (g *Guard) current(asOf time.Time) {
+	g.heard.Store(max(1, g.heard.Load(), int64(asOf.Sub(epoch))))
+}
 
 // apply takes over one entry of the bucket.
 func (g *Guard) apply(tenant, session string, sequence uint64, header nats.Header, data []byte) {
@@ -204,18 +211,24 @@ func (g *Guard) apply(tenant, session string, sequence uint64, header nats.Heade
 		g.drop(tenant, session)
 		return
 	}
-	if old == nil && g.flags.live >= g.maxFlags {
+	g.store(f)
+}
+
+// store takes a flag in, if there is room.
+func (g *Guard) store(f *flag) {
+	if g.flags.live >= g.maxFlags && g.flags.get(f.tenant, f.session) == nil {
 		g.skipped = true
 		if !g.overflow.Swap(true) {
 			g.log.Error("riskd flags exceed the limit; sessions without a known flag are now unknown", "limit", g.maxFlags)
 		}
 		g.count.flagsIgnored.Add(1)
+		g.tell(GuardEvent{Kind: ProviderConfigurationChanged, Tenant: f.tenant, Session: f.session})
 		return
 	}
 	g.flags.put(f)
 	g.size.Store(int64(g.flags.live))
 	g.count.flagUpdates.Add(1)
-	g.tell(GuardEvent{Kind: ProviderConfigurationChanged, Tenant: tenant, Session: session})
+	g.tell(GuardEvent{Kind: ProviderConfigurationChanged, Tenant: f.tenant, Session: f.session})
 }
 
 // closes reads the marker of a removed flag and tells whether it applies to what is held.

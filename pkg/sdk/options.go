@@ -29,6 +29,7 @@ type options struct {
 	tenant     string
 	source     string
 	conn       *nats.Conn
+	broker     Broker
 	natsURL    string
 	natsOpts   []nats.Option
 	gateway    *url.URL
@@ -155,8 +156,8 @@ func (o *options) validate() error {
 	if len(o.tenant) > MaxID {
 		errs = append(errs, fmt.Errorf("tenant is longer than %d bytes", MaxID))
 	}
-	if o.conn == nil && o.natsURL == "" && o.gateway == nil {
-		errs = append(errs, errors.New("neither a NATS connection nor a gateway given"))
+	if o.conn == nil && o.natsURL == "" && o.gateway == nil && o.broker == nil {
+		errs = append(errs, errors.New("neither a broker nor a gateway given"))
 	}
 	if o.log == nil {
 		errs = append(errs, errors.New("logger is nil"))

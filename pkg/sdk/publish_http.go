@@ -40,7 +40,7 @@ type gatewayAnswer struct {
 	} `json:"results"`
 }
 
-func (t *httpTransport) send(ctx context.Context, batch []*riskdv1.Event, fates []fate) (time.Duration, error) {
+func (t *httpTransport) send(ctx context.Context, batch []*riskdv1.Event, fates []Fate) (time.Duration, error) {
 	for at := 0; at < len(batch); {
 		n, body := encodeBatch(batch[at:], fates[at:], t.limit)
 		wait, err := t.post(ctx, body, batch[at:at+n], fates[at:at+n])
@@ -53,7 +53,7 @@ func (t *httpTransport) send(ctx context.Context, batch []*riskdv1.Event, fates 
 }
 
 // encodeBatch writes as many events as fit. One that cannot be written is refused and left out.
-func encodeBatch(batch []*riskdv1.Event, fates []fate, limit int) (n int, body []byte) {
+func encodeBatch(batch []*riskdv1.Event, fates []Fate, limit int) (n int, body []byte) {
 	body = append(body, '[')
 	for ; n < len(batch); n++ {
 		if n > 0 && len(body) > limit {
@@ -65,7 +65,7 @@ func encodeBatch(batch []*riskdv1.Event, fates []fate, limit int) (n int, body [
 		}
 		out, err := appendJSON(body, batch[n])
 		if err != nil {
-			fates[n] = refused
+			fates[n] = Refused
 			body = body[:before]
 			continue
 		}
@@ -74,7 +74,7 @@ func encodeBatch(batch []*riskdv1.Event, fates []fate, limit int) (n int, body [
 	return n, append(body, ']')
 }
 
-func (t *httpTransport) post(ctx context.Context, body []byte, batch []*riskdv1.Event, fates []fate) (time.Duration, error) {
+func (t *httpTransport) post(ctx context.Context, body []byte, batch []*riskdv1.Event, fates []Fate) (time.Duration, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base.String()+"/v1/events", bytes.NewReader(body))
 	if err != nil {
 		return 0, err
@@ -101,8 +101,8 @@ func (t *httpTransport) post(ctx context.Context, body []byte, batch []*riskdv1.
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
 		for i := range fates {
-			if fates[i] == unsent {
-				fates[i] = accepted
+			if fates[i] == Unsent {
+				fates[i] = Accepted
 			}
 		}
 		return 0, nil
@@ -111,7 +111,7 @@ func (t *httpTransport) post(ctx context.Context, body []byte, batch []*riskdv1.
 		return 0, fmt.Errorf("the gateway answers %s; smaller batches from now on", resp.Status)
 	case code == http.StatusRequestEntityTooLarge, code == http.StatusBadRequest, code == http.StatusUnprocessableEntity:
 		for i := range fates {
-			fates[i] = refused
+			fates[i] = Refused
 		}
 		return 0, fmt.Errorf("the gateway refuses: %s", resp.Status)
 	default: // also 401 and 403: the key can be put right while events wait
@@ -120,7 +120,7 @@ func (t *httpTransport) post(ctx context.Context, body []byte, batch []*riskdv1.
 }
 
 // judge reads the result per event, which comes in the order sent.
-func judge(a gatewayAnswer, batch []*riskdv1.Event, fates []fate) error {
+func judge(a gatewayAnswer, batch []*riskdv1.Event, fates []Fate) error {
 	byID := make(map[string]int, len(batch))
 	for i, ev := range batch {
 		byID[ev.Id] = i
@@ -136,11 +136,11 @@ func judge(a gatewayAnswer, batch []*riskdv1.Event, fates []fate) error {
 		}
 		switch r.Status {
 		case "accepted":
-			fates[at] = accepted
+			fates[at] = Accepted
 		case "duplicate":
-			fates[at] = duplicate
+			fates[at] = Duplicate
 		case "invalid":
-			fates[at] = refused
+			fates[at] = Refused
 			last = fmt.Errorf("the gateway refuses an event: %s", r.Reason)
 		default:
 			last = fmt.Errorf("the gateway did not take an event: %s %s", r.Status, r.Reason)

@@ -67,7 +67,7 @@ func (t *natsTransport) partitionCount(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-func (t *natsTransport) send(ctx context.Context, batch []*riskdv1.Event, fates []fate) (time.Duration, error) {
+func (t *natsTransport) send(ctx context.Context, batch []*riskdv1.Event, fates []Fate) (time.Duration, error) {
 	if !t.js.Conn().IsConnected() {
 		return 0, nats.ErrDisconnected // rather than into the reconnect buffer
 	}
@@ -93,7 +93,7 @@ func (t *natsTransport) send(ctx context.Context, batch []*riskdv1.Event, fates 
 type sending struct {
 	t          *natsTransport
 	batch      []*riskdv1.Event
-	fates      []fate
+	fates      []Fate
 	partitions int
 	acks       []jetstream.PubAckFuture // nil: not under way
 	next       []int                    // the user's event behind, 0: none
@@ -104,7 +104,7 @@ func (s *sending) send() (err error) {
 	last := make(map[string]int, len(s.batch))
 	for i, ev := range s.batch {
 		key := ev.TenantId + "\x00" + ev.User.Id
-		if before, behind := last[key]; behind && s.fates[before] != refused {
+		if before, behind := last[key]; behind && s.fates[before] != Refused {
 			s.next[before] = i
 		} else if err == nil {
 			err = s.start(i)
@@ -130,7 +130,7 @@ func (s *sending) start(i int) error {
 				return err
 			}
 		}
-		s.fates[i] = refused
+		s.fates[i] = Refused
 		if i = s.next[i]; i == 0 {
 			return nil
 		}
@@ -146,20 +146,20 @@ func (s *sending) settle(ctx context.Context) (last error) {
 		}
 		select {
 		case a := <-ack.Ok():
-			s.fates[i] = accepted
+			s.fates[i] = Accepted
 			if a.Duplicate {
-				s.fates[i] = duplicate
+				s.fates[i] = Duplicate
 			}
 		case err := <-ack.Err():
 			last = err
 			var api *jetstream.APIError
 			if errors.As(err, &api) && api.ErrorCode == codeMessageTooLarge {
-				s.fates[i] = refused
+				s.fates[i] = Refused
 			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if next := s.next[i]; next > 0 && s.fates[i] != unsent {
+		if next := s.next[i]; next > 0 && s.fates[i] != Unsent {
 			if err := s.start(next); err != nil {
 				last = err
 			}

@@ -28,21 +28,18 @@ const (
 	retryMost   = 5 * time.Second
 )
 
-// fate is what became of one event of a batch.
-type fate uint8
-
-const (
-	unsent fate = iota // try again
-	accepted
-	duplicate
-	refused // never again
-)
-
 // transport sends events and waits for the answers.
 type transport interface {
 	// send writes each event's fate. What it leaves unsent is sent again after the backoff, or after
 	// wait when that is longer. err says why, for the log.
-	send(ctx context.Context, batch []*riskdv1.Event, fates []fate) (wait time.Duration, err error)
+	send(ctx context.Context, batch []*riskdv1.Event, fates []Fate) (wait time.Duration, err error)
+}
+
+// brokerTransport sends to a [Broker].
+type brokerTransport struct{ b Broker }
+
+func (t brokerTransport) send(ctx context.Context, batch []*riskdv1.Event, fates []Fate) (time.Duration, error) {
+	return 0, t.b.Send(ctx, batch, fates)
 }
 
 // reporter keeps each event until it is acknowledged.
@@ -156,7 +153,7 @@ func (r *reporter) run(ctx context.Context) {
 
 // deliver sends a batch until every event has met its fate.
 func (r *reporter) deliver(ctx context.Context, batch []*riskdv1.Event) {
-	fates := make([]fate, len(batch))
+	fates := make([]Fate, len(batch))
 	pause := retryFirst
 	for attempt := 0; ; attempt++ {
 		clear(fates[:len(batch)])
@@ -171,15 +168,15 @@ func (r *reporter) deliver(ctx context.Context, batch []*riskdv1.Event) {
 		left := batch[:0]
 		for i, ev := range batch {
 			switch fates[i] {
-			case unsent:
+			case Unsent:
 				left = append(left, ev)
 				continue
-			case duplicate:
+			case Duplicate:
 				r.count.duplicates.Add(1)
 				r.count.acknowledged.Add(1)
-			case accepted:
+			case Accepted:
 				r.count.acknowledged.Add(1)
-			case refused:
+			case Refused:
 				r.count.refused.Add(1)
 			}
 			r.settle(-1)

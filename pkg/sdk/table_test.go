@@ -92,7 +92,7 @@ func benchGuard(n int) *Guard {
 	for i := range n {
 		g.flags.put(newFlag("acme", session(i), 1, &riskdv1.Signal{ChallengeId: "ch", Revision: 1, State: "required"}))
 	}
-	g.current()
+	g.current(time.Now())
 	return g
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
@@ -72,6 +73,10 @@ type watching struct {
 // change. The consumer's heartbeats come through the same stream as the changes, so hearing one
 // proves that there was nothing else to hear; a ping of the connection would not.
 func (g *Guard) follow(ctx context.Context) error {
+	if g.js == nil {
+		g.skipped = false
+		return g.broker.Follow(ctx, &Feed{g: g, owed: make(map[sessionKey]map[string]*riskdv1.Signal), seen: make(map[sessionKey]struct{})})
+	}
 	nc := g.js.Conn()
 	if !nc.IsConnected() {
 		return nats.ErrDisconnected
@@ -152,7 +157,7 @@ func (g *Guard) take(ctx context.Context, w *watching, m *nats.Msg) error {
 		g.count.flagsInvalid.Add(1)
 	}
 	if w.seen == nil {
-		g.current()
+		g.current(time.Now())
 		return nil
 	}
 	w.seen[m.Subject] = struct{}{}
@@ -174,7 +179,7 @@ func (g *Guard) control(ctx context.Context, w *watching, m *nats.Msg) error {
 		return errGap
 	}
 	if w.seen == nil {
-		g.current()
+		g.current(time.Now())
 		return nil
 	}
 	// Quiet before the snapshot's end: what was left of it may have expired meanwhile.
@@ -190,18 +195,23 @@ func (g *Guard) control(ctx context.Context, w *watching, m *nats.Msg) error {
 	return nil
 }
 
-// complete ends the snapshot: flags that were not in it are gone.
+// complete ends the snapshot.
 func (g *Guard) complete(w *watching) {
 	seen := w.seen
 	w.seen = nil
+	g.snapshot(func(tenant, session string) bool { _, ok := seen[bucketPrefix+subject.Key(tenant, session)]; return ok }, time.Now())
+}
+
+// snapshot ends one: flags that were not in it are gone.
+func (g *Guard) snapshot(seen func(tenant, session string) bool, asOf time.Time) {
 	g.flags.each(func(f *flag) {
-		if _, ok := seen[bucketPrefix+subject.Key(f.tenant, f.session)]; !ok {
+		if !seen(f.tenant, f.session) {
 			g.drop(f.tenant, f.session)
 		}
 	})
 	g.overflow.Store(g.skipped)
 	g.count.snapshots.Add(1)
-	g.current()
+	g.current(asOf)
 	if Status(g.status.Swap(uint32(Ready))) != Ready {
 		g.log.Info("riskd guard is ready", "flags", g.flags.live)
 	}
