@@ -16,6 +16,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/clickhouse/enginetest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -281,5 +282,8 @@ func (in *installation) checkClickHouse(t testing.TB, l *ledger) {
 	}
 	if d := sum - risk; d > 1e-3 || d < -1e-3 {
 		t.Errorf("the view's sum of risks is %f, want %f", sum, risk)
+	}
+	if err == nil && enginetest.CheckViews(t, conn) < 10 {
+		t.Error("hardly any view was compared")
 	}
 }

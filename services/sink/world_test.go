@@ -288,10 +288,8 @@ func (l *ledger) check(t testing.TB, conn driver.Conn) {
 		t.Errorf("activity_5m counts %d decisions, want %d", inView, want.features)
 	}
 	checkViews(t, conn)
-	for _, view := range []string{"decided_hour", "decided_5m", "decided_day"} {
-		if err := conn.QueryRow(t.Context(), "SELECT sum(n) FROM "+view).Scan(&inView); err != nil || inView != want.features {
-			t.Errorf("%s counts %d decisions, want %d: %v", view, inView, want.features, err)
-		}
+	if n := enginetest.CheckViews(t, conn); n < 10 {
+		t.Errorf("only %d views were compared", n)
 	}
 }
 
