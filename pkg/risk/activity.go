@@ -1,12 +1,12 @@
 package risk
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/feature"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 	"github.com/riskd-io/riskd/pkg/risk/score"
 	"github.com/riskd-io/riskd/pkg/risk/session"
@@ -21,15 +21,15 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	failedLogin := ev.Outcome == event.Failure && isAuth(ev.Action)
 	name, key := SessionOf(p, ev)
 	d.Session = name
-	var scratch profile.Session
-	s, known := &scratch, false
+	var s *profile.Session
+	known := false
 	if i := p.Session(key); i >= 0 {
 		s, known = &p.Sessions[i], true
 	} else if !failedLogin { // a failed login begins no session
 		e.makeRoom(p, ev.Time)
 		s = &p.Sessions[p.OpenSession(key, ev.Time)]
 	} else {
-		scratch = profile.Session{Key: key, Start: profile.Seconds(ev.Time), Last: profile.Seconds(ev.Time)}
+		s = &profile.Session{Key: key, Start: profile.Seconds(ev.Time), Last: profile.Seconds(ev.Time)}
 	}
 
 	in := feature.Input{
@@ -46,6 +46,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	fresh := e.machine.Note(&c)
 	if fresh && e.machine.Reauthenticated(&c) == session.Passed {
 		e.passed(p, s, ev, session.Strength(s.Proof.Level, ev.Session.AMR))
+		f = feature.Set{}
 		f.Measure(&in) // what was questioned is the user's own now
 	}
 	held := s.Held
@@ -106,11 +107,11 @@ func (e *Engine) scene(sc *score.Scene, s *profile.Session, now *profile.Context
 	if !session.Holds(s, now) {
 		return
 	}
-	hours := math.Max(0, float64(t-s.Proof.At)/3.6e6)
+	hours := max(0, float64(t-s.Proof.At)/3.6e6)
 	sc.ProofLevel, sc.ProofHours = s.Proof.Level, hours
-	sc.Proven = -1.5 * float64(s.Proof.Level-1) * math.Exp2(-hours/12)
+	sc.Proven = -1.5 * float64(s.Proof.Level-1) * numeric.Exp2(-hours/12)
 	if sc.Features != nil && s.Proof.At < t { // who proved it cannot have made an impossible move since
-		sc.Proven = math.Min(0, sc.Proven+sc.Features.Travel.OwnNats)
+		sc.Proven = min(0, sc.Proven+sc.Features.Travel.OwnNats)
 	}
 }
 

@@ -9,6 +9,7 @@ package baseline
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -72,7 +73,7 @@ type Baseline struct {
 	hours     [2][24]float64
 	asns      map[uint32]float64
 	actions   map[uint32]float64
-	agents    map[uint32]float64
+	agents    table
 	groups    map[string]*Baseline
 }
 
@@ -103,7 +104,7 @@ func Parse(data []byte) (*Baseline, error) {
 }
 
 func empty() *Baseline {
-	return &Baseline{asns: map[uint32]float64{}, actions: map[uint32]float64{}, agents: map[uint32]float64{}}
+	return &Baseline{asns: map[uint32]float64{}, actions: map[uint32]float64{}}
 }
 
 func (b *Baseline) build() error {
@@ -147,24 +148,26 @@ func (b *Baseline) build() error {
 		v := d.Actions[name]
 		b.actions[profile.Hash32(name)] = share("actions: "+name, v)
 	}
+	agents := map[uint32]float64{}
 	for _, name := range keys(d.Classes) {
 		v := d.Classes[name]
-		b.agents[profile.Hash32(name)] = share("classes: "+name, v)
+		agents[profile.Hash32(name)] = share("classes: "+name, v)
 	}
 	for _, class := range keys(d.Systems) {
 		of := d.Systems[class]
 		for _, name := range keys(of) {
 			v := of[name]
-			b.agents[profile.Mix32(profile.Hash32(class), profile.Hash32(name))] = share("systems: "+name, v)
+			agents[profile.Mix32(profile.Hash32(class), profile.Hash32(name))] = share("systems: "+name, v)
 		}
 	}
 	for _, system := range keys(d.Browsers) {
 		of := d.Browsers[system]
 		for _, name := range keys(of) {
 			v := of[name]
-			b.agents[profile.Mix32(profile.Hash32(system), profile.Hash32(name))] = share("browsers: "+name, v)
+			agents[profile.Mix32(profile.Hash32(system), profile.Hash32(name))] = share("browsers: "+name, v)
 		}
 	}
+	b.agents = tabulate(agents)
 	for i, list := range [][]float64{d.Weekday, d.Weekend} {
 		if len(list) != 24 {
 			errs = append(errs, fmt.Errorf("hours: %d values, want 24", len(list)))
@@ -209,7 +212,7 @@ func (b *Baseline) For(tenant string) *Baseline {
 }
 
 // keys walks a map in a fixed order, so that errors come out the same on every run.
-func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func keys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 func countryIndex(key uint32) int {
 	return int(key>>8-'A')*26 + int(key&0xff-'A')
@@ -242,17 +245,39 @@ func (b *Baseline) Network(level int, key uint32) float64 {
 func (b *Baseline) Agent(level int, parent, key uint32) float64 {
 	switch level {
 	case 0:
-		if v, ok := b.agents[key]; ok {
+		if v := b.agents.find(key); v > 0 {
 			return v
 		}
 	case 1, 2:
-		if v, ok := b.agents[profile.Mix32(parent, key)]; ok {
+		if v := b.agents.find(profile.Mix32(parent, key)); v > 0 {
 			return v
 		}
 	default:
 		return b.doc.Major
 	}
 	return rareAgent
+}
+
+// Networks are the shares along a path of networks, each inside the coarser one.
+func (b *Baseline) Networks(path *profile.Path) (shares [profile.MaxLevels]float64) {
+	for level, key := range path {
+		if key != 0 {
+			shares[level] = b.Network(level, key)
+		}
+	}
+	return shares
+}
+
+// Agents are the shares along a path of user agents, each inside the coarser one that is known.
+func (b *Baseline) Agents(path *profile.Path) (shares [profile.MaxLevels]float64) {
+	parent := uint32(0)
+	for level, key := range path {
+		if key != 0 {
+			shares[level] = b.Agent(level, parent, key)
+			parent = key
+		}
+	}
+	return shares
 }
 
 // Hour is the share of a local hour 0..23, on a weekday or in the weekend.

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
@@ -66,16 +67,16 @@ func (s *Set) activity(in *Input) {
 func (s *Set) action(in *Input) {
 	a := &s.Activity
 	unit := s.units.activity
-	one := uint32(math.Max(1, math.Round(unit)))
+	one := uint32(max(1, numeric.Round(unit)))
 	of := in.Profile.Actions.Lookup(s.Action, one)
 	a.Seen, a.Total = float64(of.Own)/unit, float64(of.All)/unit
 	if of.All == 0 || s.Action == 0 {
 		return
 	}
 	fresh := actionStrength + discount*float64(of.Kinds)/unit
-	a.Typical = math.Min(1, (float64(of.Rarer)/unit+fresh)/(a.Total+actionStrength))
+	a.Typical = min(1, (float64(of.Rarer)/unit+fresh)/(a.Total+actionStrength))
 	prev := previous(in)
-	a.Nats = clip(-math.Log(a.Typical)-ordinary, -maxAction, maxAction) * a.Total / (a.Total + 5)
+	a.Nats = numeric.Clip(-numeric.Log(a.Typical)-ordinary, -maxAction, maxAction) * a.Total / (a.Total + 5)
 	if a.Nats > 0 {
 		a.Nats /= 1 + a.Seen // rare, yet the user's own
 	}
@@ -92,7 +93,7 @@ func (s *Set) action(in *Input) {
 	}
 	a.After = float64(in.Profile.Actions.Follow(prev, s.Action)) / unit
 	p := (a.After + pairStrength*a.Seen/a.Total) / (before + pairStrength)
-	a.Nats += pairWeight * clip(-math.Log(p)-2*ordinary, -1, 3)
+	a.Nats += pairWeight * numeric.Clip(-numeric.Log(p)-2*ordinary, -1, 3)
 }
 
 // run measures doing one usual thing over and over: reading customer after customer, say.
@@ -101,15 +102,18 @@ func (s *Set) run(in *Input) {
 	if a.Same = s.Action != 0 && previous(in) == s.Action; !a.Same {
 		return
 	}
-	a.Again = 1 + float64(in.Session.Held.Again)*math.Exp2(-float64(s.now-in.Session.Last)/float64(runHalfLife))
+	a.Again = 1
+	if n := in.Session.Held.Again; n > 0 {
+		a.Again += float64(float64(n) * numeric.Exp2(-float64(s.now-in.Session.Last)/float64(runHalfLife)))
+	}
 	before := a.Seen
 	if before < pairHistory {
 		return
 	}
 	a.After = float64(in.Profile.Actions.Follow(s.Action, s.Action)) / s.units.activity
 	p := (a.After + runStrength*runShare) / (before + runStrength)
-	a.GoesOn = math.Max(0, math.Log(goesOn/clip(p, leastRun, 1)))
-	a.Run = clip(a.Again*a.GoesOn-runSlack, 0, maxRun)
+	a.GoesOn = max(0, numeric.Log(goesOn/numeric.Clip(p, leastRun, 1)))
+	a.Run = numeric.Clip(a.Again*a.GoesOn-runSlack, 0, maxRun)
 }
 
 // runHalfLife is how fast a run is forgotten while the session pauses.
@@ -151,12 +155,12 @@ func (s *Set) burst(in *Input) {
 	}
 	a.Usual = float64(r.Actions) / float64(r.Windows)
 	const shape = 2.0
-	x, mu := float64(a.Count), math.Max(a.Usual, 3)
+	x, mu := float64(a.Count), max(a.Usual, 3)
 	if x <= mu {
 		return
 	}
-	rate := x*math.Log(x/mu) - (x+shape)*math.Log((x+shape)/(mu+shape))
-	a.Burst = windows / (windows + 3) * clip(0.5*(rate-3), 0, 4)
+	rate := x*numeric.Log(x/mu) - (x+shape)*numeric.Log((x+shape)/(mu+shape))
+	a.Burst = windows / (windows + 3) * numeric.Clip(0.5*(rate-3), 0, 4)
 }
 
 func (s *Set) volume(in *Input) {
@@ -168,7 +172,7 @@ func (s *Set) volume(in *Input) {
 	a := &s.Activity
 	a.Z = (LogBytes(in.Event) - mean) / sd
 	n := float64(v.N)
-	a.Volume = n / (n + 5) * clip(0.7*(a.Z-2), 0, 3)
+	a.Volume = n / (n + 5) * numeric.Clip(0.7*(a.Z-2), 0, 3)
 }
 
 // LogBytes is the logarithm of the payload's size in bytes, as profiles keep it.

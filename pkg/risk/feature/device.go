@@ -1,8 +1,7 @@
 package feature
 
 import (
-	"math"
-
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
@@ -30,9 +29,8 @@ var (
 func (s *Set) agent(in *Input) {
 	a := &s.Agent
 	t := &in.Profile.Agents
-	r := descend(t, s.Context.Agent, s.units.device, &agentModel, func(level int, parent, key uint32) float64 {
-		return in.Baseline.Agent(level, parent, key)
-	})
+	shares := in.Baseline.Agents(&s.Context.Agent)
+	r := descend(t, &s.Context.Agent, &shares, s.units.device, &agentModel)
 	if a.Known = r.depth > 0; !a.Known {
 		return
 	}
@@ -40,9 +38,7 @@ func (s *Set) agent(in *Input) {
 		// The version's own surprise does not count: redo the walk without it.
 		path := s.Context.Agent
 		path[3] = 0
-		r = descend(t, path, s.units.device, &agentModel, func(level int, parent, key uint32) float64 {
-			return in.Baseline.Agent(level, parent, key)
-		})
+		r = descend(t, &path, &shares, s.units.device, &agentModel)
 		a.Upgrade = true
 	}
 	a.Nats = r.nats * s.besideToken(in)
@@ -119,7 +115,7 @@ func (s *Set) device(in *Input) {
 	d := &s.Device
 	ds := in.Profile.Devices
 	unit := s.units.device
-	one := uint32(math.Max(1, math.Round(unit)))
+	one := uint32(max(1, numeric.Round(unit)))
 	with, without, kinds := ds.Mass(one)
 	d.History, d.Kinds = float64(with)/unit, float64(kinds)/unit
 	d.Users = in.Event.Crowd.DeviceUsers
@@ -138,14 +134,14 @@ func (s *Set) device(in *Input) {
 	} else {
 		return
 	}
-	// The chance that the user comes without a known token, learned from the user; k and the discount as in Surprise.
+	// The chance that the user comes without a known token, learned from the user; k and the discount as in [surprise].
 	const k, discount = 0.3, 0.3
 	none := float64(without) / unit
 	p := (k + discount*d.Kinds + none) / (d.History + none + k)
 	if d.History > 0 {
-		d.Nats = math.Max(0, -math.Log(math.Min(1, p)))
+		d.Nats = max(0, -numeric.Log(min(1, p)))
 	}
 	if d.Token == TokenNew && d.Users >= 3 {
-		d.Shared = clip(1.5*math.Log(float64(d.Users)/1.5), 0, 4)
+		d.Shared = numeric.Clip(1.5*numeric.Log(float64(d.Users)/1.5), 0, 4)
 	}
 }

@@ -1,7 +1,7 @@
 package feature
 
 import (
-	"math"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 )
 
 // Failures says what failed before, for this user and around this address.
@@ -29,12 +29,12 @@ func (s *Set) failures(in *Input) {
 	}
 	own := 1 / (1 + 0.5*s.Network.PrefixSeen) // people mistype at home; guessing from there is rare
 	if f.Here > 2 {
-		f.Nats = 2 * math.Log(f.Here-1) * own
+		f.Nats = 2 * numeric.Log(f.Here-1) * own
 	}
 	if f.Elsewhere > 3 && s.Network.PrefixSeen == 0 {
-		f.Nats += math.Min(1, 0.4*math.Log(f.Elsewhere/2))
+		f.Nats += min(1, 0.4*numeric.Log(f.Elsewhere/2))
 	}
-	f.Nats = math.Min(f.Nats, 5.5)
+	f.Nats = min(f.Nats, 5.5)
 
 	c := &in.Event.Crowd
 	f.FailedUsers, f.Users, f.Failures = c.IPFailedUsers, c.IPUsers, c.IPFailures
@@ -43,8 +43,8 @@ func (s *Set) failures(in *Input) {
 		return
 	}
 	share := 1.0 // an office or carrier has many users and few of them fail
-	if users := math.Max(float64(c.IPUsers), failed); users > 0 {
-		share = math.Min(1, failed/users/0.5)
+	if users := max(float64(c.IPUsers), failed); users > 0 {
+		share = min(1, failed/users/0.5)
 	}
-	f.Crowd = math.Min(5.5, 1.6*math.Log(failed/1.5)*share) / (1 + 0.5*s.Network.AddressSeen)
+	f.Crowd = min(5.5, 1.6*numeric.Log(failed/1.5)*share) / (1 + 0.5*s.Network.AddressSeen)
 }

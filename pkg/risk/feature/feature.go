@@ -2,7 +2,7 @@
 // a move would need, how unusual hour, action, rate and size are. It gives numbers with units and likelihood
 // ratios in nats; package score decides what they count for together.
 //
-// It only reads. Nothing here keeps state; a Set may be reused for the next event.
+// It only reads. Nothing here keeps state.
 package feature
 
 import (
@@ -12,6 +12,7 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
@@ -66,15 +67,11 @@ type Set struct {
 // units are the present weights of one observation, per half life.
 type units struct{ network, device, activity float64 }
 
-// Measure fills s from in.
+// Measure fills s, which must be empty, from in.
 func (s *Set) Measure(in *Input) {
 	ev, p := in.Event, in.Profile
-	*s = Set{now: ev.Time}
-	s.units = units{
-		network:  p.Clock.Scale(ev.Time, profile.NetworkHalfLife),
-		device:   p.Clock.Scale(ev.Time, profile.DeviceHalfLife),
-		activity: p.Clock.Scale(ev.Time, profile.ActivityHalfLife),
-	}
+	s.now = ev.Time
+	s.units.network, s.units.device, s.units.activity = p.Clock.Scales(ev.Time)
 	if in.Before > 0 && ev.Time > in.Before {
 		s.IdleDays = float64(ev.Time-in.Before) / 8.64e7
 	}
@@ -118,7 +115,7 @@ func (s *Set) context(ev *event.Event) {
 	}
 	if place.Known && valid(place.Lat, place.Lon) {
 		s.Sighting = profile.Sighting{
-			Lat: int32(math.Round(place.Lat * 1000)), Lon: int32(math.Round(place.Lon * 1000)),
+			Lat: int32(numeric.Round(place.Lat * 1000)), Lon: int32(numeric.Round(place.Lon * 1000)),
 			Radius: radius(place.RadiusKM), Kind: ev.Network.Kind, ASN: ev.Network.ASN, Country: c.Network[0],
 			At: max(profile.Seconds(ev.Time), 1000),
 		}
@@ -154,7 +151,7 @@ func radius(km float64) uint16 {
 	if !(km > 0) {
 		return 0
 	}
-	return uint16(math.Min(math.Ceil(km), 5000))
+	return uint16(min(math.Ceil(km), 5000))
 }
 
 // PlaceName is how a place is shown: "London, GB", or by its coordinates when it has no name. It allocates.
@@ -169,5 +166,3 @@ func PlaceName(p *event.Place) string {
 	}
 	return p.City + ", " + p.Country
 }
-
-func clip(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }

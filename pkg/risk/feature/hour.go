@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
@@ -28,11 +29,11 @@ const (
 	hourImitated = 0.4
 )
 
-// kernel is the density per hour at a distance of 0..23 hours.
-var kernel = func() (k [24]float64) {
+// kernel is the density per hour at a distance of -24..23 hours.
+var kernel = func() (k [48]float64) {
 	const i0 = 11.301921952136330 // modified Bessel function I0(4)
 	for i := range k {
-		k[i] = math.Exp(kappa*math.Cos(2*math.Pi*float64(i)/24)) / (24 * i0)
+		k[i] = numeric.Exp(kappa*math.Cos(2*math.Pi*float64(i)/24)) / (24 * i0)
 	}
 	return k
 }()
@@ -46,14 +47,16 @@ func (s *Set) hour(in *Input) {
 		own, other = 24, 0
 	}
 	w := &in.Profile.Hours.Weight
+	here, there := (*[24]uint32)(w[own:]), (*[24]uint32)(w[other:])
+	around := (*[24]float64)(kernel[24-h.UTC:])
 	var sum, mass float64
 	for i := range 24 {
-		v := float64(w[own+i]) + float64(otherDays*float64(w[other+i]))
-		if v == 0 {
+		if here[i]|there[i] == 0 {
 			continue
 		}
+		v := float64(here[i]) + float64(otherDays*float64(there[i]))
 		mass += v
-		sum += float64(v * kernel[(i-h.UTC+24)%24])
+		sum += float64(v * around[i])
 	}
 	h.History = mass / s.units.network
 	if mass == 0 {
@@ -66,7 +69,7 @@ func (s *Set) hour(in *Input) {
 	// Attackers come at any hour; the comparison moves from the population's hours to the user's as history grows.
 	p := sum/s.units.network + hourPrior*q
 	any := h.History*in.Baseline.AnyHour() + hourPrior*q
-	h.Nats = clip(math.Log(hourImitated+(1-hourImitated)*any/p), -0.7, 1.5)
+	h.Nats = numeric.Clip(numeric.Log(hourImitated+(1-hourImitated)*any/p), -0.7, 1.5)
 }
 
 // localHour estimates the hour by the sun, from the longitude in thousandths of a degree.

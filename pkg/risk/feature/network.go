@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 )
 
 // Network says how new the network is to the user.
@@ -45,22 +46,21 @@ var exitModel = ladder{
 
 func (s *Set) network(in *Input) {
 	n := &s.Network
-	t, path := &in.Profile.Networks, s.Context.Network
+	t, path := &in.Profile.Networks, &s.Context.Network
 	model := &networkModel
 	switch s.Context.Kind {
 	case event.Mobile, event.VPN, event.Relay, event.Satellite:
 		model = &exitModel
 	}
-	r := descend(t, path, s.units.network, model, func(level int, _, key uint32) float64 {
-		return in.Baseline.Network(level, key)
-	})
+	shares := in.Baseline.Networks(path)
+	r := descend(t, path, &shares, s.units.network, model)
 	n.Known = r.depth > 0
 	if !n.Known {
 		return
 	}
 	n.Nats = r.nats
 	if n.Shared = colleagues(in.Event); n.Nats > 0 {
-		n.Nats *= math.Max(0.5, 1-0.05*n.Shared) // where colleagues are, one will be some day
+		n.Nats *= max(0.5, 1-0.05*n.Shared) // where colleagues are, one will be some day
 	}
 	if r.unseen >= 0 {
 		n.New, n.History, n.Kinds = networkLevels[r.unseen], r.history, r.kinds
@@ -120,7 +120,7 @@ func (s *Set) rtt(in *Input) {
 	mean, sd := v.Stats()
 	z := (LogRTT(in.Event) - mean) / sd
 	n := float64(v.N)
-	s.RTT = RTT{Known: true, Z: z, Nats: n / (n + 5) * clip(0.5*(math.Abs(z)-2), 0, 1.5)}
+	s.RTT = RTT{Known: true, Z: z, Nats: n / (n + 5) * numeric.Clip(0.5*(math.Abs(z)-2), 0, 1.5)}
 }
 
 // LogRTT is the logarithm of the round trip in milliseconds, as profiles keep it.

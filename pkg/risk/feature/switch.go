@@ -1,8 +1,6 @@
 package feature
 
 import (
-	"math"
-
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
@@ -76,7 +74,7 @@ var desktop, phone, tablet = profile.Hash32("desktop"), profile.Hash32("phone"),
 func (s *Set) switchedNetwork(before *profile.Context, count func(float64)) {
 	w, now := &s.Switch, &s.Context
 	// A tunnel that is switched on, a plane's wifi or a carrier's gateway moves the exit, not the user.
-	own := math.Max(0.2, Position(now.Kind))
+	own := max(0.2, Position(now.Kind))
 	if now.Kind == event.Hosting {
 		own = 1
 	}

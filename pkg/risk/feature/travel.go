@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
@@ -79,7 +80,7 @@ func sigma(s *profile.Sighting) float64 {
 		v = float64(s.Radius) / sigma67
 	}
 	if s.Kind == event.Mobile {
-		v = math.Max(v, mobileSigma)
+		v = max(v, mobileSigma)
 	}
 	return v
 }
@@ -107,10 +108,10 @@ func between(a, b *profile.Sighting, dt event.Millis, bounds *Bounds) (l leg) {
 		return l
 	}
 	s1, s2 := sigma(a), sigma(b)
-	l.lower = math.Max(0, l.km-lower*math.Sqrt(float64(s1*s1)+float64(s2*s2)))
+	l.lower = max(0, l.km-lower*math.Sqrt(float64(s1*s1)+float64(s2*s2)))
 	available := l.hours + float64(bounds.Slack)/3.6e6
 	l.kmh = l.lower / available
-	access := accessHours * clip((l.lower-accessFrom)/accessFull, 0, 1)
+	access := accessHours * numeric.Clip((l.lower-accessFrom)/accessFull, 0, 1)
 	l.rho = (l.lower/bounds.Speed + access) / available
 	return l
 }
@@ -121,9 +122,9 @@ func (l *leg) raw() float64 {
 		return 0
 	}
 	if l.rho > bend {
-		return math.Min(maxTravel, atBend+perDouble*math.Log2(l.rho/bend))
+		return min(maxTravel, atBend+perDouble*numeric.Log2(l.rho/bend))
 	}
-	x := math.Log(l.rho) / math.Log(bend)
+	x := numeric.Log(l.rho) / numeric.Log(bend)
 	return atBend * x * x
 }
 
@@ -215,6 +216,12 @@ func (s *Set) compare(in *Input, there *profile.Sighting, dt event.Millis, later
 	t.Anchors++
 	t.Verdict = max(t.Verdict, Possible)
 	l := between(there, &s.Sighting, dt, &in.Bounds)
+	if l.rho == 0 { // no move
+		if anchor == anchorOwn {
+			t.OwnNats = 0
+		}
+		return
+	}
 	raw := l.raw()
 	handheld := s.Context.Agent[0] == phone || s.Context.Agent[0] == tablet
 	discount *= gateways(&s.Sighting, there, handheld, l.km) * vague(there, l.km) * vague(&s.Sighting, l.km)

@@ -1,8 +1,6 @@
 package feature
 
 import (
-	"math"
-
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
@@ -28,7 +26,7 @@ func Position(kind event.NetworkKind) float64 {
 func gateways(a, b *profile.Sighting, phone bool, km float64) float64 {
 	f := 1.0
 	if a.Country != 0 && a.Country == b.Country {
-		switch far := math.Min(1, km/2000); {
+		switch far := min(1, km/2000); {
 		case a.Kind == event.Mobile || b.Kind == event.Mobile:
 			f = 0.4
 		case phone:
@@ -38,7 +36,7 @@ func gateways(a, b *profile.Sighting, phone bool, km float64) float64 {
 		}
 	}
 	if a.ASN != 0 && a.ASN == b.ASN && a.Kind == b.Kind && Position(a.Kind) < 1 {
-		f = math.Min(f, 0.3)
+		f = min(f, 0.3)
 	}
 	return f
 }
@@ -47,7 +45,7 @@ func gateways(a, b *profile.Sighting, phone bool, km float64) float64 {
 // errors are wider than any radius says.
 func vague(s *profile.Sighting, km float64) float64 {
 	if r := float64(s.Radius); r >= 200 && km < 4*r {
-		return math.Max(0.3, km/(4*r))
+		return max(0.3, km/(4*r))
 	}
 	return 1
 }
@@ -55,13 +53,13 @@ func vague(s *profile.Sighting, km float64) float64 {
 // exitDiscount lowers the trust in positions of addresses that are proven to be the user's: home VPN, office
 // exit, carrier gateway. Nobody else comes from there easily.
 func (s *Set) exitDiscount(in *Input, near int) float64 {
-	f := math.Min(1/(1+s.Network.AddressSeen), 1/(1+0.5*s.Network.PrefixSeen))
+	f := min(1/(1+s.Network.AddressSeen), 1/(1+0.5*s.Network.PrefixSeen))
 	if s.Sighting.Kind == event.Mobile || s.Context.Agent[0] == phone {
-		f = math.Min(f, 1/(1+0.25*s.Network.ASNSeen))
+		f = min(f, 1/(1+0.25*s.Network.ASNSeen))
 	}
-	f = math.Min(f, 1/(1+0.2*colleagues(in.Event)))
+	f = min(f, 1/(1+0.2*colleagues(in.Event)))
 	if near >= 0 && in.Profile.Places[near].ASN == s.Sighting.ASN && s.Sighting.ASN != 0 && Position(s.Sighting.Kind) < 1 {
-		f = math.Min(f, 1/(1+0.5*float64(in.Profile.Places[near].Weight)/s.units.network))
+		f = min(f, 1/(1+0.5*float64(in.Profile.Places[near].Weight)/s.units.network))
 	}
 	return f
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 )
 
 const day = event.Millis(24 * 60 * 60 * 1000)
@@ -54,13 +55,26 @@ func (c Clock) Scale(t, halfLife event.Millis) float64 {
 	if c.Flat {
 		return One
 	}
-	dt := min(t-c.Epoch, 3*rebase) // never more than 270 days once the profile has advanced to t
-	return One * math.Exp2(float64(dt)/float64(halfLife))
+	return One * numeric.Exp2(float64(c.since(t))/float64(halfLife))
 }
+
+// Scales are the factors at t for all half lives. They are powers of one, since each half life goes into [rebase].
+func (c Clock) Scales(t event.Millis) (network, device, activity float64) {
+	if c.Flat {
+		return One, One, One
+	}
+	third := numeric.Exp2(float64(c.since(t)) / float64(rebase)) // of a network's, half of a device's
+	device = float64(third * third)
+	network = float64(device * third)
+	return One * network, One * device, One * float64(network*network)
+}
+
+// since is the time from the landmark; never more than 270 days once the profile has advanced to t.
+func (c Clock) since(t event.Millis) event.Millis { return min(t-c.Epoch, 3*rebase) }
 
 // weigh turns a share of an observation (1 is a whole one) into units of the sums.
 func weigh(share, scale float64) uint32 {
-	w := math.Round(share * scale)
+	w := numeric.Round(share * scale)
 	if !(w >= 1) { // an observation is never nothing; also catches NaN
 		return 1
 	}

@@ -1,9 +1,8 @@
 package profile
 
 import (
-	"math"
-
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 )
 
 // Now is how many failures still count at t.
@@ -15,7 +14,7 @@ func (f *Failure) Now(t event.Millis) float64 {
 	if dt > 40*FailureHalfLife {
 		return 0
 	}
-	return float64(f.Count) * math.Exp2(-float64(dt)/float64(FailureHalfLife))
+	return float64(f.Count) * numeric.Exp2(-float64(dt)/float64(FailureHalfLife))
 }
 
 // Learn takes a context as the user's own: networks, agent, device and hour, with a share of one

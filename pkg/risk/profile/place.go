@@ -60,7 +60,7 @@ func Distance(lat1, lon1, lat2, lon2 int32) float64 {
 	s2 := math.Sin((float64(lon2)*rad - float64(lon1)*rad) / 2)
 	// The explicit conversions forbid fused multiply-add, which would differ between machines.
 	h := float64(s1*s1) + float64(float64(math.Cos(a1)*math.Cos(a2))*float64(s2*s2))
-	return 2 * EarthRadius * math.Asin(math.Sqrt(math.Min(1, h)))
+	return 2 * EarthRadius * math.Asin(math.Sqrt(min(1, h)))
 }
 
 // PlaceNear returns the index of the place nearest to a position within [ClusterRadius], or -1.

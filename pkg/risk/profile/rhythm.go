@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/riskd-io/riskd/pkg/risk/event"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 )
 
 // Hours is when a user is active: a sum per hour of the day (UTC), weekdays in 0..23, weekends in 24..47.
@@ -73,7 +74,7 @@ func (r *Rate) close(unit float64) {
 	}
 	x := float64(r.Count)
 	if r.Windows > 0 {
-		x = math.Min(x, 10+10*float64(r.Actions)/float64(r.Windows))
+		x = min(x, 10+10*float64(r.Actions)/float64(r.Windows))
 	}
 	r.Actions = saturate(r.Actions, weigh(x, unit))
 	r.Windows = saturate(r.Windows, weigh(1, unit))
@@ -100,14 +101,14 @@ func (v Volume) Stats() (mean, sd float64) {
 // Add learns y, cut to three standard deviations of what is known, so that a slow drift is slow.
 func (v *Volume) Add(y float64) {
 	if v.N == 0 {
-		v.Mean, v.Var, v.N = int32(math.Round(y*fixed)), fixed/2, 1
+		v.Mean, v.Var, v.N = int32(numeric.Round(y*fixed)), fixed/2, 1
 		return
 	}
 	mean, sd := v.Stats()
-	e := math.Max(-3*sd, math.Min(3*sd, y-mean))
-	alpha := math.Max(0.05, 1/float64(v.N+1))
-	v.Mean = int32(math.Round((mean + alpha*e) * fixed))
-	v.Var = int32(math.Round((1 - alpha) * (float64(v.Var)/fixed + alpha*e*e) * fixed))
+	e := max(-3*sd, min(3*sd, y-mean))
+	alpha := max(0.05, 1/float64(v.N+1))
+	v.Mean = int32(numeric.Round((mean + alpha*e) * fixed))
+	v.Var = int32(numeric.Round((1 - alpha) * (float64(v.Var)/fixed + alpha*e*e) * fixed))
 	if v.N < 1000 {
 		v.N++
 	}

@@ -27,9 +27,7 @@ type Path [MaxLevels]uint32
 
 // Step is what a tree says of one level of a path.
 type Step struct {
-	// Level of the path.
-	Level int
-	// Node is the index of the value, or -1 when it was never seen.
+	// Node is the index of the value, or -1 when it was never seen there.
 	Node int
 	// Own is the sum of this value; Siblings the sum of all values seen in its place, this one included.
 	Own, Siblings uint32
@@ -37,25 +35,37 @@ type Step struct {
 	Kinds uint32
 }
 
-// Lookup finds what is known at one level below parent. unit is the present weight of one observation.
-func (t *Tree) Lookup(parent int, level int, key, unit uint32) Step {
-	s := Step{Level: level, Node: -1}
-	for i := range t.Nodes {
-		n := &t.Nodes[i]
-		if int(n.Level) != level || parentOf(n) != parent {
-			continue
-		}
-		s.Siblings = saturate(s.Siblings, n.Weight)
-		if n.Weight < unit {
-			s.Kinds += n.Weight
-		} else {
-			s.Kinds += unit
-		}
-		if n.Key == key {
-			s.Node, s.Own = i, n.Weight
+// Walk finds what is known at each level of a path, down to the first value that was never seen; what lies below
+// that, and at unknown levels, has no Node. unit is the present weight of one observation.
+func (t *Tree) Walk(path *Path, unit uint32) (steps [MaxLevels]Step) {
+	// Parents come before their children, so that one pass sees all levels: below names the parent whose children
+	// count at each level, which is known once the coarser value was found.
+	const nobody = 0x100
+	var below [MaxLevels + 1]uint16
+	var next [MaxLevels]uint8
+	finer := uint8(MaxLevels)
+	for level := MaxLevels - 1; level >= 0; level-- {
+		steps[level].Node, below[level], next[level] = -1, nobody, finer
+		if path[level] != 0 {
+			finer = uint8(level)
 		}
 	}
-	return s
+	below[finer] = NoParent
+	for i := range t.Nodes {
+		n := &t.Nodes[i]
+		level := n.Level % MaxLevels
+		if uint16(n.Parent) != below[level] {
+			continue
+		}
+		s := &steps[level]
+		s.Siblings = saturate(s.Siblings, n.Weight)
+		s.Kinds += min(n.Weight, unit)
+		if n.Key == path[level] {
+			s.Node, s.Own = i, n.Weight
+			below[next[level]] = uint16(i)
+		}
+	}
+	return steps
 }
 
 func parentOf(n *Node) int {
@@ -67,9 +77,9 @@ func parentOf(n *Node) int {
 
 // Find returns the index of a value below parent (-1 is the root), or -1.
 func (t *Tree) Find(parent, level int, key uint32) int {
-	for i := range t.Nodes {
+	for i := parent + 1; i < len(t.Nodes); i++ {
 		n := &t.Nodes[i]
-		if n.Key == key && int(n.Level) == level && parentOf(n) == parent {
+		if n.Key == key && int(n.Level) == level && n.Parent == uint8(parent) {
 			return i
 		}
 	}

@@ -1,10 +1,9 @@
 package score
 
 import (
-	"math"
-
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/feature"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
@@ -53,10 +52,14 @@ func Fade(h profile.Held, t event.Millis) profile.Held {
 		return h
 	}
 	dt := float64(t - h.At)
-	slow := math.Exp2(-dt / float64(heldHalfLife))
-	fade := func(m profile.Milli, f float64) profile.Milli { return profile.Milli(math.Round(float64(m) * f)) }
-	h.Travel, h.Switch, h.Failures = fade(h.Travel, slow), fade(h.Switch, slow), fade(h.Failures, slow)
-	h.Activity = fade(h.Activity, math.Exp2(-dt/float64(activityHalfLife)))
+	fade := func(m profile.Milli, f float64) profile.Milli { return profile.Milli(numeric.Round(float64(m) * f)) }
+	if h.Travel != 0 || h.Switch != 0 || h.Failures != 0 {
+		slow := numeric.Exp2(-dt / float64(heldHalfLife))
+		h.Travel, h.Switch, h.Failures = fade(h.Travel, slow), fade(h.Switch, slow), fade(h.Failures, slow)
+	}
+	if h.Activity != 0 {
+		h.Activity = fade(h.Activity, numeric.Exp2(-dt/float64(activityHalfLife)))
+	}
 	h.At = t
 	return h
 }
@@ -75,7 +78,7 @@ func Weigh(f *feature.Set, held profile.Held, t event.Millis) Evidence {
 
 	h.Activity = max(0, min(Milli(capActivity), h.Activity+Milli(f.Activity.Nats-drift)))
 	if f.Action != 0 {
-		h.Again = profile.Milli(math.Round(f.Activity.Again))
+		h.Again = profile.Milli(numeric.Round(f.Activity.Again))
 	}
 
 	e.network(f)
@@ -112,12 +115,10 @@ type Evidence struct {
 // soft bends what lies past the knee; what is not positive is 0.
 func soft(nats, knee float64) float64 {
 	if nats <= knee {
-		return math.Max(0, nats)
+		return max(0, nats)
 	}
 	return knee + pastKnee*(nats-knee)
 }
-
-func clip(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
 
 // lesser scales the smaller of two down.
 func lesser(a, b float64) (float64, float64) {
@@ -129,15 +130,15 @@ func lesser(a, b float64) (float64, float64) {
 
 func (e *Evidence) network(f *feature.Set) {
 	// Where the device is new as well, the network's novelty counts in full: it is not the only one.
-	other := math.Max(f.Device.Nats, f.Agent.Nats)
-	e.NewNetwork = Milli(math.Min(capNetwork, soft(f.Network.Nats, knee+clip(other, 0, 1))))
+	other := max(f.Device.Nats, f.Agent.Nats)
+	e.NewNetwork = Milli(min(capNetwork, soft(f.Network.Nats, knee+numeric.Clip(other, 0, 1))))
 	e.Hosting = Milli(f.Network.Hosting * 0.5)
 	e.RTT = Milli(f.RTT.Nats * within)
 }
 
 func (e *Evidence) device(f *feature.Set) {
-	agent := math.Min(capAgent, soft(f.Agent.Nats, knee))
-	token := math.Min(capToken, f.Device.Nats)
+	agent := min(capAgent, soft(f.Agent.Nats, knee))
+	token := min(capToken, f.Device.Nats)
 	moved := 0.0
 	if f.Device.Moved && f.Agent.New != "" && f.Agent.New != "major" {
 		moved = tokenMoved
@@ -154,9 +155,9 @@ func (e *Evidence) device(f *feature.Set) {
 
 func (e *Evidence) activity(f *feature.Set) {
 	// The session's sum or its run of one thing, and the lesser of the others scaled.
-	a := math.Max(math.Max(0, Nats(e.Held.Activity)-activitySlack), f.Activity.Run)
+	a := max(max(0, Nats(e.Held.Activity)-activitySlack), f.Activity.Run)
 	burst, volume := f.Activity.Burst, f.Activity.Volume
-	switch best := math.Max(a, math.Max(burst, volume)); best {
+	switch best := max(a, max(burst, volume)); best {
 	case a:
 		burst, volume = burst*within, volume*within
 	case burst:
@@ -165,7 +166,7 @@ func (e *Evidence) activity(f *feature.Set) {
 		a, burst = a*within, burst*within
 	}
 	e.Activity, e.Burst, e.Volume = Milli(a), Milli(burst), Milli(volume)
-	hour := math.Max(0, f.Hour.Nats)
+	hour := max(0, f.Hour.Nats)
 	if f.Network.New == "country" {
 		hour = 0 // another country has other hours
 	}
@@ -177,15 +178,15 @@ func (e *Evidence) activity(f *feature.Set) {
 func (e *Evidence) dormant(f *feature.Set) {
 	const quiet = 45 // days
 	if new := e.NewNetwork + e.NewAgent + e.Token + e.Moved + e.KnownDevice; new > 500 && f.IdleDays > quiet {
-		e.Dormant = Milli(math.Min(2, 0.8*math.Log2(f.IdleDays/quiet)))
+		e.Dormant = Milli(min(2, 0.8*numeric.Log2(f.IdleDays/quiet)))
 	}
 }
 
 // familiar bounds what speaks for the owner, keeping proportions.
 func (e *Evidence) familiar(f *feature.Set) {
-	network := math.Min(0, f.Network.Nats)
-	agent := math.Min(0, f.Agent.Nats)
-	hour := math.Min(0, f.Hour.Nats)
+	network := min(0, f.Network.Nats)
+	agent := min(0, f.Agent.Nats)
+	hour := min(0, f.Hour.Nats)
 	device := 0.0
 	if f.Device.Token == feature.TokenValid && e.Moved == 0 && e.Held.Travel == 0 && e.Held.Switch == 0 && e.Activity == 0 {
 		device = -vouches * f.Device.Seen / (f.Device.Seen + 1)
@@ -197,9 +198,9 @@ func (e *Evidence) familiar(f *feature.Set) {
 	room := Nats(e.NewNetwork+e.Hosting+e.RTT+e.NewAgent+e.Token+max(0, e.Hour)+e.Held.Failures+e.KnownDevice) + spare
 	inexplicable := Nats(e.Held.Travel + e.Held.Switch + e.Activity + e.Burst + e.Volume)
 	sum := -(network + agent + hour + device)
-	say := math.Min(sum, capFamiliar)
+	say := min(sum, capFamiliar)
 	if say > room {
-		say -= math.Min(say-room, inexplicable)
+		say -= min(say-room, inexplicable)
 	}
 	scale := 1.0
 	if sum > say {

@@ -1,11 +1,10 @@
 package score
 
 import (
-	"math"
-
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/feature"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
@@ -136,7 +135,7 @@ func writeTravel(s *Sheet, sc *Scene) {
 	s.Number("km", t.KM)
 	s.Number("km_lower", t.KMLower)
 	s.Number("hours", t.Hours)
-	s.Number("kmh", math.Round(t.KMH))
+	s.Number("kmh", numeric.Round(t.KMH))
 	s.Text("from", t.From)
 	s.Text("to", feature.PlaceName(&sc.Event.Network.Place))
 	if t.Discount < 1 {
@@ -260,7 +259,7 @@ func writeActivity(s *Sheet, sc *Scene) {
 			s.Number("seen", f.Activity.Seen)
 			s.Number("actions", f.Activity.Total)
 			if f.Activity.Run > 0 {
-				s.Number("in_a_row", math.Round(f.Activity.Again+1))
+				s.Number("in_a_row", numeric.Round(f.Activity.Again+1))
 			}
 		}
 	}

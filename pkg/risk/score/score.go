@@ -13,9 +13,8 @@
 package score
 
 import (
-	"math"
-
 	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/numeric"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
 
@@ -46,15 +45,22 @@ const (
 	Proven           = "proven"
 )
 
-// grid is how many steps a nat has.
-const grid = 1000
+const (
+	// grid is how many steps a nat has.
+	grid = 1000
+	// most bounds one piece of evidence, in steps.
+	most = 100 * grid
+)
 
 // Milli rounds nats to the grid. Anything that is not a number is no evidence.
 func Milli(nats float64) profile.Milli {
-	if nats != nats {
-		return 0
+	switch v := nats * grid; {
+	case v >= 0:
+		return profile.Milli(min(v, most) + 0.5)
+	case v < 0:
+		return profile.Milli(max(v, -most) - 0.5)
 	}
-	return profile.Milli(math.Round(math.Max(-100, math.Min(100, nats)) * grid))
+	return 0
 }
 
 // Nats of a grid value. Division of two small integers rounds correctly, so that the result prints shortest.
@@ -62,14 +68,14 @@ func Nats(m profile.Milli) float64 { return float64(m) / grid }
 
 // Risk of a sum, 0..100 with two decimals.
 func Risk(sum profile.Milli) float64 {
-	return math.Round(10000/(1+math.Exp(-float64(sum)/grid))) / 100
+	return numeric.Round(10000/(1+numeric.Exp(-float64(sum)/grid))) / 100
 }
 
 // RiskFromParts recomputes a decision's risk from its stored parts.
 func RiskFromParts(parts []decision.Part) float64 {
 	var sum profile.Milli
 	for i := range parts {
-		sum += profile.Milli(math.Round(parts[i].Nats * grid))
+		sum += profile.Milli(numeric.Round(parts[i].Nats * grid))
 	}
 	return Risk(sum)
 }
@@ -79,13 +85,14 @@ func Headline(sum profile.Milli) float64 {
 	if sum <= 0 {
 		return 0
 	}
-	return math.Round(10000*(1-math.Exp2(-float64(sum)/(1.5*grid)))) / 100
+	return numeric.Round(10000*(1-numeric.Exp2(-float64(sum)/(1.5*grid)))) / 100
 }
 
 // Sheet collects the parts of one decision into it, reusing the decision's memory.
 type Sheet struct {
-	d   *decision.Decision
-	sum profile.Milli
+	d    *decision.Decision
+	last *decision.Part
+	sum  profile.Milli
 }
 
 // On starts a sheet that writes to d.
@@ -102,18 +109,18 @@ func (s *Sheet) Add(code string, m profile.Milli) {
 	n := len(s.d.Parts)
 	if n < cap(s.d.Parts) {
 		s.d.Parts = s.d.Parts[:n+1]
-		p := &s.d.Parts[n]
-		p.Code, p.Nats, p.Detail = code, Nats(m), p.Detail[:0]
+		s.last = &s.d.Parts[n]
+		s.last.Code, s.last.Nats, s.last.Detail = code, Nats(m), s.last.Detail[:0]
 	} else {
 		s.d.Parts = append(s.d.Parts, decision.Part{Code: code, Nats: Nats(m), Detail: make([]decision.Detail, 0, 12)})
+		s.last = &s.d.Parts[n]
 	}
 	s.sum += m
 }
 
 // Number adds an input to the last part; the key names the unit. Values are rounded to three decimals.
 func (s *Sheet) Number(key string, v float64) {
-	p := &s.d.Parts[len(s.d.Parts)-1]
-	p.Detail = append(p.Detail, decision.Detail{Key: key, Number: math.Round(v*1000) / 1000})
+	s.last.Detail = append(s.last.Detail, decision.Detail{Key: key, Number: numeric.Round(v*1000) / 1000})
 }
 
 // Text adds an input in words to the last part; empty texts are left out.
@@ -121,6 +128,5 @@ func (s *Sheet) Text(key, v string) {
 	if v == "" {
 		return
 	}
-	p := &s.d.Parts[len(s.d.Parts)-1]
-	p.Detail = append(p.Detail, decision.Detail{Key: key, Text: v, IsText: true})
+	s.last.Detail = append(s.last.Detail, decision.Detail{Key: key, Text: v, IsText: true})
 }
