@@ -100,6 +100,7 @@ func serveChild(ctx context.Context, reports *os.File, log *slog.Logger) error {
 	defer keeper.Close() // the last one: the engine stops with it
 	cfg := bridge.DefaultConfig()
 	cfg.User, cfg.Password, cfg.MaxQueries = User, told.Password, told.MaxQueries
+	cfg.Reader, cfg.ReaderPassword, cfg.ReaderSettings = Analyst, told.Analyst, analystSettings()
 	front, err := bridge.New(cfg, bridge.Deps{Connect: connect, Log: log})
 	if err != nil {
 		return err

@@ -9,8 +9,11 @@ import (
 	"time"
 )
 
-// User is the only user that the embedded engine knows.
-const User = "riskd"
+// The users that the embedded engine knows: one who may do everything, and one who may only read, within limits.
+const (
+	User    = "riskd"
+	Analyst = "analyst"
+)
 
 // Config says where the engine keeps its data, where it listens and how patient its keeper is.
 type Config struct {
@@ -18,6 +21,8 @@ type Config struct {
 	Path string
 	// PasswordFile keeps the generated password, with mode 0600.
 	PasswordFile string
+	// AnalystPasswordFile keeps that of the user who may only read. Empty: PasswordFile with .analyst before its ending.
+	AnalystPasswordFile string
 	// Library is libchdb.so.
 	Library string
 	// Listen is the loopback address and port of the HTTP interface, such as 127.0.0.1:8123.

@@ -47,6 +47,7 @@ type Engine struct {
 	log      *slog.Logger
 	output   io.Writer
 	password string
+	analyst  string // the password of the one who may only read
 	metrics  *metrics
 
 	mu      sync.Mutex
@@ -81,8 +82,16 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.AnalystPasswordFile == "" {
+		ending := filepath.Ext(cfg.PasswordFile)
+		cfg.AnalystPasswordFile = strings.TrimSuffix(cfg.PasswordFile, ending) + ".analyst" + ending
+	}
+	analyst, err := password(cfg.AnalystPasswordFile)
+	if err != nil {
+		return nil, err
+	}
 	e := &Engine{
-		cfg: cfg, log: deps.Log, output: deps.Output, password: secret, metrics: &metrics{},
+		cfg: cfg, log: deps.Log, output: deps.Output, password: secret, analyst: analyst, metrics: &metrics{},
 		address: cfg.Listen, state: errors.New("it has not been started"),
 	}
 	if e.log == nil {
@@ -101,10 +110,15 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 
 // DSN is how clients reach the engine: http://riskd:PASSWORD@127.0.0.1:8123/risk. With port
 // 0 in the configuration it is right only once the engine is ready.
-func (e *Engine) DSN() string {
+func (e *Engine) DSN() string { return e.dsn(User, e.password) }
+
+// AnalystDSN is the same for the user who may only read.
+func (e *Engine) AnalystDSN() string { return e.dsn(Analyst, e.analyst) }
+
+func (e *Engine) dsn(user, password string) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return (&url.URL{Scheme: "http", User: url.UserPassword(User, e.password), Host: e.address, Path: "/" + e.cfg.Database}).String()
+	return (&url.URL{Scheme: "http", User: url.UserPassword(user, password), Host: e.address, Path: "/" + e.cfg.Database}).String()
 }
 
 // Ready is nil when the engine answers requests.
@@ -224,7 +238,7 @@ func (e *Engine) once(ctx context.Context, socket *os.File) (ready bool, err err
 	e.setChild(cmd.Process.Pid)
 	defer e.setChild(0)
 	told, err := json.Marshal(order{
-		Path: e.cfg.Path, Library: e.cfg.Library, Password: e.password, Database: e.cfg.Database,
+		Path: e.cfg.Path, Library: e.cfg.Library, Password: e.password, Analyst: e.analyst, Database: e.cfg.Database,
 		MemoryRatio: e.cfg.MemoryRatio, MaxQueries: e.cfg.MaxQueries,
 	})
 	if err == nil {

@@ -13,12 +13,13 @@ import (
 )
 
 // order is what a parent tells its child, in one line on its standard input. It holds the
-// password, which must be neither in the arguments nor in the environment. The input stays open as long as
+// passwords, which must be neither in the arguments nor in the environment. The input stays open as long as
 // the parent lives.
 type order struct {
 	Path        string  `json:"path"`
 	Library     string  `json:"library"`
 	Password    string  `json:"password"`
+	Analyst     string  `json:"analyst"` // password of the user who may only read
 	Database    string  `json:"database"`
 	MemoryRatio float64 `json:"memory_ratio"`
 	MaxQueries  int     `json:"max_queries"`

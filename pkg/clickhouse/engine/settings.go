@@ -31,6 +31,27 @@ var profile = []struct{ name, value, why string }{
 	{"async_insert", "0", "an insert that waits for others to come is slower here, with few clients"},
 }
 
+// analyst are the settings of the user who may only read, each with the most that may be asked for; without one it cannot be changed.
+var analyst = []struct {
+	name, value, most string
+}{
+	{"max_result_rows", "1000000", "1000000"},
+	{"result_overflow_mode", "throw", ""},
+	{"max_execution_time", "60", "60"},
+	{"timeout_overflow_mode", "throw", ""},
+	{"max_memory_usage", "2147483648", "2147483648"},
+	{"readonly", "2", ""}, // the last: nothing changes after it but settings, and those within these limits
+}
+
+// analystSettings are the values for a SET: a profile that is set brings the engine its limits, and not its values.
+func analystSettings() string {
+	var out []string
+	for _, one := range analyst {
+		out = append(out, one.name+" = '"+one.value+"'")
+	}
+	return strings.Join(out, ", ")
+}
+
 // engineArguments writes the engine's configuration files and returns what to connect with.
 // Without an explicit file the engine would pick up whatever config.xml lies in its working
 // directory, the user's home or /etc.
@@ -69,7 +90,18 @@ func usersXML() string {
 	for _, one := range profile {
 		fmt.Fprintf(&out, "    <%s>%s</%s><!-- %s -->\n", one.name, one.value, one.name, one.why)
 	}
-	out.WriteString("  </default></profiles>\n  <quotas><default></default></quotas>\n  <users><default>\n" +
+	out.WriteString("  </default>\n  <" + Analyst + ">\n")
+	limits := ""
+	for _, one := range analyst {
+		fmt.Fprintf(&out, "    <%s>%s</%s>\n", one.name, one.value, one.name)
+		switch {
+		case one.most != "": // none is no limit, so it is not allowed either
+			limits += fmt.Sprintf("      <%s><min>1</min><max>%s</max></%s>\n", one.name, one.most, one.name)
+		case one.name != "readonly": // that one cannot be changed where it holds
+			limits += fmt.Sprintf("      <%s><readonly/></%s>\n", one.name, one.name)
+		}
+	}
+	out.WriteString("    <constraints>\n" + limits + "    </constraints>\n  </" + Analyst + "></profiles>\n  <quotas><default></default></quotas>\n  <users><default>\n" +
 		"    <password></password><!-- the bridge in front of the engine asks for the password -->\n" +
 		"    <networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>\n    <grants>\n")
 	grants := rights

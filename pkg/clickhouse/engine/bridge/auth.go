@@ -19,29 +19,31 @@ func credentials(user, password string) [sha256.Size]byte {
 }
 
 // authenticate checks the one way in which a request presents its user: headers, Basic, or
-// parameters, in a server's order.
-func (b *Bridge) authenticate(r *http.Request, parameters url.Values) *chdb.Exception {
+// parameters, in a server's order. It tells whether that user may only read.
+func (b *Bridge) authenticate(r *http.Request, parameters url.Values) (reads bool, refused *chdb.Exception) {
 	user, password := r.Header.Get("X-ClickHouse-User"), r.Header.Get("X-ClickHouse-Key")
 	basicUser, basicPassword, basic := r.BasicAuth()
 	inHeaders := user != "" || password != ""
 	inParameters := parameters.Has("user") || parameters.Has("password")
 	switch {
 	case inHeaders && (basic || inParameters), basic && inParameters:
-		return exception(codeAuthentication, "Invalid authentication: only one of X-ClickHouse headers, Authorization and URL parameters may be used")
+		return false, exception(codeAuthentication, "Invalid authentication: only one of X-ClickHouse headers, Authorization and URL parameters may be used")
 	case basic:
 		user, password = basicUser, basicPassword
 	case inParameters:
 		user, password = parameters.Get("user"), parameters.Get("password")
 	case !inHeaders && r.Header.Get("Authorization") != "":
-		return exception(codeAuthentication, "Invalid authentication: only Basic is known")
+		return false, exception(codeAuthentication, "Invalid authentication: only Basic is known")
 	case !inHeaders:
-		return exception(codeRequiredPassword, "Authentication is required: give user and password")
+		return false, exception(codeRequiredPassword, "Authentication is required: give user and password")
 	}
 	presented := credentials(user, password)
-	if subtle.ConstantTimeCompare(presented[:], b.secret[:]) != 1 {
-		return exception(codeAuthentication, "Authentication failed: password is incorrect, or there is no user with such name.")
+	writes := subtle.ConstantTimeCompare(presented[:], b.secret[:])
+	reads = subtle.ConstantTimeCompare(presented[:], b.reader[:]) == 1
+	if writes != 1 && !reads {
+		return false, exception(codeAuthentication, "Authentication failed: password is incorrect, or there is no user with such name.")
 	}
-	return nil
+	return reads, nil
 }
 
 // allowedHost guards against DNS rebinding: a web page whose own name resolves to this

@@ -2,7 +2,7 @@
 // that clients made for a ClickHouse server work unchanged: clickhouse-go over HTTP, the npm
 // client, curl, Grafana.
 //
-// It is not a ClickHouse server: there is one user, no native protocol, no cluster. Each
+// It is not a ClickHouse server: there is one user and perhaps one who only reads, no native protocol, no cluster. Each
 // request gets an engine connection of its own and leaves nothing behind, unless it names a
 // session. A [Bridge] is an [http.Handler] and safe for concurrent use.
 package bridge
@@ -34,6 +34,7 @@ type Bridge struct {
 	connect func() (*chdb.Conn, error)
 	log     *slog.Logger
 	secret  [sha256.Size]byte
+	reader  [sha256.Size]byte // zeros, which nothing hashes to: there is none
 
 	version Version
 	zone    *time.Location
@@ -63,6 +64,9 @@ func New(cfg Config, deps Deps) (*Bridge, error) {
 		secret:  credentials(cfg.User, cfg.Password),
 		slots:   make(chan struct{}, cfg.MaxQueries),
 		closing: make(chan struct{}),
+	}
+	if cfg.Reader != "" {
+		b.reader = credentials(cfg.Reader, cfg.ReaderPassword)
 	}
 	conn, err := b.connect()
 	if err != nil {

@@ -6,10 +6,13 @@ import (
 	"time"
 )
 
-// Config are the bridge's own limits and the one user it knows.
+// Config are the bridge's own limits and the users it knows.
 type Config struct {
 	// User and Password are what clients must present. Neither may be empty.
 	User, Password string
+	// Reader and ReaderPassword are a second user, who may only read, without sessions. Empty: there is none. The settings
+	// profile of that name says how far its settings may be changed, ReaderSettings what they are: name = value, ...
+	Reader, ReaderPassword, ReaderSettings string
 	// Hosts are the names, without port, that requests may carry in their Host header. A
 	// browser that was led here by someone else's name is turned away. Default: loopback names.
 	Hosts []string
@@ -58,6 +61,7 @@ func (c Config) Validate() error {
 	}
 	check(c.User != "", "User", "set")
 	check(c.Password != "", "Password", "set")
+	check(c.Reader == "" || c.Reader != c.User && c.ReaderPassword != "", "Reader", "another than User, with a password")
 	check(len(c.Hosts) > 0, "Hosts", "set")
 	check(c.MaxQueries > 0, "MaxQueries", "positive")
 	check(c.QueueTimeout > 0, "QueueTimeout", "positive")

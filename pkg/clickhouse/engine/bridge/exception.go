@@ -15,6 +15,7 @@ const (
 	codeNotImplemented   = 48
 	codeSyntax           = 62
 	codeUnknownSetting   = 115
+	codeReadonly         = 164
 	codeRequiredPassword = 194
 	codeTooManyQueries   = 202
 	codeSameQueryID      = 216
@@ -31,24 +32,24 @@ const (
 )
 
 var codeNames = map[int]string{
-	codeCannotReadAll:    "CANNOT_READ_ALL_DATA",
-	codeBadArguments:     "BAD_ARGUMENTS",
-	codeNotImplemented:   "NOT_IMPLEMENTED",
-	codeSyntax:           "SYNTAX_ERROR",
-	codeUnknownSetting:   "UNKNOWN_SETTING",
-	codeRequiredPassword: "REQUIRED_PASSWORD",
-	codeTooManyQueries:   "TOO_MANY_SIMULTANEOUS_QUERIES",
-	codeSameQueryID:      "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
-	codeQueryTooLarge:    "QUERY_IS_TOO_LARGE",
-	codeAborted:          "ABORTED",
-	codeSupportDisabled:  "SUPPORT_IS_DISABLED",
-	codeSessionNotFound:  "SESSION_NOT_FOUND",
-	codeSessionLocked:    "SESSION_IS_LOCKED",
-	codeSessionTimeout:   "INVALID_SESSION_TIMEOUT",
-	codeCancelled:        "QUERY_WAS_CANCELLED",
-	codeAccessDenied:     "ACCESS_DENIED",
-	codeAuthentication:   "AUTHENTICATION_FAILED",
-	codeUnknownEncoding:  "UNSUPPORTED_MEDIA_TYPE",
+	codeCannotReadAll:  "CANNOT_READ_ALL_DATA",
+	codeBadArguments:   "BAD_ARGUMENTS",
+	codeNotImplemented: "NOT_IMPLEMENTED",
+	codeSyntax:         "SYNTAX_ERROR",
+	codeUnknownSetting: "UNKNOWN_SETTING",
+	codeReadonly:       "READONLY", codeRequiredPassword: "REQUIRED_PASSWORD",
+	codeTooManyQueries:  "TOO_MANY_SIMULTANEOUS_QUERIES",
+	codeSameQueryID:     "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+	codeQueryTooLarge:   "QUERY_IS_TOO_LARGE",
+	codeAborted:         "ABORTED",
+	codeSupportDisabled: "SUPPORT_IS_DISABLED",
+	codeSessionNotFound: "SESSION_NOT_FOUND",
+	codeSessionLocked:   "SESSION_IS_LOCKED",
+	codeSessionTimeout:  "INVALID_SESSION_TIMEOUT",
+	codeCancelled:       "QUERY_WAS_CANCELLED",
+	codeAccessDenied:    "ACCESS_DENIED",
+	codeAuthentication:  "AUTHENTICATION_FAILED",
+	codeUnknownEncoding: "UNSUPPORTED_MEDIA_TYPE",
 }
 
 func exception(code int, format string, arguments ...any) *chdb.Exception {

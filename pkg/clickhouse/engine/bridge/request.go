@@ -34,6 +34,8 @@ type request struct {
 	encoding   string     // or in HTTP's
 	hold       bool       // send nothing before the query has ended
 	readonly   bool
+	reads      bool     // its user may only read
+	limits     []string // statements that see to that user's limits
 
 	body io.Reader // decoded
 	free func()

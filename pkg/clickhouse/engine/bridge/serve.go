@@ -27,7 +27,11 @@ func (b *Bridge) serveQuery(w http.ResponseWriter, r *http.Request) {
 		answerOk(w) // how a server says that it lives; not worth a password
 		return
 	}
-	if refused := b.authenticate(r, parameters); refused != nil {
+	reads, refused := b.authenticate(r, parameters)
+	if refused == nil && reads && parameters.Get("session_id") != "" {
+		refused = exception(codeAccessDenied, "%s may only read, and has no sessions", b.cfg.Reader)
+	}
+	if refused != nil {
 		fail(w, refused, status(refused.Code))
 		return
 	}
@@ -44,6 +48,9 @@ func (b *Bridge) serveQuery(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer q.free()
+	if q.reads = reads; reads {
+		q.limits = []string{"SET profile = " + quote(b.cfg.Reader), "SET " + b.cfg.ReaderSettings}
+	}
 	a := b.newAnswer(w, q)
 	if err := b.run(r.Context(), q, a); err != nil {
 		b.stats.errors.Add(1)
@@ -56,6 +63,9 @@ func (b *Bridge) run(ctx context.Context, q *request, a *answer) error {
 	text, insert, whole, err := q.statementText(b.cfg.MaxQueryBytes)
 	if err != nil {
 		return err
+	}
+	if insert != nil && q.reads {
+		return exception(codeReadonly, "Cannot execute query in readonly mode: %s may only read", b.cfg.Reader)
 	}
 	if insert == nil && blank(text) {
 		return exception(codeSyntax, "Syntax error: Empty query")
@@ -168,6 +178,11 @@ func prepare(conn *chdb.Conn, q *request, tag string, undo *[]string) error {
 				return err
 			}
 			*undo = append(*undo, back)
+		}
+	}
+	for _, one := range q.limits { // first: what the client sets must keep to them
+		if err := conn.Exec(one); err != nil {
+			return err
 		}
 	}
 	var set strings.Builder

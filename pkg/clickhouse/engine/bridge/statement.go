@@ -14,6 +14,8 @@ type statement struct {
 	verb string
 	// format is the FORMAT at the end of a statement, "" when there is none.
 	format string
+	// profiled tells whether it may ask for another settings profile: profile = something.
+	profiled bool
 	// refused is why the statement must not run, nil when it may.
 	refused *chdb.Exception
 }
@@ -33,6 +35,9 @@ func examine(sql string) statement {
 		}
 		if s.refused == nil {
 			s.refused = refusal(before, last, t)
+		}
+		if t.kind == tokenPunct && t.text == "=" && last.names("profile") {
+			s.profiled = true
 		}
 		switch {
 		case t.kind == tokenPunct && t.text == "(":

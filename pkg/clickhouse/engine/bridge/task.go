@@ -68,7 +68,14 @@ func (t *task) statement(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
+	if t.q.reads && class != chdb.ReadOnly {
+		return exception(codeReadonly, "Cannot execute query in readonly mode: %s may only read", t.bridge.cfg.Reader)
+	}
 	seen := examine(text)
+	if t.q.reads && (seen.profiled || t.q.parameters.Has("profile")) {
+		// The engine checks what is asked for against the profile it had before, and everything after that against the other.
+		return exception(codeReadonly, "%s may not change its settings profile", t.bridge.cfg.Reader)
+	}
 	if seen.refused != nil {
 		return seen.refused
 	}
