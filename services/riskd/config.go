@@ -235,6 +235,7 @@ func (c *Config) bind(fs *flag.FlagSet) {
 	fs.StringVar(&c.ClickHouse.Engine.Library, "libchdb", c.ClickHouse.Engine.Library, "`file` of the embedded engine; empty: engine/libchdb.so in the data folder")
 	fs.StringVar(&c.ClickHouse.Migrate.Cluster, "clickhouse-cluster", c.ClickHouse.Migrate.Cluster, "`name` of the cluster to create the tables on; empty: one server")
 	fs.Var(days(c.ClickHouse.Migrate.Retention), "clickhouse-retention", "days that rows are kept, `table=days` (comma list); 0: for ever")
+	fs.Var(tenantDays(c.ClickHouse.Migrate.Tenants), "clickhouse-tenant-retention", "days that a tenant's rows are kept where that is less, `table/tenant=days` (comma list)")
 	fs.BoolVar(&c.ClickHouse.Migrate.Sharded, "clickhouse-sharded", c.ClickHouse.Migrate.Sharded, "spread the tables over the cluster's shards")
 
 	fs.StringVar(&c.Geo.City, "geo-city", c.Geo.City, "GeoIP2 or GeoLite2 City `file`; empty: that in the data folder, if there")

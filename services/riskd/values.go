@@ -51,3 +51,37 @@ func (d days) Set(text string) error {
 	}
 	return nil
 }
+
+// tenantDays are days by table and tenant, as table/tenant=days items.
+type tenantDays map[string]map[string]int
+
+func (d tenantDays) String() string {
+	var items []string
+	for _, table := range slices.Sorted(maps.Keys(d)) {
+		for _, tenant := range slices.Sorted(maps.Keys(d[table])) {
+			items = append(items, table+"/"+tenant+"="+strconv.Itoa(d[table][tenant]))
+		}
+	}
+	return strings.Join(items, ",")
+}
+
+// Set changes the tables and tenants it names.
+func (d tenantDays) Set(text string) error {
+	var items list
+	if err := items.Set(text); err != nil {
+		return err
+	}
+	for _, item := range items {
+		where, number, found := strings.Cut(item, "=")
+		table, tenant, named := strings.Cut(strings.TrimSpace(where), "/")
+		n, err := strconv.Atoi(strings.TrimSpace(number))
+		if !found || !named || err != nil {
+			return fmt.Errorf("%q is not table/tenant=days", item)
+		}
+		if d[table] == nil {
+			d[table] = map[string]int{}
+		}
+		d[table][tenant] = n
+	}
+	return nil
+}

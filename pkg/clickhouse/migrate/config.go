@@ -26,6 +26,10 @@ type Config struct {
 	// (aggregates: from their event time). 0 keeps them for ever. Changes take effect at the next Up.
 	// Tables that are missing here keep what DefaultConfig says.
 	Retention map[string]int
+	// Tenants is how many days rows of a tenant are kept, by table and tenant, where that is less than the table's own. It
+	// costs merges: parts are rewritten without those rows, where a table's own retention drops whole parts. The tables
+	// must have a tenant.
+	Tenants map[string]map[string]int
 	// Granularity is how many rows a mark of new tables stands for. Default 0: the server's own, 8192. A test that looks at
 	// what is read makes it small, so that few rows are many granules.
 	Granularity int
@@ -36,7 +40,7 @@ const maxRetention = 50 * 366
 
 // DefaultConfig is one server, raw events for 90 days, decisions for 400, proof for two years.
 func DefaultConfig() Config {
-	return Config{Retention: map[string]int{
+	return Config{Tenants: map[string]map[string]int{}, Retention: map[string]int{
 		"events":        90,
 		"features":      400,
 		"signals":       730,
@@ -77,8 +81,21 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("clickhouse.retention.%s: %d days, must be 0 (for ever) to %d", t, d, maxRetention))
 		}
 	}
+	for _, t := range slices.Sorted(maps.Keys(c.Tenants)) {
+		if _, ok := known[t]; !ok || untenanted[t] {
+			errs = append(errs, fmt.Errorf("clickhouse.tenants.%s: no such table with tenants", t))
+		}
+		for _, tenant := range slices.Sorted(maps.Keys(c.Tenants[t])) {
+			if d := c.Tenants[t][tenant]; d < 1 || d > maxRetention || tenant == "" || c.days(t) > 0 && d > c.days(t) {
+				errs = append(errs, fmt.Errorf("clickhouse.tenants.%s.%s: %d days, must be 1 to the table's own", t, tenant, d))
+			}
+		}
+	}
 	return errors.Join(errs...)
 }
+
+// untenanted are the tables with retention whose rows are of no tenant.
+var untenanted = map[string]bool{"ledger": true, "sink_batches": true}
 
 // Layout is Single, Replicated or Sharded.
 func (c Config) Layout() string {

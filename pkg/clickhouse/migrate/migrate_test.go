@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -179,6 +180,52 @@ func TestRetentionFollowsTheConfiguration(t *testing.T) {
 				t.Errorf("%s kept for ever: %s", table, def)
 			}
 		}
+	}
+}
+
+// A tenant's rows leave before the others do, from the same parts; asked for no more, they stay as long as those.
+func TestATenantMayBeKeptShorter(t *testing.T) {
+	opt := enginetest.Options(t)
+	cfg := DefaultConfig()
+	cfg.Tenants = map[string]map[string]int{"signals": {"acme": 30, "it's": 7}, "new_places": {"acme": 1}}
+	rep, err := Up(t.Context(), opt, cfg, enginetest.Quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(rep.Retention, []string{"new_places", "signals"}) {
+		t.Errorf("changed %v, want new_places and signals", rep.Retention)
+	}
+	if rep, err = Up(t.Context(), opt, cfg, enginetest.Quiet()); err != nil || len(rep.Retention) != 0 {
+		t.Errorf("a second run changes %v, %v", rep.Retention, err)
+	}
+	conn := enginetest.Open(t, opt)
+	left := func() string {
+		t.Helper()
+		if err := conn.Exec(t.Context(), "OPTIMIZE TABLE signals FINAL"); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(strs(t, conn, "SELECT concat(tenant, ' ', toString(dateDiff('day', decided_at, now()))) FROM signals ORDER BY tenant, decided_at DESC"), ", ")
+	}
+	insert := "INSERT INTO signals (tenant, challenge_id, revision, ts, decided_at) SELECT arrayJoin(['acme', 'globex', 'it\\'s']) AS tenant, toString(number), 1, now() - INTERVAL 10 * number DAY AS ts, ts FROM numbers(5)"
+	if err := conn.Exec(t.Context(), insert); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := left(), "acme 0, acme 10, acme 20, globex 0, globex 10, globex 20, globex 30, globex 40, it's 0"; got != want {
+		t.Errorf("left are %s\nwant     %s", got, want)
+	}
+	cfg.Tenants = nil
+	if rep, err = Up(t.Context(), opt, cfg, enginetest.Quiet()); err != nil || len(rep.Retention) != 2 {
+		t.Fatalf("asked for no more: %v, %v", rep.Retention, err)
+	}
+	if err := conn.Exec(t.Context(), strings.ReplaceAll(insert, "toString(number)", "concat('again-', toString(number))")); err != nil {
+		t.Fatal(err)
+	}
+	if got := left(); strings.Count(got, "acme") < 5 {
+		t.Errorf("asked for no more: left are %s", got)
+	}
+	cfg.Tenants = map[string]map[string]int{"ledger": {"acme": 1}, "signals": {"acme": 9999}}
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "tenants.ledger") || !strings.Contains(err.Error(), "tenants.signals.acme") {
+		t.Errorf("a table without tenants, a tenant kept longer: %v", err)
 	}
 }
 

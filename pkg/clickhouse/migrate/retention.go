@@ -6,11 +6,23 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
+	"strings"
 )
 
 // kept finds the retention in a table's definition, as the server writes it.
-var kept = regexp.MustCompile(`TTL toDateTime\((\w+)\) \+ toIntervalDay\((\d+)\)`)
+var kept = regexp.MustCompile(`TTL (toDateTime\((\w+)\) \+ toIntervalDay\(\d+\).*?) SETTINGS `)
+
+// wanted is a table's retention in the server's words: first its own, then those of tenants.
+func (c Config) wanted(table, column string) string {
+	var all []string
+	if days := c.days(table); days > 0 {
+		all = append(all, fmt.Sprintf("toDateTime(%s) + toIntervalDay(%d)", column, days))
+	}
+	for _, tenant := range slices.Sorted(maps.Keys(c.Tenants[table])) {
+		all = append(all, fmt.Sprintf("toDateTime(%s) + toIntervalDay(%d) WHERE tenant = %s", column, c.Tenants[table][tenant], literal(tenant)))
+	}
+	return strings.Join(all, ", ")
+}
 
 // columns are what retention is counted from where a table's definition does not say it any more,
 // because it was kept for ever.
@@ -30,27 +42,32 @@ func (m *migrator) retain(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return changed, fmt.Errorf("migrating: reading the retention of %s: %w", table, err)
 		}
-		want, have, column := m.cfg.days(name), 0, columns[name]
+		have, column := "", columns[name]
 		if column == "" {
 			column = "decided_at"
 		}
 		if f := kept.FindStringSubmatch(definition); f != nil {
-			column = f[1]
-			if have, err = strconv.Atoi(f[2]); err != nil {
-				return changed, fmt.Errorf("migrating: reading the retention of %s: %w", table, err)
-			}
+			have, column = f[1], f[2]
 		}
+		want := m.cfg.wanted(name, column)
 		if want == have {
 			continue
 		}
-		statement := "ALTER TABLE " + quote(table) + d.OnCluster + " MODIFY TTL " + ttl(column, want)
-		if want == 0 {
-			statement = "ALTER TABLE " + quote(table) + d.OnCluster + " REMOVE TTL"
+		alter := "ALTER TABLE " + quote(table) + d.OnCluster
+		statements := []string{alter + " MODIFY TTL " + want}
+		if want == "" {
+			statements = []string{alter + " REMOVE TTL"}
 		}
-		if err := m.exec(ctx, statement); err != nil {
-			return changed, fmt.Errorf("migrating: changing the retention of %s from %d to %d days: %w", table, have, want, err)
+		// A part that holds other tenants' rows too is not dropped, but rewritten.
+		if whole := len(m.cfg.Tenants[name]) == 0; whole != strings.Contains(definition, "ttl_only_drop_parts = 1") && name != "sessions" {
+			statements = append(statements, fmt.Sprintf("%s MODIFY SETTING ttl_only_drop_parts = %t", alter, whole))
 		}
-		m.log.Info("retention changed", "table", table, "from_days", have, "to_days", want)
+		for _, statement := range statements {
+			if err := m.exec(ctx, statement); err != nil {
+				return changed, fmt.Errorf("migrating: changing the retention of %s from %q to %q: %w", table, have, want, err)
+			}
+		}
+		m.log.Info("retention changed", "table", table, "from", have, "to", want)
 		changed = append(changed, table)
 	}
 	return changed, nil
