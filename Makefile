@@ -39,8 +39,12 @@ build: console ## build bin/riskd, bin/riskctl and bin/demoapp
 		go build -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./services/,$(BINARIES))
 
 .PHONY: demo
-demo: setup build ## run everything with a simulated population and watch; ctrl-c ends it
-	@bin/riskctl demo $(if $(DEMO_SECONDS),-seconds $(DEMO_SECONDS))
+demo: setup build $(if $(filter kafka,$(BROKER)),kafka) ## run everything with a simulated population and watch; ctrl-c ends it; BROKER=kafka
+	@bin/riskctl demo $(if $(DEMO_SECONDS),-seconds $(DEMO_SECONDS)) $(if $(BROKER),-broker $(BROKER))
+
+.PHONY: kafka
+kafka: ## fetch Apache Kafka once with Maven, for demo, bench and tests; needs Java 17
+	@sh scripts/kafka/setup.sh "$(RISKD_DATA)"
 
 .PHONY: test
 test: setup build ## all tests: lint, unit, integration with the real broker and engine, browser proof

@@ -18,6 +18,7 @@ require (
 	github.com/prometheus/client_model v0.6.3
 	github.com/riskd-io/riskd/pkg v0.0.0
 	github.com/riskd-io/riskd/pkg/sdk v0.0.0
+	github.com/riskd-io/riskd/pkg/sdk/kafka v0.0.0
 	github.com/riskd-io/riskd/schemas v0.0.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	go.uber.org/goleak v1.3.0
@@ -96,5 +97,6 @@ require (
 replace (
 	github.com/riskd-io/riskd/pkg => ../pkg
 	github.com/riskd-io/riskd/pkg/sdk => ../pkg/sdk
+	github.com/riskd-io/riskd/pkg/sdk/kafka => ../pkg/sdk/kafka
 	github.com/riskd-io/riskd/schemas => ../schemas
 )

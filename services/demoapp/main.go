@@ -35,6 +35,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs.SetOutput(stderr)
 	fs.StringVar(&cfg.Listen, "listen", cfg.Listen, "`address` to serve on")
 	fs.StringVar(&cfg.NATSURL, "nats-url", env("RISKD_NATS_URL", cfg.NATSURL), "riskd's broker (RISKD_NATS_URL)")
+	fs.StringVar(&cfg.Broker, "broker", env("RISKD_BROKER", ""), "riskd's Kafka in place of NATS: kafka://host:port[,host:port...][?prefix=...] (RISKD_BROKER)")
 	fs.StringVar(&cfg.Origin, "origin", "", "`URL` under which browsers see the app; passkeys belong to it (default http://localhost and the port)")
 	fs.StringVar(&cfg.Tenant, "tenant", cfg.Tenant, "riskd tenant")
 	fs.BoolVar(&cfg.TrustForwarded, "trust-forwarded", false, "take the client's address from the last X-Forwarded-For entry: only behind a proxy that sets it, and for the demo")

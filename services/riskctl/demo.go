@@ -29,6 +29,8 @@ kept, older ones are removed.`,
 		fs.IntVar(&cfg.Rate, "rate", cfg.Rate, "most events per `second` while the past is sent")
 		fs.BoolVar(&cfg.Plain, "plain", cfg.Plain, "progress lines instead of the live view")
 		fs.StringVar(&cfg.Riskd, "riskd", cfg.Riskd, "the riskd `program`; empty: beside riskctl")
+		fs.StringVar(&cfg.Kafka, "broker", "nats", "nats: inside riskd; kafka: Apache Kafka, started for the run; kafka://host:port: a cluster of yours")
+		fs.StringVar(&cfg.KafkaScript, "kafka-script", cfg.KafkaScript, "the `script` that runs Apache Kafka")
 		fs.StringVar(&cfg.DemoApp, "demoapp", cfg.DemoApp, "the demo app `program`; empty: beside riskctl")
 		addresses := map[string]*string{}
 		for _, p := range demo.Ports {

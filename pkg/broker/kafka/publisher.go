@@ -90,5 +90,15 @@ func (p *Publisher) Publish(ctx context.Context, ev *riskdv1.Event) (duplicate b
 	return false, p.PublishBatch(ctx, []*riskdv1.Event{ev})[0].Err
 }
 
+// Raw stores a message of a user as it is, whether riskd can read it or not.
+func (p *Publisher) Raw(ctx context.Context, tenant, user, contentType string, data []byte) error {
+	err := p.cl.ProduceSync(ctx, &kgo.Record{Topic: p.b.topic(eventsTopic), Key: EventKey(tenant, user), Value: data,
+		Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte(contentType)}}}).FirstErr()
+	if err != nil {
+		return fmt.Errorf("publishing a message: %w", explain(err))
+	}
+	return nil
+}
+
 // Close waits for what is under way.
 func (p *Publisher) Close() { p.cl.Close() }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"net/url"
 	"strings"
 	"time"
 
@@ -40,6 +41,26 @@ type Config struct {
 	Heartbeat time.Duration
 	// Client are further options of the Kafka client: SASL, TLS, dialer.
 	Client []kgo.Opt
+}
+
+// ParseURL reads kafka://host:port[,host:port...][?prefix=...&partitioner=...], as riskd's own -broker does. Logins are
+// [Config.Client]'s affair.
+func ParseURL(text string) (Config, error) {
+	rest, ok := strings.CutPrefix(text, "kafka://")
+	hosts, query, _ := strings.Cut(rest, "?")
+	if !ok || hosts == "" || strings.Contains(hosts, "@") {
+		return Config{}, errors.New("the broker's address is not kafka://host:port, without a user")
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return Config{}, errors.New("the query of the broker's address cannot be read")
+	}
+	for name := range values {
+		if name != "prefix" && name != "partitioner" {
+			return Config{}, fmt.Errorf("the broker's address has an unknown parameter %q: want prefix or partitioner", name)
+		}
+	}
+	return Config{Brokers: strings.Split(strings.TrimSuffix(hosts, "/"), ","), Prefix: values.Get("prefix"), Partitioner: values.Get("partitioner")}, nil
 }
 
 const (

@@ -193,3 +193,15 @@ func TestWrongSettingsOfAClientAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAddressIsRead(t *testing.T) {
+	cfg, err := kafka.ParseURL("kafka://a:9092,b:9092?prefix=r.&partitioner=librdkafka")
+	if err != nil || len(cfg.Brokers) != 2 || cfg.Brokers[1] != "b:9092" || cfg.Prefix != "r." || cfg.Partitioner != kafka.Librdkafka {
+		t.Errorf("got %+v, %v", cfg, err)
+	}
+	for _, bad := range []string{"nats://a", "kafka://", "kafka://me:secret@a:9092", "kafka://a:9092?colour=red"} {
+		if _, err := kafka.ParseURL(bad); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+}

@@ -73,7 +73,7 @@ func New(cfg Config, log *slog.Logger) (*App, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("setting up passkeys: %w", err)
 	}
-	if a.risk, err = sdk.Connect(cfg.NATSURL, source, sdk.WithTenant(cfg.Tenant), sdk.WithLogger(log), sdk.WithClock(clock)); err != nil {
+	if a.risk, err = cfg.join(sdk.WithTenant(cfg.Tenant), sdk.WithLogger(log), sdk.WithClock(clock)); err != nil {
 		return nil, err
 	}
 	if err := a.route(); err != nil {

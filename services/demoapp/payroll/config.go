@@ -6,6 +6,9 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	"github.com/riskd-io/riskd/pkg/sdk"
+	"github.com/riskd-io/riskd/pkg/sdk/kafka"
 )
 
 // Config of the app.
@@ -14,6 +17,8 @@ type Config struct {
 	Listen string
 	// NATSURL is riskd's broker.
 	NATSURL string
+	// Broker is kafka://host:port[,host:port...][?prefix=...] where riskd is on Kafka; empty or nats: NATSURL.
+	Broker string
 	// Origin is the URL under which browsers see the app. Empty: http://localhost and the port of Listen.
 	Origin string
 	// Tenant of the app's events. Default northwind.
@@ -66,4 +71,16 @@ func (c Config) origin() *url.URL {
 	}
 	u, _ := url.Parse(text) // checked by Validate
 	return u
+}
+
+// join joins riskd over the broker it is on.
+func (c Config) join(opts ...sdk.Option) (*sdk.Client, error) {
+	if c.Broker == "" || c.Broker == "nats" {
+		return sdk.Connect(c.NATSURL, source, opts...)
+	}
+	cfg, err := kafka.ParseURL(c.Broker)
+	if err != nil {
+		return nil, err
+	}
+	return kafka.Connect(cfg, source, opts...)
 }

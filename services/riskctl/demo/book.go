@@ -7,12 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/simulate"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
-	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 const (
@@ -25,8 +21,7 @@ const (
 // book keeps what riskd says while the demo runs: the journal's totals and the signals. It is for the view
 // and for the pace; the proof at the end reads the record itself. Safe for concurrent use.
 type book struct {
-	js         jetstream.JetStream
-	partitions int
+	road road
 
 	decided atomic.Int64 // of all events, with those not scored
 
@@ -44,9 +39,7 @@ type funnel struct {
 	attackers int
 }
 
-func newBook(js jetstream.JetStream, partitions int) *book {
-	return &book{js: js, partitions: partitions}
-}
+func newBook(r road) *book { return &book{road: r} }
 
 // follow reads totals and signals until ctx ends.
 func (b *book) follow(ctx context.Context, truth func(tenant, session string) (simulate.Truth, bool)) {
@@ -70,8 +63,8 @@ func (b *book) follow(ctx context.Context, truth func(tenant, session string) (s
 
 func (b *book) count(ctx context.Context) {
 	var t riskdv1.Counts
-	for p := range b.partitions {
-		last, ok, err := natsjs.LastRecord(ctx, b.js, p)
+	for p := range b.road.partitions() {
+		last, ok, err := b.road.Log(p).Last(ctx)
 		if err != nil {
 			return // the next reading will do
 		}
@@ -94,21 +87,7 @@ func (b *book) count(ctx context.Context) {
 // signals follows the stream of signals; when it breaks it starts over with what is new.
 func (b *book) signals(ctx context.Context, truth func(tenant, session string) (simulate.Truth, bool)) {
 	for ctx.Err() == nil {
-		c, err := b.js.OrderedConsumer(ctx, subject.SignalsStream, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
-		if err == nil {
-			var msgs jetstream.MessagesContext
-			if msgs, err = c.Messages(); err == nil {
-				stop := context.AfterFunc(ctx, msgs.Stop)
-				for err == nil {
-					var m jetstream.Msg
-					if m, err = msgs.Next(); err == nil {
-						b.signal(m.Data(), truth)
-					}
-				}
-				stop()
-				msgs.Stop()
-			}
-		}
+		_ = b.road.signals(ctx, func(sig *riskdv1.Signal) { b.signal(sig, truth) })
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -116,11 +95,7 @@ func (b *book) signals(ctx context.Context, truth func(tenant, session string) (
 	}
 }
 
-func (b *book) signal(data []byte, truth func(tenant, session string) (simulate.Truth, bool)) {
-	sig := new(riskdv1.Signal)
-	if sig.UnmarshalVT(data) != nil {
-		return
-	}
+func (b *book) signal(sig *riskdv1.Signal, truth func(tenant, session string) (simulate.Truth, bool)) {
 	t, known := truth(sig.TenantId, sig.SessionId)
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -20,10 +20,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/sdk"
 	"github.com/riskd-io/riskd/pkg/service"
@@ -50,8 +46,12 @@ type Config struct {
 	Rate int
 	// Listen addresses by flag name, handed on to the processes.
 	Listen map[string]string
+	// Kafka is empty for NATS inside riskd; kafka starts Apache Kafka with KafkaScript, kafka://host:port names a cluster of yours.
+	Kafka, KafkaScript string
 	// Plain turns the live view off.
 	Plain bool
+
+	ownKafka bool // the demo starts it
 }
 
 // Ports are the flags of the addresses with their defaults.
@@ -60,13 +60,14 @@ var Ports = []struct{ Flag, Address, What string }{
 	{"console-listen", "127.0.0.1:8481", "console"},
 	{"admin-listen", "127.0.0.1:8482", "health and metrics"},
 	{"nats-listen", "127.0.0.1:4222", "NATS"},
+	{kafkaListen, "127.0.0.1:9092", "Kafka"},
 	{"clickhouse-listen", "127.0.0.1:8123", "ClickHouse"},
 	{"demoapp-listen", "127.0.0.1:8490", "demo app"},
 }
 
 // DefaultConfig runs until stopped.
 func DefaultConfig() Config {
-	c := Config{Data: ".riskd", Users: 2000, Seed: 1, Rate: 8000, Listen: map[string]string{}}
+	c := Config{Data: ".riskd", Users: 2000, Seed: 1, Rate: 8000, Listen: map[string]string{}, KafkaScript: filepath.Join("scripts", "kafka", "kafka.sh")}
 	for _, p := range Ports {
 		c.Listen[p.Flag] = p.Address
 	}
@@ -99,6 +100,9 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (err error) {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
+	if err := cfg.settleKafka(); err != nil {
+		return err
+	}
 	if err := cfg.preflight(); err != nil {
 		return err
 	}
@@ -114,7 +118,18 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (err error) {
 		atlas <- loaded{a, err}
 	}()
 
-	fmt.Fprintln(out, "starting riskd: gateway, scorer, signaler, sink, console, with NATS and the ClickHouse engine inside")
+	inside := "with NATS and the ClickHouse engine inside"
+	if cfg.ownKafka {
+		k, err := cfg.startKafka(ctx, dir, out)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, k.stop(stopWait)) }()
+	}
+	if cfg.Kafka != "" {
+		inside = "with the ClickHouse engine inside, on Kafka"
+	}
+	fmt.Fprintln(out, "starting riskd: gateway, scorer, signaler, sink, console, "+inside)
 	// Processes outlive ctx: after Ctrl-C the record is still completed and checked.
 	riskd, err := startProcess(cfg.Riskd, cfg.riskdArgs(dir), filepath.Join(dir, "riskd.log"))
 	if err != nil {
@@ -150,26 +165,14 @@ type loaded struct {
 
 // play connects, sends the world, and checks the record.
 func (c *Config) play(ctx context.Context, atlas *simulate.Atlas, dir string, riskd *process, out io.Writer) error {
-	nc, err := natsjs.Connect("nats://"+c.Listen["nats-listen"], "riskctl demo", nats.Timeout(10*time.Second))
+	r, err := c.openRoad(ctx)
 	if err != nil {
 		return err
 	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return fmt.Errorf("opening jetstream: %w", err)
-	}
-	partitions, err := natsjs.Partitions(ctx, js)
-	if err != nil {
-		return err
-	}
-	pub, err := natsjs.NewPublisher(nc, partitions, natsjs.DefaultPublisherConfig())
-	if err != nil {
-		return err
-	}
+	defer r.close()
 	changes := make(chan heard, 1<<14)
 	var guard atomic.Pointer[sdk.Guard] // it speaks only once there are flags, which is later
-	client, err := sdk.New("//riskd/demo", sdk.WithConn(nc), sdk.WithLogger(slog.New(slog.DiscardHandler)), sdk.WithGuardEvents(func(e sdk.GuardEvent) {
+	client, err := r.app(sdk.WithLogger(slog.New(slog.DiscardHandler)), sdk.WithGuardEvents(func(e sdk.GuardEvent) {
 		if e.Kind != sdk.ProviderConfigurationChanged || guard.Load() == nil {
 			return
 		}
@@ -191,11 +194,11 @@ func (c *Config) play(ctx context.Context, atlas *simulate.Atlas, dir string, ri
 		return err
 	}
 
-	d, err := newDriver(c, atlas, js, pub, changes)
+	d, err := newDriver(c, atlas, r, changes)
 	if err != nil {
 		return err
 	}
-	book := newBook(js, partitions)
+	book := newBook(r)
 	view := newView(c, out, d, book)
 	watchCtx, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	watched := make(chan struct{})
@@ -211,7 +214,7 @@ func (c *Config) play(ctx context.Context, atlas *simulate.Atlas, dir string, ri
 	// From here on the context may have ended: the check is done all the same, unless somebody will not wait.
 	patient, release := untilSecondSignal(ctx)
 	defer release()
-	return c.settle(patient, js, partitions, dir, d, view, out)
+	return c.settle(patient, r, dir, d, view, out)
 }
 
 // invited is how long the address of invite is good for.
@@ -247,15 +250,22 @@ func (c *Config) attribute(out io.Writer) error {
 func (c *Config) riskdArgs(dir string) []string {
 	args := []string{"-data", dir, "-libchdb", filepath.Join(c.Data, "engine", "libchdb.so"), "-geo-city", c.City, "-geo-asn", c.ASN}
 	for _, p := range Ports {
-		if p.Flag != "demoapp-listen" {
+		if p.Flag != "demoapp-listen" && p.Flag != kafkaListen {
 			args = append(args, "-"+p.Flag, c.Listen[p.Flag])
 		}
+	}
+	if c.Kafka != "" {
+		args = append(args, "-broker", c.Kafka, "-partitions", "8") // a transaction at a time for each: one broker on this machine is busy with that
 	}
 	return args
 }
 
 func (c *Config) startApp(ctx context.Context, dir string) (*process, error) {
-	app, err := startProcess(c.DemoApp, []string{"-listen", c.Listen["demoapp-listen"], "-nats-url", "nats://" + c.Listen["nats-listen"]}, filepath.Join(dir, "demoapp.log"))
+	args := []string{"-listen", c.Listen["demoapp-listen"], "-nats-url", "nats://" + c.Listen["nats-listen"]}
+	if c.Kafka != "" {
+		args = append(args, "-broker", c.Kafka)
+	}
+	app, err := startProcess(c.DemoApp, args, filepath.Join(dir, "demoapp.log"))
 	if err != nil {
 		return nil, err
 	}
@@ -293,6 +303,9 @@ func (c *Config) preflight() error {
 		}
 	}
 	for _, p := range Ports {
+		if p.Flag == "nats-listen" && c.Kafka != "" || p.Flag == kafkaListen && !c.ownKafka {
+			continue
+		}
 		l, err := service.Listen(c.Listen[p.Flag], p.Flag)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.What, err)

@@ -8,11 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	"google.golang.org/protobuf/proto"
-
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/sdk"
 	"github.com/riskd-io/riskd/pkg/simulate"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -48,8 +43,7 @@ type driver struct {
 	cfg     *Config
 	world   *simulate.World
 	reactor *simulate.Reactor
-	js      jetstream.JetStream
-	pub     *natsjs.Publisher
+	road    road
 	changes <-chan heard
 
 	clock   clock
@@ -95,9 +89,9 @@ type queuedItem struct {
 	follow bool
 }
 
-func newDriver(cfg *Config, atlas *simulate.Atlas, js jetstream.JetStream, pub *natsjs.Publisher, changes <-chan heard) (*driver, error) {
+func newDriver(cfg *Config, atlas *simulate.Atlas, r road, changes <-chan heard) (*driver, error) {
 	d := &driver{
-		cfg: cfg, js: js, pub: pub, changes: changes, reactor: simulate.NewReactor(), lines: map[lineKey]*line{},
+		cfg: cfg, road: r, changes: changes, reactor: simulate.NewReactor(), lines: map[lineKey]*line{},
 		sentAt: map[string]time.Time{}, sentBefore: map[string]time.Time{}, gate: gateFirst, clock: newClock(cfg, time.Now()),
 	}
 	w := simulate.DefaultConfig(d.clock.worldEnd)
@@ -257,7 +251,7 @@ func (d *driver) flush(ctx context.Context, now time.Time) error {
 	slices.SortStableFunc(d.batch, func(a, b *riskdv1.Event) int { return cmp.Compare(a.TimeMs, b.TimeMs) })
 	for b := d.batch; len(b) > 0; {
 		n := min(len(b), batchMost)
-		for _, r := range d.pub.PublishBatch(ctx, b[:n]) {
+		for _, r := range d.road.PublishBatch(ctx, b[:n]) {
 			switch {
 			case r.Err == nil:
 				d.sent.Add(1)
@@ -368,13 +362,4 @@ func (d *driver) remember(ev *riskdv1.Event, now time.Time) {
 		clear(d.sentAt)
 	}
 	d.sentAt[subject.ChallengeID(ev.TenantId, ev.Session.Id, ev.Source, ev.Id)] = now
-}
-
-// again is the same event as a producer without message ids would repeat it.
-func again(ev *riskdv1.Event, partitions int) (*nats.Msg, error) {
-	msg, err := natsjs.EventMsg(proto.Clone(ev).(*riskdv1.Event), partitions)
-	if err == nil {
-		delete(msg.Header, nats.MsgIdHdr)
-	}
-	return msg, err
 }

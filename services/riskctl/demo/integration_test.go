@@ -6,6 +6,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -17,9 +18,23 @@ import (
 	"time"
 )
 
-// TestTheDemoProvesItself runs a short demo with everything real, stopped half-way by a signal's context, and
-// looks at what it claims.
-func TestTheDemoProvesItself(t *testing.T) {
+// Each runs a short demo with everything real, stopped half-way by a signal's context, and looks at what it claims.
+func TestTheDemoProvesItself(t *testing.T) { proveDemo(t, "nats", 30*time.Second) }
+
+func TestTheDemoProvesItselfOnApacheKafka(t *testing.T) {
+	out, err := exec.Command("sh", filepath.Join("..", "..", "..", "scripts", "kafka", "setup.sh"), os.Getenv("RISKD_DATA")).CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 3 {
+		t.Skip(strings.TrimSpace(string(out)))
+	}
+	if err != nil {
+		t.Fatalf("fetching kafka: %v\n%s", err, out)
+	}
+	proveDemo(t, "kafka", 40*time.Second)
+}
+
+func proveDemo(t *testing.T, broker string, limit time.Duration) {
+	t.Helper()
 	data := os.Getenv("RISKD_DATA")
 	if _, err := os.Stat(filepath.Join(data, "engine", "libchdb.so")); data == "" || err != nil {
 		t.Skip("no engine in RISKD_DATA; make setup fetches it")
@@ -31,7 +46,7 @@ func TestTheDemoProvesItself(t *testing.T) {
 	}
 	// A data folder of the test's own, with the same engine and geo data.
 	own := t.TempDir()
-	for _, name := range []string{"engine", "geo"} {
+	for _, name := range []string{"engine", "geo", "kafka"} {
 		if err := os.Symlink(filepath.Join(data, name), filepath.Join(own, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -39,11 +54,12 @@ func TestTheDemoProvesItself(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Data, cfg.Riskd, cfg.DemoApp = own, filepath.Join(bin, "riskd"), filepath.Join(bin, "demoapp")
 	cfg.City, cfg.ASN = filepath.Join(data, "geo", "GeoLite2-City.mmdb"), filepath.Join(data, "geo", "asn.mmdb")
-	cfg.Users, cfg.Rate = 300, 1500
+	cfg.Users, cfg.Rate, cfg.Kafka = 300, 1500, broker
+	cfg.KafkaScript = filepath.Join("..", "..", "..", "scripts", "kafka", "kafka.sh")
 	for name := range cfg.Listen {
 		cfg.Listen[name] = freeAddress(t)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), limit)
 	defer stop()
 	var out bytes.Buffer
 	err := Run(ctx, cfg, &out)

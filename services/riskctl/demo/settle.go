@@ -9,10 +9,6 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	chdriver "github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"github.com/nats-io/nats.go/jetstream"
-
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
-	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 // settleWait bounds how long the record may take to complete after the last event.
@@ -49,7 +45,7 @@ func (r *Result) String() string {
 // settle waits until everything that was sent is in the record, and compares. Events keep coming
 // meanwhile (riskd's own reports of expired challenges, people in the demo app), so it waits for one
 // moment at which all numbers agree.
-func (c *Config) settle(ctx context.Context, js jetstream.JetStream, partitions int, dir string, d *driver, v *view, out io.Writer) error {
+func (c *Config) settle(ctx context.Context, on road, dir string, d *driver, v *view, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, settleWait)
 	defer cancel()
 	pass, err := password(dir)
@@ -69,12 +65,12 @@ func (c *Config) settle(ctx context.Context, js jetstream.JetStream, partitions 
 	v.say("sending has ended; waiting until all of it is in the record")
 	var last *Result
 	for {
-		r, err := measure(ctx, js, partitions, conn)
+		r, err := measure(ctx, on, conn)
 		if err == nil {
 			last = r
 			// Twice the same: a number read while another one moved proves nothing.
 			if len(r.Faults()) == 0 && r.Events >= uint64(d.sent.Load()) {
-				again, err := measure(ctx, js, partitions, conn)
+				again, err := measure(ctx, on, conn)
 				if err == nil && *again == *r {
 					v.end(r)
 					_, err = fmt.Fprintln(out, r)
@@ -112,15 +108,15 @@ func unsettled(r *Result, cause error, sent uint64, out io.Writer) error {
 }
 
 // measure reads the numbers from the three places.
-func measure(ctx context.Context, js jetstream.JetStream, partitions int, conn chdriver.Conn) (*Result, error) {
+func measure(ctx context.Context, on road, conn chdriver.Conn) (*Result, error) {
 	r := &Result{}
-	for p := range partitions {
-		s, err := js.Stream(ctx, subject.EventsStream(p))
+	for p := range on.partitions() {
+		n, err := on.stored(ctx, p)
 		if err != nil {
-			return nil, fmt.Errorf("reading input stream %d: %w", p, err)
+			return nil, err
 		}
-		r.Events += s.CachedInfo().State.LastSeq
-		last, ok, err := natsjs.LastRecord(ctx, js, p)
+		r.Events += n
+		last, ok, err := on.Log(p).Last(ctx)
 		if err != nil {
 			return nil, err
 		}

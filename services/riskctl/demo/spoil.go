@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"google.golang.org/protobuf/proto"
 
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/simulate"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
-	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 const (
@@ -53,33 +50,27 @@ func (s *spoiler) maybe(ctx context.Context, d *driver, now time.Time) error {
 		s.next = now.Add(spoilSlowly)
 	}
 	s.turn++
-	var msg *nats.Msg
+	// Acknowledged like any other: what is accepted has to show up in the counts.
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	var err error
 	switch s.turn % 4 {
 	case 1:
-		msg, err = again(s.last, d.pub.Partitions())
+		err = d.road.repeat(ctx, s.last)
 	case 2:
 		old := proto.Clone(s.last).(*riskdv1.Event)
 		old.Id, old.TimeMs = fmt.Sprintf("offline-%d-%s", s.turn, old.Id), old.TimeMs-offlineFor.Milliseconds()
 		old.Session = nil
-		msg, err = natsjs.EventMsg(old, d.pub.Partitions())
+		err = d.road.repeat(ctx, old)
 	default:
 		if len(s.bad) == 0 {
 			s.bad = simulate.BadInputs(s.seed+uint64(s.turn), s.last.TenantId, s.last.User.Id, now.UnixMilli())
 		}
 		b := s.bad[0]
 		s.bad = s.bad[1:]
-		msg = nats.NewMsg(subject.PlainEvent(s.last.TenantId, s.last.User.Id))
-		msg.Header.Set("content-type", b.ContentType)
-		msg.Data = b.Data
+		err = d.road.raw(ctx, s.last.TenantId, s.last.User.Id, b.ContentType, b.Data)
 	}
 	if err != nil {
-		return err
-	}
-	// Acknowledged like any other: what is accepted has to show up in the counts.
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := natsjs.Store(ctx, d.js, msg); err != nil {
 		return fmt.Errorf("sending a wrong event: %w", err)
 	}
 	d.sent.Add(1)

@@ -59,11 +59,15 @@ func isTerminal(w io.Writer) bool {
 
 func (v *view) addresses() []string {
 	dsn := "http://" + v.cfg.Listen["clickhouse-listen"] + "/  (user riskd, password in the run's clickhouse.password)"
+	road := "  NATS        nats://" + v.cfg.Listen["nats-listen"]
+	if v.cfg.Kafka != "" {
+		road = "  Kafka       " + v.cfg.Kafka
+	}
 	return []string{
 		"  console     " + url(v.cfg.Listen["console-listen"]) + "  (user admin, password in the run's console.password)",
 		"  demo app    " + url(v.cfg.Listen["demoapp-listen"]),
 		"  ClickHouse  " + dsn,
-		"  NATS        nats://" + v.cfg.Listen["nats-listen"],
+		road,
 	}
 }
 
