@@ -33,7 +33,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	}
 
 	in := feature.Input{
-		Event: ev, Profile: p, Baseline: e.baseline.For(ev.Tenant), Bounds: e.bounds, Own: ev.Session.ID != "", Before: since,
+		Event: ev, Profile: p.Taught(), Baseline: e.baseline.For(ev.Tenant), Bounds: e.bounds, Own: ev.Session.ID != "", Before: since,
 		Parent: parentSession(p, ev, s),
 	}
 	if known {
@@ -47,6 +47,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	if fresh && e.machine.Reauthenticated(&c) == session.Passed {
 		e.passed(p, s, ev, session.Strength(s.Proof.Level, ev.Session.AMR))
 		f = feature.Set{}
+		in.Profile = p.Taught()
 		f.Measure(&in) // what was questioned is the user's own now
 	}
 	held := s.Held
@@ -60,8 +61,9 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	evidence := score.Weigh(&f, held, ev.Time)
 	sc := score.Scene{Event: ev, Prior: e.policy.PriorNats, Features: &f, Evidence: &evidence}
 	e.scene(&sc, s, &f.Context, ev.Time)
+	sc.Hostile = e.hostile(p, &f.Context, ev.Time)
 	score.Write(d, &sc)
-	e.rules(p, s, known, &f.Context, since, ev, d)
+	e.rules(p, in.Profile, s, known, &f.Context, since, ev, d)
 
 	open := s.Open()
 	e.machine.Judge(&c)
@@ -71,7 +73,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 		return
 	}
 	e.learn(&lesson{
-		p: p, s: s, ev: ev, f: &f, e: &evidence, risk: d.Risk, fresh: fresh, known: known,
+		p: p, s: s, ev: ev, f: &f, e: &evidence, risk: d.Risk, fresh: fresh, known: known, hostile: sc.Hostile.Nats > 0,
 	})
 	if elsewhere && open {
 		evidence.Held = s.Held
@@ -208,7 +210,7 @@ func (e *Engine) report(p *profile.Profile, ev *event.Event, d *decision.Decisio
 		if s.ID != "" {
 			d.Session = s.ID
 		}
-	} else if ev.Type == event.FeedbackEvent && ev.ChallengeID == "" && ev.Session.ID != "" {
+	} else if ev.Type == event.FeedbackEvent && ev.ChallengeID == "" && ev.Session.ID != "" && shuts(ev) {
 		// A session nobody has seen can still be revoked.
 		s = &p.Sessions[p.OpenSession(profile.Hash64(ev.Session.ID), ev.Time)]
 		c.Session, c.Context = s, &s.Context
@@ -216,12 +218,25 @@ func (e *Engine) report(p *profile.Profile, ev *event.Event, d *decision.Decisio
 	e.state(s, d)
 	switch ev.Type {
 	case event.StepUpCompleted, event.StepUpFailed, event.StepUpDenied, event.StepUpAbandoned:
-		if e.machine.Result(&c) == session.Passed {
+		switch e.machine.Result(&c) {
+		case session.Passed:
 			e.passed(p, s, ev, session.Strength(s.Proof.Level, ev.Session.AMR))
+		case session.Blamed:
+			e.blame(p, s, ev, d)
 		}
 	case event.FeedbackEvent:
-		if e.machine.Feedback(&c) == session.Forgiven {
-			e.passed(p, s, ev, 1)
+		switch e.machine.Feedback(&c) {
+		case session.Forgiven:
+			e.vouch(p, s, ev, d)
+		case session.Blamed:
+			e.blame(p, s, ev, d)
+		case session.Withdrawn:
+			e.takeBack(p, s, true)
+			e.takeBack(p, s, false)
+		case session.Nothing:
+			if i < 0 && ev.Session.ID != "" {
+				e.forgotten(p, ev)
+			}
 		}
 	}
 	holding := score.Holding(s.Held, ev.Time)

@@ -8,15 +8,15 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/session"
 )
 
-// rules asks the policy's rules about a scored event. since is the user's latest event before it.
-func (e *Engine) rules(p *profile.Profile, s *profile.Session, known bool, now *profile.Context, since event.Millis, ev *event.Event, d *decision.Decision) {
+// rules asks the policy's rules about a scored event. taught is the profile with what people said of it; since is the user's latest event before it.
+func (e *Engine) rules(p, taught *profile.Profile, s *profile.Session, known bool, now *profile.Context, since event.Millis, ev *event.Event, d *decision.Decision) {
 	judge := e.policy.Judge()
 	if judge == nil {
 		return
 	}
 	f := policy.Facts{
 		Event: ev, Decision: d,
-		Session: e.sessionFacts(s, known, now, ev.Time), Profile: e.profileFacts(p, now, since, ev.Time),
+		Session: e.sessionFacts(s, known, now, ev.Time), Profile: e.profileFacts(taught, now, since, ev.Time),
 	}
 	var amounts [profile.MaxCounters]uint64
 	if counting, ok := judge.(policy.Counting); ok && len(counting.Counters()) > 0 {

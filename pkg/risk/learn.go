@@ -18,6 +18,8 @@ type lesson struct {
 	risk float64
 	// fresh tells that the event itself brought a new proof; known that its session existed before.
 	fresh, known bool
+	// hostile surroundings, by what people said, teach nothing.
+	hostile bool
 }
 
 const (
@@ -32,7 +34,7 @@ func (e *Engine) learn(l *lesson) {
 	p, s, ev := l.p, l.s, l.ev
 	unit := p.Clock.Scale(ev.Time, profile.ActivityHalfLife)
 	p.Rate.Add(ev.Time, max(ev.Count, 1), unit)
-	if s.Open() || ev.Outcome == event.Denied || ev.Outcome == event.Challenged {
+	if s.Open() || ev.Outcome == event.Denied || ev.Outcome == event.Challenged || l.hostile {
 		return
 	}
 	e.learnActivity(l)
@@ -202,6 +204,9 @@ func (e *Engine) makeRoom(p *profile.Profile, now event.Millis) {
 func (e *Engine) age(p *profile.Profile, s *profile.Session, share float64) {
 	s.Learned = true
 	if s.Open() || s.State == profile.Satisfied || float64(s.Peak)/100 >= e.policy.Learning.AgeingBelow {
+		return
+	}
+	if e.hostile(p, &s.Context, s.Last).Nats > 0 {
 		return
 	}
 	if s.Seen.Known() {

@@ -30,7 +30,8 @@
 //
 // Nothing from an event that is under question. Surroundings of quiet events count at once; a new PLACE is only a
 // candidate of its session until a passed challenge or a day without one proves it, so that an intruder's
-// login never makes the owner the odd one out.
+// login never makes the owner the odd one out. What people say of a session ("it was me", "not me") is kept beside
+// what was learned, so many times a day, until it is taken back or expires: see [policy.Feedback].
 //
 // An Engine is immutable and safe for concurrent use on different profiles.
 package risk
@@ -48,7 +49,7 @@ import (
 )
 
 // Version of the engine's formulas. It changes whenever the same events could give other decisions.
-const Version = "2026-11-28.4"
+const Version = "2026-11-28.5"
 
 // Reasons of events that are not scored.
 const (
@@ -160,6 +161,13 @@ func (e *Engine) tidy(p *profile.Profile) {
 	}
 	for len(p.Prompts) > 0 && now-p.Prompts[0] > millis(e.policy.Friction.Window) {
 		p.Prompts = append(p.Prompts[:0], p.Prompts[1:]...)
+	}
+	for i := 0; i < len(p.Lessons); {
+		if now-p.Lessons[i].At > millis(e.policy.Learning.Feedback.Expires) {
+			p.DropLesson(i)
+			continue
+		}
+		i++
 	}
 	for i := 0; i < len(p.Failures); {
 		if now-p.Failures[i].At > failureMemory {

@@ -75,6 +75,13 @@ func digestOfDecisions(t *testing.T) string {
 				e.Step(&p, &proof, &d)
 				fmt.Fprintln(sum, d.EventID, d.Status, d.SessionState, d.Risk, d.Parts)
 			}
+			if d.Risk > 30 && draw(4) == 0 {
+				said := ev
+				said.ID, said.Type, said.Action, said.Time = ev.ID+"f", event.FeedbackEvent, "feedback", at+40_000
+				said.Feedback = event.Feedback{Verdict: []string{"legitimate", "attack", "withdraw"}[draw(3)], Author: "ana"}
+				e.Step(&p, &said, &d)
+				fmt.Fprintln(sum, d.EventID, d.Status, d.SessionState, d.Risk, d.Rule, d.Parts)
+			}
 		}
 	}
 	if challenged < scored/50 || challenged > scored*4/5 {

@@ -139,7 +139,7 @@ func partFacts() []fact {
 	codes := []string{
 		score.ImpossibleTravel, score.NewNetwork, score.KnownNetwork, score.HostingNetwork, score.NewAgent, score.KnownAgent, score.UnknownDevice,
 		score.KnownDevice, score.SharedDevice, score.TokenMoved, score.SessionSwitch, score.UnusualHour, score.UsualHour, score.UnusualActivity,
-		score.Burst, score.UnusualVolume, score.Failures, score.CrowdSource, score.UnusualRTT, score.FailedChallenge, score.Proven,
+		score.Burst, score.UnusualVolume, score.Failures, score.CrowdSource, score.UnusualRTT, score.FailedChallenge, score.ReportedHostile, score.Proven,
 	}
 	out := make([]fact, len(codes))
 	for i, code := range codes {

@@ -27,6 +27,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/riskd-io/riskd/pkg/risk"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/policy"
 )
@@ -197,7 +198,7 @@ func (r *reader) readRules(f *File, lang *language, texts []ruleText) {
 // reserved are names of rules that the core gives itself.
 var reserved = []string{
 	policy.RuleRestricted, policy.RuleCritical, "app_request", "severe_override", "cool_down", "prompt_budget", "machine", "severe",
-	"unknown_challenge", "closed_challenge", "unproven_author",
+	"unknown_challenge", "closed_challenge", "unproven_author", risk.RuleFeedbackLimit, risk.RuleOwnSurroundings,
 }
 
 func (r *reader) readRule(p *policy.Policy, lang *language, key string, t *ruleText) Rule {

@@ -29,6 +29,7 @@ var titles = map[string]string{
 	score.CrowdSource:      "Attacked from the same source",
 	score.UnusualRTT:       "Unusual round trip",
 	score.FailedChallenge:  "Failed challenge",
+	score.ReportedHostile:  "Reported as not the user",
 	score.Proven:           "Proven",
 }
 
@@ -56,6 +57,8 @@ var rules = map[string]string{
 	"unknown_challenge":   "the report names no challenge of the session",
 	"closed_challenge":    "the challenge was closed before",
 	"unproven_author":     "the session vouches for itself, which proves nothing",
+	"feedback_limit":      "nothing learned: as much was taught today as the policy allows",
+	"own_surroundings":    "nothing marked as hostile: it came from where the user is at home",
 }
 
 // causes are why a challenge changed, in words; codes of evidence and rules are causes too.

@@ -91,7 +91,7 @@ func TestTheHeadlineIsTheStrongestEvidenceUnlessOnlyARuleAsked(t *testing.T) {
 func TestEveryCodeOfTheEngineHasATitleAndWords(t *testing.T) {
 	for _, code := range []string{score.Prior, score.ImpossibleTravel, score.NewNetwork, score.KnownNetwork, score.HostingNetwork, score.NewAgent, score.KnownAgent,
 		score.UnknownDevice, score.KnownDevice, score.SharedDevice, score.TokenMoved, score.SessionSwitch, score.UnusualHour, score.UsualHour, score.UnusualActivity,
-		score.Burst, score.UnusualVolume, score.Failures, score.CrowdSource, score.UnusualRTT, score.FailedChallenge, score.Proven} {
+		score.Burst, score.UnusualVolume, score.Failures, score.CrowdSource, score.UnusualRTT, score.FailedChallenge, score.ReportedHostile, score.Proven} {
 		if title := story.Title(code); strings.EqualFold(title, strings.ReplaceAll(code, "_", " ")) && !strings.Contains("impossible_travel new_network known_network hosting_network unknown_device known_device shared_device unusual_hour usual_hour unusual_activity unusual_volume failed_challenge proven", code) {
 			t.Errorf("%s has no title of its own: %q", code, title)
 		}

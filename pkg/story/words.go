@@ -125,6 +125,9 @@ var phrases = map[string]func(inputs) string{
 		}
 		return ""
 	},
+	score.ReportedHostile: func(in inputs) string {
+		return "something from the same " + in.text("same") + " was said not to be the user"
+	},
 	score.Proven: func(in inputs) string {
 		h, ok := in.number("hours")
 		if !ok {

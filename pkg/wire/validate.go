@@ -332,9 +332,9 @@ func answers(ev *riskdv1.Event) error {
 		}
 		f.Author = cut(f.Author, MaxAuthor)
 		switch f.Verdict {
-		case "", "legitimate", "attack", "end_challenge", "revoke_session":
+		case "", "legitimate", "attack", "withdraw", "end_challenge", "revoke_session":
 		default:
-			return invalid(ReasonBadValue, "feedback.verdict: want legitimate, attack, end_challenge or revoke_session")
+			return invalid(ReasonBadValue, "feedback.verdict: want legitimate, attack, withdraw, end_challenge or revoke_session")
 		}
 	}
 	return nil

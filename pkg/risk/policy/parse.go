@@ -31,8 +31,9 @@ func defaults() *Policy {
 		Friction: Friction{CoolDown: 3600, Prompts: 3, Window: 86400, Hysteresis: 5},
 		Sensitive: Sensitive{ACR: "aal2", Restricted: 12 * 3600, Critical: 300,
 			CriticalActions: []string{"apikey.create", "role.grant", "account.mfa_change"}},
-		Time:     Time{Lateness: 86400, Skew: 300, SessionIdle: 2 * 86400},
-		Learning: Learning{Below: 20, Ageing: 86400, AgeingBelow: 50, Novelty: 0.5, Quiet: 1, Aged: 0.5},
+		Time: Time{Lateness: 86400, Skew: 300, SessionIdle: 2 * 86400},
+		Learning: Learning{Below: 20, Ageing: 86400, AgeingBelow: 50, Novelty: 0.5, Quiet: 1, Aged: 0.5,
+			Feedback: Feedback{Weight: 1, PerDay: 3, Expires: 30 * 86400}},
 		Travel:   Travel{Speed: 900, Slack: 300, Floor: 100, Memory: 3 * 86400},
 		Machines: Machines{OnSevere: "deny"},
 		ACR: map[string]int{
@@ -116,6 +117,9 @@ func (p *Policy) Validate() error {
 	for _, v := range []float64{l.Quiet, l.Aged} {
 		want(v > 0 && v <= 1, "learning", "want shares above 0 and at most 1")
 	}
+	want(l.Feedback.Weight >= 0 && l.Feedback.Weight <= 1, "learning.feedback.weight", "want 0 to 1")
+	want(l.Feedback.PerDay >= 0 && l.Feedback.PerDay <= 8, "learning.feedback.per_day", "want 0 to 8")
+	want(l.Feedback.Expires >= 3600 && l.Feedback.Expires <= 400*86400, "learning.feedback.expires", "want 1 hour to 400 days")
 	want(l.Novelty >= 0 && l.Novelty <= 10, "learning.novelty_nats", "want 0 to 10")
 	want(p.Travel.Speed >= 100 && p.Travel.Speed <= 10000, "travel.speed_kmh", "want 100 to 10000")
 	want(p.Travel.Floor >= 10, "travel.floor_km", "want at least 10")

@@ -135,6 +135,20 @@ type Learning struct {
 	// those that aged. Defaults 1 and 0.5.
 	Quiet float64 `json:"quiet"`
 	Aged  float64 `json:"aged"`
+	// Feedback is what judgements of people teach.
+	Feedback Feedback `json:"feedback"`
+}
+
+// Feedback is what judgements of people teach: "it was me" or "false alarm" makes the session's surroundings the user's own,
+// "not me" or "attack" makes what of them is not settled as such hostile. Each can be taken back, and expires.
+type Feedback struct {
+	// Weight is what a session that was the user's counts, as a share of one proven observation. What users say themselves
+	// counts no more than the proof they say it with. Default 1.
+	Weight float64 `json:"weight"`
+	// PerDay is how many judgements of each sort teach something within 24 hours of a user's time. Default 3.
+	PerDay int `json:"per_day"`
+	// Expires is how long what was taught holds. Default 2592000 (30 d).
+	Expires uint32 `json:"expires"`
 }
 
 // Travel bounds.

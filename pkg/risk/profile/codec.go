@@ -85,11 +85,21 @@ func (p *Profile) AppendBinary(dst []byte) []byte {
 			w.counter(&p.Counters[i])
 		}
 	}
+	if len(p.Lessons) > 0 {
+		w.byte(tagLessons)
+		w.n(len(p.Lessons))
+		for i := range p.Lessons {
+			w.lesson(&p.Lessons[i])
+		}
+	}
 	return w.b
 }
 
 // Parts that few profiles have follow the others under a tag, in the order of the tags, and are left out when empty.
-const tagCounters = 1
+const (
+	tagCounters = 1
+	tagLessons  = 2
+)
 
 // Decode reads what AppendBinary wrote into p, reusing its memory. On an error p is Reset.
 // data is not kept.
@@ -184,6 +194,15 @@ func (d *Decoder) Decode(data []byte, p *Profile) error {
 		}
 		if len(p.Counters) == 0 {
 			r.fail("counters")
+		}
+	}
+	if r.err == nil && r.i < len(r.b) && r.b[r.i] == tagLessons {
+		r.byte()
+		for range r.n(MaxLessons) {
+			p.Lessons = append(p.Lessons, r.lesson())
+		}
+		if len(p.Lessons) == 0 {
+			r.fail("lessons")
 		}
 	}
 	if r.err == nil && len(r.b) != r.i {

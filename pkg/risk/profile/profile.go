@@ -83,6 +83,8 @@ type Profile struct {
 	Recent Recent
 	// Counters of the policy's rules.
 	Counters []Counter
+	// Lessons are judgements by people.
+	Lessons []Lesson
 }
 
 // Reset makes p a user never seen and keeps its memory.
@@ -99,6 +101,7 @@ func (p *Profile) Reset() {
 		Prompts:  p.Prompts[:0],
 		Recent:   Recent{ids: p.Recent.ids[:0], times: p.Recent.times[:0]},
 		Counters: p.Counters[:0],
+		Lessons:  p.Lessons[:0],
 	}
 }
 

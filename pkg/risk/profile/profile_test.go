@@ -121,6 +121,7 @@ func TestNothingGrowsPastItsBound(t *testing.T) {
 		p.LearnAction(i, i*7, tm, 1)
 		p.Recent.Add(uint64(i), tm, 0)
 		p.OpenSession(uint64(i), tm)
+		p.AddLesson(profile.Lesson{Session: uint64(i), At: tm, Hostile: i%3 == 0})
 	}
 	for _, b := range []struct {
 		what     string
@@ -132,7 +133,7 @@ func TestNothingGrowsPastItsBound(t *testing.T) {
 		{"actions", len(p.Actions.Single), profile.MaxActions},
 		{"pairs", len(p.Actions.Pair), profile.MaxActions},
 		{"places", len(p.Places), profile.MaxPlaces},
-		{"moves", len(p.Moves), profile.MaxMoves},
+		{"moves", len(p.Moves), profile.MaxMoves}, {"lessons", len(p.Lessons), profile.MaxLessons},
 		{"sessions", len(p.Sessions), profile.MaxSessions},
 		{"failures", len(p.Failures), profile.MaxFailures},
 		{"recent", p.Recent.Len(), profile.MaxRecent},
@@ -253,6 +254,7 @@ func TestTextsAreCopiedAndBounded(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(lived().AppendBinary(nil))
+	f.Add(told().AppendBinary(nil))
 	f.Add((&profile.Profile{}).AppendBinary(nil))
 	f.Add([]byte{1, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -22,6 +22,17 @@ type Scene struct {
 	Proven     float64
 	ProofLevel uint8
 	ProofHours float64
+	// Hostile is what people said of the surroundings.
+	Hostile Hostile
+}
+
+// Hostile is evidence of surroundings from which something was done that was not the user, as people said.
+type Hostile struct {
+	// Nats is 0 for none.
+	Nats float64
+	// By is what is the same: device, address or network. Days ago it was said.
+	By   string
+	Days float64
 }
 
 // failedAttempt is the evidence of one failed attempt at a challenge.
@@ -67,6 +78,11 @@ func Write(d *decision.Decision, sc *Scene) {
 	if sc.Failed > 0 {
 		s.Add(FailedChallenge, Milli(failedAttempt*float64(sc.Failed)))
 		s.Number("attempts", float64(sc.Failed))
+	}
+	if m := Milli(sc.Hostile.Nats); m > 0 {
+		s.Add(ReportedHostile, m)
+		s.Text("same", sc.Hostile.By)
+		s.Number("days", sc.Hostile.Days)
 	}
 	if m := Milli(sc.Proven); m != 0 {
 		s.Add(Proven, m)

@@ -42,6 +42,7 @@ const (
 	UnusualRTT       = "unusual_rtt"
 	Dormant          = "dormant_account"
 	FailedChallenge  = "failed_challenge"
+	ReportedHostile  = "reported_hostile"
 	Proven           = "proven"
 )
 

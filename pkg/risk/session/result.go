@@ -12,6 +12,8 @@ import (
 const (
 	RuleUnknownChallenge = "unknown_challenge"
 	RuleClosedChallenge  = "closed_challenge"
+	// RuleUnproven: users vouch for a session without a proof.
+	RuleUnproven = "unproven_author"
 )
 
 // Causes of a refused completion; the challenge stays required with a new revision.
@@ -32,8 +34,12 @@ const (
 	Nothing Outcome = iota
 	// Passed: learn what was questioned.
 	Passed
-	// Forgiven: an analyst vouched for it; learn.
+	// Forgiven: somebody who may vouched for it.
 	Forgiven
+	// Blamed: it was not the user.
+	Blamed
+	// Withdrawn: what was said of it is taken back.
+	Withdrawn
 )
 
 // Result applies the report of a step-up. c.Session is the challenge's session, or nil when there is none.
@@ -62,6 +68,7 @@ func (m Machine) Result(c *Case) Outcome {
 	case event.StepUpDenied:
 		s.State, s.Since = profile.Denied, ev.Time
 		m.signal(c, signal.Denied, "stepup_denied", s.Level)
+		return Blamed // asked on a device of their own, they said that it was not them
 	case event.StepUpAbandoned:
 		if s.State == profile.Required {
 			m.lapse(c, "stepup_abandoned")
@@ -185,18 +192,32 @@ func (m Machine) Feedback(c *Case) Outcome {
 		if s.State != profile.Denied {
 			m.shut(c, "feedback_"+ev.Feedback.Verdict, s.Level)
 		}
+		if ev.Feedback.Verdict == "attack" {
+			return Blamed
+		}
 	case "end_challenge":
 		m.cancel(c, "feedback_end_challenge")
 	case "legitimate":
 		// "It was me" from the session itself proves nothing: a thief would say so, too.
-		if ev.Feedback.Author == "user" && s.State != profile.Satisfied {
-			d.Rule = "unproven_author"
+		if ev.Feedback.Author == "user" && s.State != profile.Satisfied && !m.vouches(ev) {
+			d.Rule = RuleUnproven
 			return Nothing
 		}
 		m.cancel(c, "feedback_legitimate")
 		return Forgiven
+	case "withdraw":
+		return Withdrawn
 	}
 	return Nothing
+}
+
+// vouchingAge is how old the proof may be with which users vouch for another of their sessions.
+const vouchingAge = 15 * hour / 60
+
+// vouches tells whether users say what they say with a proof of a second factor at hand.
+func (m Machine) vouches(ev *event.Event) bool {
+	age := ev.Time - ev.Session.AuthTime
+	return Assurance(m.Policy, &ev.Session) >= 2 && ev.Session.AuthTime > 0 && age <= vouchingAge && -age <= seconds(m.Policy.Time.Skew)
 }
 
 func (m Machine) cancel(c *Case, why string) {

@@ -7,6 +7,7 @@ var Labels = map[string]string{
 	"not_me":         "attack",
 	"attack":         "attack",
 	"end_challenge":  "end_challenge",
+	"withdraw":       "withdraw",
 	"revoke_session": "revoke_session",
 }
 
@@ -18,7 +19,7 @@ type Feedback struct {
 	// Event judged; empty for the session as a whole. Challenge to end; empty for the session's own.
 	Event     string `json:"event"`
 	Challenge string `json:"challenge"`
-	// Label is me, not_me, attack, false_alarm, end_challenge or revoke_session.
+	// Label is me, not_me, attack, false_alarm, withdraw, end_challenge or revoke_session.
 	Label  string `json:"label"`
 	Reason string `json:"reason"`
 }

@@ -760,7 +760,7 @@ type Feedback struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The event judged, as its id. Empty: the challenge or the session as a whole.
 	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	// legitimate | attack | end_challenge | revoke_session.
+	// legitimate | attack | withdraw | end_challenge | revoke_session.
 	Verdict string `protobuf:"bytes,2,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	// Who says so: "user" or an analyst's account.
 	Author        string `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`
