@@ -130,3 +130,12 @@ func parseTime(s string) (ms int64, ok bool) {
 	ms = t.UnixMilli()
 	return ms, ms > 0 && ms <= maxTimeMS
 }
+
+// copyMark is the parameter of the content type of what a bridge copied from another broker: parameters are ignored by whoever reads it.
+const copyMark = "; via=riskd-bridge"
+
+// AsCopy marks a content type as that of a bridge's copy.
+func AsCopy(contentType string) string { return contentType + copyMark }
+
+// IsCopy tells whether a bridge copied what has this content type.
+func IsCopy(contentType string) bool { return strings.HasSuffix(contentType, copyMark) }

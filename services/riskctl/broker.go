@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/riskd-io/riskd/pkg/bridge"
 	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/broker/kafka"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
@@ -47,6 +48,9 @@ type installation struct {
 	// signals visits what is stored since then, and what comes, until visit wants no more. Zero means only what comes.
 	signals func(ctx context.Context, since time.Time, tenant string, visit func(*riskdv1.Signal) (more bool, err error)) error
 	close   func()
+	// bridge is the input as the target of a bridge; positions keep how far one has read here. name tells bridges apart.
+	bridge    func() (bridge.Target, error)
+	positions func(ctx context.Context, name string) (bridge.Positions, error)
 }
 
 // last is the newest record of a partition.
@@ -86,6 +90,12 @@ func (n *brokerFlags) openNATS(ctx context.Context, name string) (*installation,
 	}
 	return &installation{
 		partitions: partitions, Logs: natsjs.NewBroker(js), close: nc.Close,
+		bridge: func() (bridge.Target, error) {
+			cfg := natsjs.DefaultPublisherConfig()
+			cfg.Via = true
+			return natsjs.NewPublisher(nc, partitions, cfg)
+		},
+		positions: func(ctx context.Context, name string) (bridge.Positions, error) { return bridge.OnNATS(ctx, js, name) },
 		publisher: func() (broker.Publisher, error) {
 			return natsjs.NewPublisher(nc, partitions, natsjs.DefaultPublisherConfig())
 		},
@@ -97,7 +107,7 @@ func (n *brokerFlags) openNATS(ctx context.Context, name string) (*installation,
 }
 
 // kafkaWait bounds finding the installation on Kafka.
-const kafkaWait = 20 * time.Second
+const kafkaWait = 8 * time.Second
 
 func (n *brokerFlags) openKafka(ctx context.Context, name string) (*installation, error) {
 	cfg, err := kafka.DefaultConfig().ParseURL(n.kafka)
@@ -119,8 +129,20 @@ func (n *brokerFlags) openKafka(ctx context.Context, name string) (*installation
 		b.Close()
 		return nil, fmt.Errorf("%s: %w; is riskd running there?", strings.Join(cfg.Brokers, ","), err)
 	}
+	var copies *kafka.Publisher
 	return &installation{
-		partitions: in.Partitions, Logs: b, close: b.Close,
+		partitions: in.Partitions, Logs: b,
+		close: func() {
+			if copies != nil {
+				copies.Close()
+			}
+			b.Close()
+		},
+		bridge: func() (_ bridge.Target, err error) {
+			copies, err = b.NewBridge()
+			return copies, err
+		},
+		positions: func(_ context.Context, name string) (bridge.Positions, error) { return b.Positions(name), nil },
 		publisher: func() (broker.Publisher, error) { return b.Publisher(), nil },
 		policies:  func(context.Context) (policylog.Log, error) { return b.PolicyLog(), nil },
 		signals: func(ctx context.Context, since time.Time, tenant string, visit func(*riskdv1.Signal) (bool, error)) error {

@@ -33,5 +33,5 @@ type streams struct {
 var commands = []*command{
 	scoreCommand, sendCommand, watchCommand,
 	sessionCommand, userCommand, explainCommand, queryCommand,
-	policyCommand, consoleCommand, backtestCommand, simulateCommand, benchCommand, baselineCommand, demoCommand, verifyChainCommand, rebuildCommand, acceptLossCommand, versionCommand,
+	policyCommand, consoleCommand, backtestCommand, simulateCommand, benchCommand, baselineCommand, bridgeCommand, demoCommand, verifyChainCommand, rebuildCommand, acceptLossCommand, versionCommand,
 }

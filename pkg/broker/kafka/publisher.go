@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -17,6 +18,8 @@ import (
 type Publisher struct {
 	b  *Broker
 	cl *kgo.Client
+	// via marks what it stores as copies of a bridge.
+	via bool
 }
 
 // NewPublisher makes a publisher of its own. Close it.
@@ -31,6 +34,23 @@ func (b *Broker) NewPublisher() (*Publisher, error) {
 		return nil, fmt.Errorf("new kafka publisher: %w", err)
 	}
 	return &Publisher{b: b, cl: cl}, nil
+}
+
+// NewBridge makes a publisher of copies from another broker. Close it.
+func (b *Broker) NewBridge() (*Publisher, error) {
+	p, err := b.NewPublisher()
+	if err == nil {
+		p.via = true
+	}
+	return p, err
+}
+
+// contentType is as told, with the mark of a bridge's copies.
+func (p *Publisher) contentType(media string) []byte {
+	if p.via {
+		media = wire.AsCopy(media)
+	}
+	return []byte(media)
 }
 
 // partitioner is the one that the apps have.
@@ -65,6 +85,7 @@ func (p *Publisher) PublishBatch(ctx context.Context, evs []*riskdv1.Event) []br
 			out[i].Err = err
 			continue
 		}
+		r.Headers[0].Value = p.contentType(contentType)
 		recs, at = append(recs, r), append(at, i)
 	}
 	done := make(chan struct{}, len(recs))
@@ -93,7 +114,10 @@ func (p *Publisher) Publish(ctx context.Context, ev *riskdv1.Event) (duplicate b
 // Raw stores a message of a user as it is, whether riskd can read it or not.
 func (p *Publisher) Raw(ctx context.Context, tenant, user, contentType string, data []byte) error {
 	err := p.cl.ProduceSync(ctx, &kgo.Record{Topic: p.b.topic(eventsTopic), Key: EventKey(tenant, user), Value: data,
-		Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte(contentType)}}}).FirstErr()
+		Headers: []kgo.RecordHeader{{Key: "content-type", Value: p.contentType(contentType)}}}).FirstErr()
+	if errors.Is(err, kerr.MessageTooLarge) {
+		err = fmt.Errorf("%w: %w", broker.ErrTooLarge, err)
+	}
 	if err != nil {
 		return fmt.Errorf("publishing a message: %w", explain(err))
 	}

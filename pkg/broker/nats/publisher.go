@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -30,6 +31,8 @@ type PublisherConfig struct {
 	MaxPending int
 	// AckWait is how long to wait for one PubAck before the event is sent again. Default 2 s.
 	AckWait time.Duration
+	// Via marks what it stores as copies of a bridge.
+	Via bool
 	// Retry is the pause before an event is sent again. Default 50 ms, doubled up to 1 s.
 	Retry time.Duration
 }
@@ -230,7 +233,22 @@ func (p *Publisher) message(ev *riskdv1.Event) (*nats.Msg, error) {
 	if limit := p.js.Conn().MaxPayload(); limit > 0 && int64(msg.Size()) > limit {
 		return nil, fmt.Errorf("%w: %d bytes, limit %d", broker.ErrTooLarge, msg.Size(), limit)
 	}
+	if p.cfg.Via {
+		msg.Header[HeaderContentType] = []string{wire.AsCopy(ContentTypeEvent)}
+	}
 	return msg, nil
+}
+
+// Raw stores a message of a user as it is, whether riskd can read it or not.
+func (p *Publisher) Raw(ctx context.Context, tenant, user, contentType string, data []byte) error {
+	if p.cfg.Via {
+		contentType = wire.AsCopy(contentType)
+	}
+	msg := &nats.Msg{Subject: subject.Event(subject.Partition(tenant, user, p.partitions), tenant, user), Header: nats.Header{HeaderContentType: {contentType}}, Data: data}
+	if limit := p.js.Conn().MaxPayload(); limit > 0 && int64(msg.Size()) > limit {
+		return fmt.Errorf("%w: %d bytes, limit %d", broker.ErrTooLarge, msg.Size(), limit)
+	}
+	return Store(ctx, p.js, msg)
 }
 
 // send uses the slot taken by reserve.
