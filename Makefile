@@ -84,7 +84,7 @@ bench-pipeline: setup build ## what riskd costs beside its broker: throughput, l
 
 .PHONY: bench-clickhouse
 bench-clickhouse: setup build ## load ROWS decisions (default 2000000) and time every question
-	@bin/riskctl bench-clickhouse -data "$(RISKD_DATA)" -rows $(if $(ROWS),$(ROWS),2000000)
+	@bin/riskctl bench-clickhouse -data "$(RISKD_DATA)" -rows $(if $(ROWS),$(ROWS),2000000) $(BENCHFLAGS)
 
 .PHONY: chaos
 chaos: setup build ## kill, stop and starve every part while events flow; CHAOS_FAULTS=200 for the long run

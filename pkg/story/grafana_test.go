@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/riskd-io/riskd/pkg/clickhouse/enginetest"
 	"github.com/riskd-io/riskd/pkg/story/storytest"
 )
 
@@ -63,12 +67,27 @@ func expand(t *testing.T, sql, tenant string, from, to time.Time, interval int) 
 // empty are panels that the golden world has nothing for: no app failed open, no rule was on trial, no sink wrote it.
 var empty = map[string]bool{"Flags that did not hold": true, "Rules that are only tried": true, "Where the sink stands": true}
 
+// analyst is a connection to the same database as the user who may only read, as Grafana has it.
+func analyst(t *testing.T, conn driver.Conn) driver.Conn {
+	t.Helper()
+	var database string
+	if err := conn.QueryRow(t.Context(), "SELECT currentDatabase()").Scan(&database); err != nil {
+		t.Fatal(err)
+	}
+	opt, err := clickhouse.ParseDSN(enginetest.Engine(t).AnalystDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt.Auth.Database = database
+	return enginetest.Open(t, opt)
+}
+
 func TestGrafanaPanelsAnswerOnTheRealEngine(t *testing.T) {
 	files, err := filepath.Glob("../../deploy/grafana/dashboards/*.json")
 	if err != nil || len(files) != 4 {
 		t.Fatalf("%d dashboards, %v", len(files), err)
 	}
-	conn := storytest.Load(t)
+	conn := analyst(t, storytest.Load(t))
 	from, to := day, storytest.Now
 	uids := map[string]bool{}
 	for _, file := range files {

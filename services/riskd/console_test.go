@@ -34,6 +34,11 @@ func TestTheConsoleInABrowserOnARunningRiskd(t *testing.T) {
 	h.post(login("near", "ann", "s-near", "d1", 51.5, -0.1, "GB"))
 	h.post(login("far", "ann", "s-far", "d2", 35.7, 139.7, "JP"))
 	h.until(10*time.Second, "the flag of the far session", func() string { return h.state("s-far") }, "required")
+	for _, user := range []string{"bea", "cleo"} {
+		h.post(login("near-"+user, user, "s-near-"+user, "d-"+user, 51.5, -0.1, "GB"))
+		h.post(login("far-"+user, user, "s-far-"+user, "d2-"+user, 35.7, 139.7, "JP"))
+		h.until(10*time.Second, "the flag of the far session of "+user, func() string { return h.state("s-far-" + user) }, "required")
+	}
 	h.until(30*time.Second, "all decisions in ClickHouse", func() string {
 		return h.ask("SELECT count() >= " + sent + " FROM risk.features FINAL FORMAT TSV")
 	}, "1")
@@ -55,13 +60,15 @@ func TestTheConsoleInABrowserOnARunningRiskd(t *testing.T) {
 		"names": map[string]string{"admin": signin.FirstUser}, "passwords": map[string]string{"admin": strings.TrimSpace(string(password))},
 	}, "real")
 
-	if got := h.state("s-far"); got != "denied" {
-		t.Errorf("the revoked session is %q for apps; want denied", got)
+	for session, want := range map[string]string{"s-far": "denied", "s-far-bea": "clear", "s-far-cleo": "clear"} {
+		if got := h.state(session); got != want {
+			t.Errorf("%s is %q for apps; want %s", session, got, want)
+		}
 	}
 	h.until(15*time.Second, "feedback with author and reason, and the letter that was put right", func() string {
-		return h.ask("SELECT verdict, author, reason, attributes['label'] FROM risk.events WHERE type = 'dev.riskd.feedback.v1' FORMAT TSV") + "; " +
+		return h.ask("SELECT arrayStringConcat(arraySort(groupArray(concat(verdict, ' ', author, ' ', reason, ' ', label))), '; ') FROM risk.feedback FINAL FORMAT TSV") + "; " +
 			h.ask("SELECT user_id, action FROM risk.features WHERE event_id = 'put-right' FORMAT TSV")
-	}, "revoke_session\tadmin\tnobody flies that fast\trevoke_session; ann\tallow")
+	}, "attack admin not from here attack; end_challenge admin called her end_challenge; legitimate admin she flew me; revoke_session admin nobody flies that fast revoke_session; ann\tallow")
 	if strings.Contains(h.said(), strings.TrimSpace(string(password))) {
 		t.Error("the console's password was logged")
 	}

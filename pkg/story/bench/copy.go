@@ -42,13 +42,17 @@ func (b *bench) copied(ctx context.Context) (uint64, error) {
 func (b *bench) copies(ctx context.Context) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"optimize_on_insert": 0, "insert_deduplicate": 0, "deduplicate_blocks_in_dependent_materialized_views": 0, "max_partitions_per_insert_block": 0,
-		"min_insert_block_size_rows": 500_000, "max_block_size": 65_536, "max_insert_threads": 1, "max_threads": 2, "max_execution_time": 0,
+		"min_insert_block_size_rows": 500_000, "max_block_size": 65_536, "max_insert_threads": 2, "max_threads": 2, "parallel_view_processing": 1, "max_execution_time": 0,
 	}))
 	slices, slice := b.cfg.slices()
 	span := slice * time.Duration(slices)
 	began, last, made, there := time.Now(), time.Now(), 0, 0
 	for k := 1; k < 10; k++ {
 		for i := range slices {
+			if b.late() {
+				b.say("copying: the time is up with %d of %d slices", made, 9*slices)
+				return nil
+			}
 			for _, table := range copyTables {
 				from := b.cfg.End.Add(-span + time.Duration(i)*slice)
 				done, err := scalar(ctx, b.conn, fmt.Sprintf("SELECT toFloat64(count()) FROM bench_copies WHERE copy = %d AND slice = %d AND tab = '%s'", k, i, table))

@@ -98,7 +98,7 @@ func (b *bench) load(ctx context.Context, from, to uint64) error {
 	}
 	w := newWorld(b.cfg)
 	w.from = w.at(from)
-	for at := from; at < to && ctx.Err() == nil; at += b.cfg.Chunk {
+	for at := from; at < to && ctx.Err() == nil && !b.late(); at += b.cfg.Chunk {
 		if done[at] {
 			continue
 		}

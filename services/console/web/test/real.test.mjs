@@ -78,6 +78,50 @@ test('a session is revoked, and stays shut', async () => {
   await fits(page, 'a revoked session');
 });
 
+async function act(button, reason) {
+  await page.getByRole('button', { name: button, exact: true }).first().click();
+  await page.getByLabel('Reason').fill(reason);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Sent' }).waitFor();
+  await page.keyboard.press('Escape');
+}
+
+test('a challenge is ended by hand, and the session goes on', async () => {
+  await visit(page, '/session?tenant=acme&id=s-far-bea');
+  await page.getByText('A proof is asked for').waitFor();
+  await act('End challenge', 'called her');
+  await page.getByText('the challenge was ended by hand').first().waitFor();
+  await page.getByText('called her').first().waitFor();
+  assert.equal(await page.getByText('A proof is asked for').count(), 0);
+  assert.equal(await page.getByRole('button', { name: 'End challenge' }).count(), 0, 'nothing is open any more');
+  await shot(page, 'real-ended');
+  await fits(page, 'an ended challenge');
+});
+
+test('it was them: the challenge ends, and the event has its label', async () => {
+  await visit(page, '/session?tenant=acme&id=s-far-cleo');
+  await page.getByText('A proof is asked for').waitFor();
+  await act('It was them', 'she flew');
+  await page.getByText('judged to be legitimate').first().waitFor();
+  await page.getByText('she flew').first().waitFor();
+  assert.equal(await page.getByText('A proof is asked for').count(), 0);
+  await shot(page, 'real-them');
+  await fits(page, 'a session that was theirs');
+});
+
+test('one event is labelled', async () => {
+  await visit(page, '/session?tenant=acme&id=s-near-bea');
+  const event = page.locator('.line > li').first();
+  await event.locator('summary').click();
+  await event.getByRole('button', { name: 'Attack', exact: true }).click();
+  await page.getByLabel('Reason').fill('not from here');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Sent' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByText('not from here').first().waitFor();
+  await shot(page, 'real-labelled');
+});
+
 test('a dead letter is put right', async () => {
   await visit(page, '/health');
   const letter = page.locator('.letters > li').filter({ hasText: 'malformed' }).first();
