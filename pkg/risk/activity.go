@@ -51,7 +51,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 		f.Measure(&in) // what was questioned is the user's own now
 	}
 	held := s.Held
-	elsewhere := !in.Own && known && away(&s.Context, &f.Context)
+	elsewhere := !in.Own && known && away(s, f.Context.Network[2], &f.Sighting)
 	if elsewhere { // not one browser: what another address has shown is not this one's
 		held = profile.Held{}
 		if !s.Open() {
@@ -59,7 +59,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 		}
 	}
 	evidence := score.Weigh(&f, held, ev.Time)
-	sc := score.Scene{Event: ev, Prior: e.policy.PriorNats, Features: &f, Evidence: &evidence}
+	sc := score.Scene{Event: ev, Prior: e.policy.PriorNats, Features: &f, Evidence: &evidence, Places: p.Places}
 	e.scene(&sc, s, &f.Context, ev.Time)
 	sc.Hostile = e.hostile(p, &f.Context, ev.Time)
 	score.Write(d, &sc)
@@ -81,9 +81,13 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	e.remember(p, s, ev, &f, &evidence, open)
 }
 
-// away tells two addresses apart, for events that share a session only because they bring none.
-func away(a, b *profile.Context) bool {
-	return a.Network[2] != 0 && b.Network[2] != 0 && a.Network[2] != b.Network[2]
+// away tells an event's address from a session's, for events that share a session only because they bring none: by its
+// prefix, and where one of them has none by its position. What cannot be told apart is one.
+func away(s *profile.Session, prefix uint32, here *profile.Sighting) bool {
+	if there := s.Context.Network[2]; prefix != 0 && there != 0 {
+		return prefix != there
+	}
+	return here.Known() && s.Seen.Known() && profile.Distance(here.Lat, here.Lon, s.Seen.Lat, s.Seen.Lon) > profile.ClusterRadius
 }
 
 // leave takes what an address has shown without question for as much as it has lasted, and begins anew with the
@@ -166,8 +170,11 @@ func SessionOf(p *profile.Profile, ev *event.Event) (name string, key uint64) {
 		return ev.Session.ID, profile.Hash64(ev.Session.ID)
 	}
 	first, firstKey := "u:"+ev.User.ID, profile.HashPair("u:", ev.User.ID)
-	prefix, _ := profile.Address(ev.Network.IP)
-	if prefix == 0 || !p.AnyOpen() {
+	if !p.AnyOpen() {
+		return first, firstKey
+	}
+	at, here := feature.Surroundings(ev)
+	if at.Network[2] == 0 && !here.Known() {
 		return first, firstKey
 	}
 	id, k := first, firstKey
@@ -176,7 +183,7 @@ func SessionOf(p *profile.Profile, ev *event.Event) (name string, key uint64) {
 			if key == 0 {
 				name, key = id, k
 			}
-		} else if there := p.Sessions[i].Context.Network[2]; there == prefix || there == 0 {
+		} else if !away(&p.Sessions[i], at.Network[2], &here) {
 			return id, k
 		}
 		if n > anonymousSessions {

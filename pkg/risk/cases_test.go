@@ -304,9 +304,12 @@ func (st *stage) dress(ev *event.Event, s *step, n int) {
 		if s.IP != "" {
 			ip = strings.NewReplacer("#", strconv.Itoa(n%250+1), "@", strconv.FormatInt(int64(n+1), 16)).Replace(s.IP)
 		}
-		addr, err := netip.ParseAddr(ip)
-		if err != nil {
-			st.t.Fatal(err)
+		var addr netip.Addr
+		if ip != "" {
+			var err error
+			if addr, err = netip.ParseAddr(ip); err != nil {
+				st.t.Fatal(err)
+			}
 		}
 		kinds := []string{"", "residential", "mobile", "hosting", "vpn", "relay", "satellite"}
 		ev.Network = event.Network{IP: addr, RTT: s.RTT, ASN: pl.ASN, ASOrg: pl.Org, Kind: event.NetworkKind(max(0, slices.Index(kinds, pl.Kind)))}

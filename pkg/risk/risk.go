@@ -49,7 +49,7 @@ import (
 )
 
 // Version of the engine's formulas. It changes whenever the same events could give other decisions.
-const Version = "2026-11-28.5"
+const Version = "2026-11-28.6"
 
 // Reasons of events that are not scored.
 const (

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/story"
 )
 
@@ -199,11 +200,26 @@ func printExplanation(w io.Writer, d *story.Decision) error {
 		p.line("  %+8.3f  %s: %s", part.Nats, part.Title, clean(part.Words))
 	}
 	p.line("  %+8.3f  sum, which is a risk of %.1f in 100", sum, d.Risk)
+	p.places(d.Parts)
 	if len(d.Unknown) > 0 {
 		p.line("\nnot known: %s", words(strings.Join(d.Unknown, ", ")))
 	}
 	p.line("\njudged by policy %s, baseline %s, geo %s, engine %s; journal %d:%d#%d", d.Policy, d.Baseline, orNone(d.Geo, "none"), d.Engine, d.Position.Partition, d.Position.Seq, d.Position.Idx)
 	return p.err
+}
+
+// places tells of an impossible move where the user usually is, and which other moves were too fast and not counted.
+func (p *printer) places(parts []decision.Part) {
+	for i := range parts {
+		for _, in := range parts[i].Detail {
+			switch in.Key {
+			case "known_places":
+				p.line("\nknown places: %s", clean(in.Text))
+			case "not_counted":
+				p.line("\nnot counted: %.0f moves as fast, because an address there says little of where the user is", in.Number)
+			}
+		}
+	}
 }
 
 // printer remembers the first fault of writing.

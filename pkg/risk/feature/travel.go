@@ -70,6 +70,9 @@ const (
 	// accessHours is the least that getting to an aeroplane and away from it takes. It counts from accessFrom km on and in
 	// full accessFull km further: nobody crosses 300 km at the speed of an airliner from door to door.
 	accessHours, accessFrom, accessFull = 0.25, 200.0, 300.0
+	// Tail winds carry a flight over an ocean, not half around the earth, and the longest moves need a stop: from longFrom km
+	// on a move is held to be harder, by longShare longFull km further.
+	longShare, longFrom, longFull = 0.15, 9000.0, 7000.0
 	// candidateTrust is what another session's unproven place counts.
 	candidateTrust = 0.4
 )
@@ -112,7 +115,8 @@ func between(a, b *profile.Sighting, dt event.Millis, bounds *Bounds) (l leg) {
 	available := l.hours + float64(bounds.Slack)/3.6e6
 	l.kmh = l.lower / available
 	access := accessHours * numeric.Clip((l.lower-accessFrom)/accessFull, 0, 1)
-	l.rho = (l.lower/bounds.Speed + access) / available
+	long := 1 + float64(longShare*numeric.Clip((l.lower-longFrom)/longFull, 0, 1))
+	l.rho = float64((l.lower/bounds.Speed+access)*long) / available
 	return l
 }
 

@@ -16,6 +16,7 @@ const (
 // Caps of the families, nats.
 const (
 	capNetwork  = 3.2
+	capLone     = 4 // of a new country, where neither a browser nor a device can be seen
 	capAgent    = 5
 	capToken    = 3.5
 	capActivity = 7.5
@@ -130,8 +131,11 @@ func lesser(a, b float64) (float64, float64) {
 
 func (e *Evidence) network(f *feature.Set) {
 	// Where the device is new as well, the network's novelty counts in full: it is not the only one.
-	other := max(f.Device.Nats, f.Agent.Nats)
-	e.NewNetwork = Milli(min(capNetwork, soft(f.Network.Nats, knee+numeric.Clip(other, 0, 1))))
+	other, most := max(f.Device.Nats, f.Agent.Nats), float64(capNetwork)
+	if !f.Agent.Known && f.Device.Token == feature.TokenUnknown && f.Network.New == "country" {
+		other, most = 1, capLone // nor where nobody could tell: an sshd logs addresses and nothing else
+	}
+	e.NewNetwork = Milli(min(most, soft(f.Network.Nats, knee+numeric.Clip(other, 0, 1))))
 	e.Hosting = Milli(f.Network.Hosting * 0.5)
 	e.RTT = Milli(f.RTT.Nats * within)
 }

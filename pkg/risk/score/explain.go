@@ -1,6 +1,8 @@
 package score
 
 import (
+	"strings"
+
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/feature"
@@ -16,6 +18,8 @@ type Scene struct {
 	// Features is nil for events that are not measured (step-up results, receipts, feedback).
 	Features *feature.Set
 	Evidence *Evidence
+	// Places are the user's proven ones, to show beside an impossible move.
+	Places []profile.Place
 	// Failed is how many attempts at the session's challenge failed.
 	Failed uint8
 	// Proven is the evidence of the session's proof, nats, 0 or less; ProofLevel and ProofHours describe it.
@@ -173,6 +177,36 @@ func writeTravel(s *Sheet, sc *Scene) {
 		s.Text("anchor", "a proven place")
 	}
 	s.flag("event_is_earlier", t.Later)
+	if m > 0 {
+		s.Text("known_places", knownPlaces(sc.Places))
+	}
+}
+
+// shownPlaces is how many known places are named.
+const shownPlaces = 3
+
+// knownPlaces names the most usual of a user's places, by semicolons, since names have commas: "London, GB; Paris, FR".
+func knownPlaces(places []profile.Place) string {
+	var names [shownPlaces]string
+	n := 0
+	for last := uint64(1) << 40; n < shownPlaces; {
+		best, at := -1, uint64(0)
+		for i := range places {
+			// Ordered by weight, and by index where weights are equal.
+			if rank := uint64(places[i].Weight)<<8 | uint64(255-i); rank < last && rank >= at {
+				best, at = i, rank
+			}
+		}
+		if best < 0 {
+			break
+		}
+		last = at
+		if name := places[best].Name; name != "" && name != names[0] && name != names[1] {
+			names[n] = name
+			n++
+		}
+	}
+	return strings.Join(names[:n], "; ")
 }
 
 func writeNetwork(s *Sheet, sc *Scene) {
