@@ -1,5 +1,6 @@
 #!/bin/sh
 # chaos.sh: processes killed, stopped, woken and starved while events flow, then every promise against a serial reference.
+# Then the same on a real Apache Kafka, whose broker is killed, stopped and woken too, where there is Java and Maven.
 # CHAOS_FAULTS (default 25) is how many things go wrong, CHAOS_SEED (default 1) which. RISKD_TEST_LOG=1 shows what the processes say.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,3 +9,8 @@ trap 'rm -f "$line"' EXIT
 RISKD_CHAOS=$line RISKD_BIN=$(pwd)/bin/riskd sh scripts/step.sh "chaos: ${CHAOS_FAULTS:-25} faults" \
   go test -tags chaos -count=1 -v -run '^TestChaos$' -timeout 60m ./services/scorer || { cat "$line"; exit 1; }
 cat "$line"
+
+sh scripts/kafka/setup.sh "${RISKD_DATA:-.riskd}" || { [ $? = 3 ] && exit 0; exit 1; } # it has said why
+sh scripts/step.sh "chaos on Apache Kafka" \
+  go test -tags chaos -p 1 -count=1 -v -run '^TestChaos.*(Kafka|Broker)' -timeout 60m ./pkg/broker/kafka ./services/scorer >"$line" 2>&1 || { cat "$line"; exit 1; }
+grep '^chaos:' "$line"

@@ -108,8 +108,11 @@ func (r kafkaRole) Run(ctx context.Context) error {
 	return err
 }
 
-// Ready is the worker's word, once the flags are known.
+// Ready is the worker's word, once the flags are known, unless the brokers are away.
 func (r kafkaRole) Ready() error {
+	if err := r.b.Ready(); err != nil {
+		return err
+	}
 	if r.table != nil {
 		if err := r.table.Ready(); err != nil {
 			return err

@@ -47,6 +47,24 @@ func Run(t *testing.T, open Open) {
 	}
 }
 
+// Smoke does a little of everything, where connections are what is tried.
+func Smoke(t *testing.T, open func(testing.TB) Broker) {
+	b, _ := opened(t, open)
+	if r := b.Publisher().PublishBatch(t.Context(), []*riskdv1.Event{event("u", 1)}); r[0].Err != nil {
+		t.Fatal(r[0].Err)
+	}
+	o := own(t, b, 0, "a")
+	if err := o.batch(broker.Outgoing{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := takeAll(t, func() (broker.Reader, error) { return o.log.Input(1, 10, 1<<20) }, 1); len(got) != 1 {
+		t.Fatalf("got %d events", len(got))
+	}
+	if last, ok, err := o.log.Last(t.Context()); err != nil || !ok || last.Seq != o.last.Seq {
+		t.Fatalf("got last %d, %v, %v", last.Seq, ok, err)
+	}
+}
+
 func opened(t testing.TB, open func(testing.TB) Broker) (Broker, broker.Installation) {
 	t.Helper()
 	b := open(t)

@@ -9,10 +9,12 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +28,8 @@ import (
 const (
 	openRetry   = 200 * time.Millisecond
 	openTimeout = 10 * time.Second
+	// readyFor is how long an answer to Ready holds, and how long the brokers may take to give it.
+	readyFor = 2 * time.Second
 )
 
 // Broker is an installation on Kafka as riskd's roles use it. Open comes first; Close ends all it has opened.
@@ -46,6 +50,8 @@ type Broker struct {
 	owners map[*kgo.Client]bool // of claimed partitions; nil once closed
 	events [16]byte             // id of the topic
 	count  int                  // of partitions; 0 before Partitions
+	asked  time.Time            // when Ready last asked
+	answer error                // what it was told
 	pub    *Publisher
 	group  *Workers
 }
@@ -125,6 +131,19 @@ func (b *Broker) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Ready tells whether the brokers answer; it asks at most every readyFor.
+func (b *Broker) Ready() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Since(b.asked) > readyFor {
+		ctx, cancel := context.WithTimeout(b.ctx, readyFor)
+		defer cancel()
+		b.answer = b.Ping(ctx)
+		b.asked = time.Now()
+	}
+	return b.answer
+}
+
 // Open reads what the installation says. It waits for a cluster that is still starting, until ctx ends.
 func (b *Broker) Open(ctx context.Context) (broker.Installation, error) {
 	for {
@@ -189,6 +208,9 @@ func IsTransient(err error) bool {
 	if errors.As(err, &ke) {
 		return ke.Retriable
 	}
+	if isRefused(err) || isUntrusted(err) {
+		return false
+	}
 	var nerr net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &nerr) || kgo.IsRetryableBrokerErr(err)
 }
@@ -198,9 +220,32 @@ func isFenced(err error) bool {
 	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch)
 }
 
+// isRefused tells that the brokers ended the making of a TLS connection.
+func isRefused(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
+}
+
+// isUntrusted tells that the brokers' certificate was refused here.
+func isUntrusted(err error) bool {
+	var verify *tls.CertificateVerificationError
+	return errors.As(err, &verify)
+}
+
 // explain says in riskd's words what the setting is that keeps Kafka from answering.
 func explain(err error) error {
+	var eof *kgo.ErrFirstReadEOF
 	switch {
+	case err == nil:
+		return nil
+	case isRefused(err):
+		return fmt.Errorf("the brokers refuse our certificate, or ask for one (-kafka-cert, -kafka-key): %w", err)
+	case isUntrusted(err):
+		return fmt.Errorf("the brokers' certificate is not trusted (-kafka-ca): %w", err)
+	case errors.As(err, &eof) && strings.Contains(err.Error(), "SASL"):
+		return fmt.Errorf("the brokers hang up: do they ask for a login (-kafka-sasl, -kafka-user), or for TLS (-kafka-tls)?: %w", err)
+	case errors.As(err, &eof) && strings.Contains(err.Error(), "TLS"), strings.Contains(err.Error(), "speaking to a tls endpoint"):
+		return fmt.Errorf("one side speaks TLS and the other does not (-kafka-tls): %w", err)
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
 		return fmt.Errorf("user or password is refused (-kafka-user, -kafka-password, -kafka-sasl): %w", err)
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):

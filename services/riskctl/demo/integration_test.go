@@ -30,7 +30,7 @@ func TestTheDemoProvesItselfOnApacheKafka(t *testing.T) {
 	if err != nil {
 		t.Fatalf("fetching kafka: %v\n%s", err, out)
 	}
-	proveDemo(t, "kafka", 40*time.Second)
+	proveDemo(t, "kafka", 25*time.Second)
 }
 
 func proveDemo(t *testing.T, broker string, limit time.Duration) {

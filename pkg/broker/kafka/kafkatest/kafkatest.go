@@ -74,6 +74,12 @@ func NewServer(t testing.TB, dir string, more ...string) *Server {
 	return s
 }
 
+// Set adds settings of server.properties, before Start.
+func (s *Server) Set(more ...string) { s.more = append(s.more, more...) }
+
+// Controller is host:port of the broker's own controller.
+func (s *Server) Controller() string { return "127.0.0.1:" + strconv.Itoa(s.ctl) }
+
 // Start runs the broker and waits until it answers.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
@@ -227,6 +233,9 @@ func Open(t testing.TB, cfg kafka.Config) *kafka.Broker {
 	t.Cleanup(b.Close)
 	return b
 }
+
+// FreeAddress is host:port of loopback that nobody listens on.
+func FreeAddress(t testing.TB) string { return "127.0.0.1:" + strconv.Itoa(FreePort(t)) }
 
 // FreePort is a port of loopback that nobody listens on.
 func FreePort(t testing.TB) int {
