@@ -17,6 +17,7 @@
 //	policy    thresholds, demands, bounds on friction
 //	session   what the session owes: the challenge and its life
 //	decision, signal   the record, and the flag as apps see it
+//	numeric   logarithms, powers and rounding that are the same on every machine
 //
 // testdata/cases is the specification by examples; start there to see what it does.
 //
@@ -49,7 +50,7 @@ import (
 )
 
 // Version of the engine's formulas. It changes whenever the same events could give other decisions.
-const Version = "2026-11-28.6"
+const Version = "2026-11-28.7"
 
 // Reasons of events that are not scored.
 const (

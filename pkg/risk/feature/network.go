@@ -33,7 +33,7 @@ var networkLevels = [...]string{"country", "asn", "prefix", "address"}
 var networkModel = ladder{
 	strength: [4]float64{0.04, 0.5, 1.5, 2},
 	discount: [4]float64{0.06, 0.5, 0.5, 0.5},
-	imitated: [4]float64{0.6, 0.4, 0.3, 0.05},
+	imitated: [4]float64{0.6, 0.6, 0.5, 0.1},
 }
 
 // exitModel is for networks whose addresses many strangers share (carriers, VPN, relays): coming from the
