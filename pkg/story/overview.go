@@ -57,65 +57,65 @@ const fiveMinutes = 5 * time.Minute
 func (r *Reader) Overview(ctx context.Context, tenant string, window time.Duration, now time.Time) (Overview, error) {
 	o := Overview{Since: now.Add(-window), Until: now, Tenant: tenant, Receipts: map[string]uint64{}, Results: map[string]uint64{}}
 	a := args{"since": o.Since, "tenant": tenant}
-	err := r.ask(ctx, "overview_decisions", a, func(rows driver.Rows) error {
-		var q []float32
-		err := rows.Scan(&o.Decisions, &o.StepUps, &o.Denies, &o.Medium, &o.High, &o.Users, &o.Sessions, &q, &o.LastDecided)
-		for i := 0; i < len(q) && i < len(o.Latency); i++ {
-			if !math.IsNaN(float64(q[i])) {
-				o.Latency[i] = time.Duration(float64(q[i]) * float64(time.Millisecond))
-			}
-		}
-		return err
-	})
-	if err != nil {
-		return o, err
-	}
-	if o.Decisions == 0 {
-		o.LastDecided = time.Time{}
-	}
-	err = r.ask(ctx, "overview_ledger", args{"since": o.Since}, func(rows driver.Rows) error {
-		var last time.Time
-		return rows.Scan(&o.Scored, &o.Duplicate, &o.Late, &o.Dead, &last)
-	})
-	if err != nil {
-		return o, err
-	}
-	o.Accepted = o.Scored + o.Duplicate + o.Late + o.Dead
-	err = r.ask(ctx, "overview_funnel", a, func(rows driver.Rows) error {
-		var state string
-		var n uint64
-		err := rows.Scan(&state, &n)
-		o.Funnel.add(state, n)
-		return err
-	})
-	if err != nil {
-		return o, err
-	}
-	err = r.ask(ctx, "overview_enforcement", a, func(rows driver.Rows) error {
-		var kind, result string
-		var n uint64
-		err := rows.Scan(&kind, &result, &n)
-		if kind == "receipt" {
-			o.Receipts[result] += n
-		} else {
-			o.Results[kind] += n
-		}
-		return err
-	})
-	if err != nil {
-		return o, err
-	}
 	o.Step = max(time.Second, (window / seriesSteps).Truncate(time.Second))
 	if o.Step >= fiveMinutes { // these are counted beforehand
 		o.Step = o.Step.Truncate(fiveMinutes)
 	}
-	err = r.ask(ctx, "overview_minutes", args{"since": o.Since, "until": now, "tenant": tenant, "step": uint32(o.Step.Seconds())},
-		func(rows driver.Rows) error {
-			var b Bucket
-			err := rows.Scan(&b.T, &b.Decisions, &b.StepUps, &b.Denies)
-			o.Series = append(o.Series, b)
-			return err
-		})
+	err := together(ctx,
+		func(ctx context.Context) error {
+			return r.ask(ctx, "overview_decisions", a, func(rows driver.Rows) error {
+				var q []float32
+				err := rows.Scan(&o.Decisions, &o.StepUps, &o.Denies, &o.Medium, &o.High, &o.Users, &o.Sessions, &q, &o.LastDecided)
+				for i := 0; i < len(q) && i < len(o.Latency); i++ {
+					if !math.IsNaN(float64(q[i])) {
+						o.Latency[i] = time.Duration(float64(q[i]) * float64(time.Millisecond))
+					}
+				}
+				return err
+			})
+		},
+		func(ctx context.Context) error {
+			return r.ask(ctx, "overview_ledger", args{"since": o.Since}, func(rows driver.Rows) error {
+				var last time.Time
+				return rows.Scan(&o.Scored, &o.Duplicate, &o.Late, &o.Dead, &last)
+			})
+		},
+		func(ctx context.Context) error {
+			return r.ask(ctx, "overview_funnel", a, func(rows driver.Rows) error {
+				var state string
+				var n uint64
+				err := rows.Scan(&state, &n)
+				o.Funnel.add(state, n)
+				return err
+			})
+		},
+		func(ctx context.Context) error {
+			return r.ask(ctx, "overview_enforcement", a, func(rows driver.Rows) error {
+				var kind, result string
+				var n uint64
+				err := rows.Scan(&kind, &result, &n)
+				if kind == "receipt" {
+					o.Receipts[result] += n
+				} else {
+					o.Results[kind] += n
+				}
+				return err
+			})
+		},
+		func(ctx context.Context) error {
+			return r.ask(ctx, "overview_minutes", args{"since": o.Since, "until": now, "tenant": tenant, "step": uint32(o.Step.Seconds())},
+				func(rows driver.Rows) error {
+					var b Bucket
+					err := rows.Scan(&b.T, &b.Decisions, &b.StepUps, &b.Denies)
+					o.Series = append(o.Series, b)
+					return err
+				})
+		},
+	)
+	if o.Decisions == 0 {
+		o.LastDecided = time.Time{}
+	}
+	o.Accepted = o.Scored + o.Duplicate + o.Late + o.Dead
 	return o, err
 }
 

@@ -107,17 +107,44 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 	st := SessionStory{Tenant: tenant}
 	a := args{"tenant": tenant, "session": session}
 	found := false
-	err := r.ask(ctx, "session_summary", a, func(rows driver.Rows) error {
-		found = true
-		s := &st.Summary
-		s.Session = session
-		return rows.Scan(&s.User, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.WorstLevel, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses)
-	})
-	if err != nil {
-		return st, err
-	}
 	a["limit"] = limit(max)
-	late, err := r.late(ctx, a)
+	all := args{"tenant": tenant, "session": session, "limit": uint32(MaxRows)}
+	var (
+		decisions   []Decision
+		late        []Late
+		enforcement []Enforcement
+		signals     []Signal
+	)
+	err := together(ctx,
+		func(ctx context.Context) error {
+			return r.ask(ctx, "session_summary", args{"tenant": tenant, "session": session}, func(rows driver.Rows) error {
+				found = true
+				s := &st.Summary
+				s.Session = session
+				return rows.Scan(&s.User, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.WorstLevel, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses)
+			})
+		},
+		func(ctx context.Context) (err error) {
+			decisions, err = r.decisions(ctx, "session_decisions", a)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			late, err = r.late(ctx, a)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			enforcement, err = r.enforcement(ctx, "session_enforcement", a)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			signals, err = r.signals(ctx, "session_signals", all)
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			st.Challenges, err = r.Challenges(ctx, ChallengeFilter{Tenant: tenant, Session: session, Since: time.Unix(0, 0)})
+			return err
+		},
+	)
 	if err != nil {
 		return st, err
 	}
@@ -127,34 +154,11 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 	if !found {
 		st.Summary = Summary{Session: session, User: late[0].User, First: late[len(late)-1].Time, Last: late[0].Time}
 	}
-	decisions, err := r.decisions(ctx, "session_decisions", a)
-	if err != nil {
-		return st, err
-	}
 	if n := uint64(len(decisions)); st.Summary.Decisions > n {
 		st.Left = st.Summary.Decisions - n
 	}
-	enforcement, err := r.enforcement(ctx, "session_enforcement", a)
-	if err != nil {
-		return st, err
-	}
-	a["limit"] = uint32(MaxRows)
-	signals, err := r.signals(ctx, "session_signals", a)
-	if err != nil {
-		return st, err
-	}
 	st.Entries = weave(decisions, late, enforcement, signals)
-	if len(signals) == 0 {
-		return st, nil
-	}
-	since := signals[0].DecidedAt
-	for _, s := range signals {
-		if s.DecidedAt.Before(since) {
-			since = s.DecidedAt
-		}
-	}
-	st.Challenges, err = r.Challenges(ctx, ChallengeFilter{Tenant: tenant, Session: session, Since: since})
-	return st, err
+	return st, nil
 }
 
 // weave puts what belongs to one event together, in order of event time.

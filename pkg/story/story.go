@@ -17,6 +17,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrNotFound is returned when there is nothing under the asked name.
@@ -97,6 +98,17 @@ func (r *Reader) ask(ctx context.Context, name string, a args, scan func(driver.
 		return fmt.Errorf("reading the answer to %s: %w", name, err)
 	}
 	return nil
+}
+
+// together runs questions that do not wait for each other at the same time, and returns the first error. The rest are
+// cancelled then.
+func together(ctx context.Context, questions ...func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(4) // a server has others to answer
+	for _, q := range questions {
+		group.Go(func() error { return q(ctx) })
+	}
+	return group.Wait()
 }
 
 // timeText is how the server reads a moment without doubt about its zone.

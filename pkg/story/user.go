@@ -35,45 +35,48 @@ type UserStory struct {
 func (r *Reader) User(ctx context.Context, tenant, user string, since time.Time) (UserStory, error) {
 	st := UserStory{Tenant: tenant, User: user, Since: since}
 	a := args{"tenant": tenant, "user": user, "since": since}
+	many := args{"tenant": tenant, "user": user, "since": since, "limit": limit(20)}
 	found := false
-	err := r.ask(ctx, "user_summary", a, func(rows driver.Rows) error {
-		found = true
-		return rows.Scan(&st.First, &st.Last, &st.Events, &st.Sessions, &st.Addresses, &st.Kind)
-	})
-	if err != nil {
-		return st, err
+	err := together(ctx,
+		func(ctx context.Context) error {
+			return r.ask(ctx, "user_summary", a, func(rows driver.Rows) error {
+				found = true
+				return rows.Scan(&st.First, &st.Last, &st.Events, &st.Sessions, &st.Addresses, &st.Kind)
+			})
+		},
+		func(ctx context.Context) error {
+			return r.ask(ctx, "user_sessions", args{"tenant": tenant, "user": user, "since": since, "limit": limit(50)}, func(rows driver.Rows) error {
+				var s Summary
+				err := rows.Scan(&s.Session, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.WorstLevel, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses,
+					&s.Browser, &s.OS, &s.City)
+				s.User = user
+				st.Recent = append(st.Recent, s)
+				return err
+			})
+		},
+		func(ctx context.Context) (err error) {
+			st.Places, err = r.places(ctx, "user_places", many)
+			return err
+		},
+		func(ctx context.Context) error {
+			return r.ask(ctx, "user_devices", many, func(rows driver.Rows) error {
+				var d Device
+				err := rows.Scan(&d.ID, &d.Browser, &d.OS, &d.Class, &d.Events, &d.Sessions, &d.First, &d.Last)
+				st.Devices = append(st.Devices, d)
+				return err
+			})
+		},
+		func(ctx context.Context) (err error) {
+			st.Riskiest, err = r.decisions(ctx, "user_riskiest", args{"tenant": tenant, "user": user, "since": since, "limit": limit(8)})
+			return err
+		},
+		func(ctx context.Context) (err error) {
+			st.Challenges, err = r.Challenges(ctx, ChallengeFilter{Tenant: tenant, User: user, Since: time.Unix(0, 0), Limit: 20})
+			return err
+		},
+	)
+	if err == nil && !found {
+		err = fmt.Errorf("user %q of tenant %q: %w", user, tenant, ErrNotFound)
 	}
-	if !found {
-		return st, fmt.Errorf("user %q of tenant %q: %w", user, tenant, ErrNotFound)
-	}
-	a["limit"] = limit(50)
-	err = r.ask(ctx, "user_sessions", a, func(rows driver.Rows) error {
-		var s Summary
-		err := rows.Scan(&s.Session, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.WorstLevel, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses,
-			&s.Browser, &s.OS, &s.City)
-		s.User = user
-		st.Recent = append(st.Recent, s)
-		return err
-	})
-	if err != nil {
-		return st, err
-	}
-	a["limit"] = limit(20)
-	if st.Places, err = r.places(ctx, "user_places", a); err != nil {
-		return st, err
-	}
-	err = r.ask(ctx, "user_devices", a, func(rows driver.Rows) error {
-		var d Device
-		err := rows.Scan(&d.ID, &d.Browser, &d.OS, &d.Class, &d.Events, &d.Sessions, &d.First, &d.Last)
-		st.Devices = append(st.Devices, d)
-		return err
-	})
-	if err != nil {
-		return st, err
-	}
-	if st.Riskiest, err = r.decisions(ctx, "user_riskiest", args{"tenant": tenant, "user": user, "since": since, "limit": limit(8)}); err != nil {
-		return st, err
-	}
-	st.Challenges, err = r.Challenges(ctx, ChallengeFilter{Tenant: tenant, User: user, Since: time.Unix(0, 0), Limit: 20})
 	return st, err
 }

@@ -1,4 +1,2 @@
 tenant = {tenant:String} AND session_id = {session:String}
-  AND user_id IN (SELECT user_id FROM sessions WHERE tenant = {tenant:String} AND session_id = {session:String})
-  AND ts >= (SELECT min(first) FROM sessions WHERE tenant = {tenant:String} AND session_id = {session:String})
-  AND ts <= (SELECT max(last) FROM sessions WHERE tenant = {tenant:String} AND session_id = {session:String})
+  AND ts >= tupleElement({{template "_of_session"}}, 1) AND ts <= tupleElement({{template "_of_session"}}, 2) AND has(tupleElement({{template "_of_session"}}, 3), user_id)
