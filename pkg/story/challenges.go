@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -53,14 +54,51 @@ func (r *Reader) Challenges(ctx context.Context, f ChallengeFilter) ([]Challenge
 	if err != nil || len(out) == 0 {
 		return out, err
 	}
-	return out, r.attach(ctx, out)
+	return out, r.attach(ctx, out, nil)
 }
 
-// attach looks up the decisions that raised challenges, tenant by tenant.
-func (r *Reader) attach(ctx context.Context, cs []Challenge) error {
+// challengesOf is what challenges answers of one session, from all revisions of its signals.
+func challengesOf(signals []Signal) []Challenge {
+	var out []Challenge
+	at, last, first := map[string]int{}, map[string]uint64{}, map[string]uint64{}
+	for i := range signals {
+		s := &signals[i]
+		k, ok := at[s.Challenge]
+		if !ok {
+			k = len(out)
+			at[s.Challenge] = k
+			out = append(out, Challenge{Tenant: s.Tenant, ID: s.Challenge, User: s.User, Session: s.Session, Issued: s.Issued, Expires: s.Expires, Changed: s.Time, RaisedAt: s.DecidedAt})
+		}
+		c := &out[k]
+		if !ok || s.Revision < first[s.Challenge] {
+			first[s.Challenge] = s.Revision
+			c.EventID, c.Cause, c.Rule, c.Reasons = s.EventID, s.Cause, s.Rule, s.Reasons
+		}
+		if !ok || s.Revision > last[s.Challenge] {
+			last[s.Challenge] = s.Revision
+			c.Risk, c.State, c.LastCause, c.Revisions = s.Risk, s.State, s.Cause, s.Revision
+		}
+		if s.Time.After(c.Changed) {
+			c.Changed = s.Time
+		}
+		if s.DecidedAt.Before(c.RaisedAt) {
+			c.RaisedAt = s.DecidedAt
+		}
+	}
+	slices.SortFunc(out, func(a, b Challenge) int { return cmp.Or(b.RaisedAt.Compare(a.RaisedAt), cmp.Compare(a.ID, b.ID)) })
+	return out[:min(len(out), defaultLimit)]
+}
+
+// attach gives challenges the decisions that raised them: those that are known, and the rest looked up, tenant by tenant.
+func (r *Reader) attach(ctx context.Context, cs []Challenge, known []Decision) error {
 	byTenant := map[string][]int{}
-	for i, c := range cs {
-		byTenant[c.Tenant] = append(byTenant[c.Tenant], i)
+	for i := range cs {
+		k := slices.IndexFunc(known, func(d Decision) bool { return d.EventID == cs[i].EventID && d.Session == cs[i].Session })
+		if k >= 0 {
+			cs[i].Decision = &known[k]
+			continue
+		}
+		byTenant[cs[i].Tenant] = append(byTenant[cs[i].Tenant], i)
 	}
 	for tenant, list := range byTenant {
 		events := make([]string, 0, len(list))

@@ -105,60 +105,88 @@ type SessionStory struct {
 // Session tells one session's story with at most limit decisions (0: 100). ErrNotFound when nothing is known of it.
 func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (SessionStory, error) {
 	st := SessionStory{Tenant: tenant}
-	a := args{"tenant": tenant, "session": session}
-	found := false
-	a["limit"] = limit(max)
-	all := args{"tenant": tenant, "session": session, "limit": uint32(MaxRows)}
 	var (
 		decisions   []Decision
 		late        []Late
 		enforcement []Enforcement
 		signals     []Signal
 	)
+	few := args{"tenant": tenant, "session": session, "limit": limit(max)}
 	err := together(ctx,
-		func(ctx context.Context) error {
-			return r.ask(ctx, "session_summary", args{"tenant": tenant, "session": session}, func(rows driver.Rows) error {
-				found = true
-				s := &st.Summary
-				s.Session = session
-				return rows.Scan(&s.User, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.WorstLevel, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses)
-			})
-		},
 		func(ctx context.Context) (err error) {
-			decisions, err = r.decisions(ctx, "session_decisions", a)
+			decisions, err = r.decisions(ctx, "session_decisions", few)
 			return err
 		},
 		func(ctx context.Context) (err error) {
-			late, err = r.late(ctx, a)
+			late, err = r.late(ctx, few)
 			return err
 		},
 		func(ctx context.Context) (err error) {
-			enforcement, err = r.enforcement(ctx, "session_enforcement", a)
+			enforcement, err = r.enforcement(ctx, "session_enforcement", few)
 			return err
 		},
 		func(ctx context.Context) (err error) {
-			signals, err = r.signals(ctx, "session_signals", all)
-			return err
-		},
-		func(ctx context.Context) (err error) {
-			st.Challenges, err = r.Challenges(ctx, ChallengeFilter{Tenant: tenant, Session: session, Since: time.Unix(0, 0)})
+			signals, err = r.signals(ctx, "session_signals", args{"tenant": tenant, "session": session, "limit": uint32(MaxRows)})
 			return err
 		},
 	)
-	if err != nil {
+	switch {
+	case err != nil:
 		return st, err
-	}
-	if !found && len(late) == 0 {
+	case len(decisions) == 0 && len(late) == 0:
 		return st, fmt.Errorf("session %q of tenant %q: %w", session, tenant, ErrNotFound)
-	}
-	if !found {
+	case len(decisions) == 0:
 		st.Summary = Summary{Session: session, User: late[0].User, First: late[len(late)-1].Time, Last: late[0].Time}
+	case len(decisions) < int(limit(max)): // all of them are here
+		st.Summary = summarize(session, decisions)
+	default:
+		err := r.ask(ctx, "session_summary", args{"tenant": tenant, "session": session}, func(rows driver.Rows) error {
+			s := &st.Summary
+			s.Session = session
+			return rows.Scan(&s.User, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.WorstLevel, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses)
+		})
+		if err != nil {
+			return st, err
+		}
 	}
 	if n := uint64(len(decisions)); st.Summary.Decisions > n {
 		st.Left = st.Summary.Decisions - n
 	}
 	st.Entries = weave(decisions, late, enforcement, signals)
-	return st, nil
+	st.Challenges = challengesOf(signals)
+	return st, r.attach(ctx, st.Challenges, decisions)
+}
+
+// mostCountries bounds a summary's countries, here and in the question.
+const mostCountries = 20
+
+// summarize is what session_summary answers, of a session whose decisions are all here, the newest first.
+func summarize(session string, decisions []Decision) Summary {
+	d := &decisions[0]
+	s := Summary{Session: session, User: d.User, First: decisions[len(decisions)-1].Time, Last: d.Time, Decisions: uint64(len(decisions)), State: d.SessionState,
+		Worst: d.Risk, WorstLevel: d.Level, Countries: []string{}}
+	addresses := map[netip.Addr]bool{}
+	for i := range decisions {
+		d := &decisions[i]
+		if d.Risk > s.Worst {
+			s.Worst, s.WorstLevel = d.Risk, d.Level
+		}
+		switch d.Action {
+		case "step_up":
+			s.StepUps++
+		case "deny":
+			s.Denies++
+		}
+		if c := d.Origin.Country; c != "" && !slices.Contains(s.Countries, c) && len(s.Countries) < mostCountries {
+			s.Countries = append(s.Countries, c)
+		}
+		if d.Origin.IP.IsValid() {
+			addresses[d.Origin.IP] = true
+		}
+	}
+	slices.Sort(s.Countries)
+	s.Addresses = uint64(len(addresses))
+	return s
 }
 
 // weave puts what belongs to one event together, in order of event time.

@@ -43,6 +43,7 @@ The last line is for scripts; with -strict the exit code is 1 when a target is m
 		fs.Uint64Var(&cfg.Chunk, "chunk", cfg.Chunk, "how many decisions one insert makes")
 		fs.IntVar(&cfg.Writers, "writers", cfg.Writers, "how many inserts run at once")
 		fs.BoolVar(&cfg.Copied, "copied", false, "make only the newest tenth row by row, the rest as copies of it inside the engine, moved in time: much faster")
+		fs.StringVar(&cfg.Only, "only", "", "ask only the questions whose `name` holds this")
 		fs.DurationVar(&cfg.Limit, "limit", 0, "`time` after which loading ends, with the rows that are there by then; 0: all of them")
 		fs.StringVar(&cfg.Phase, "phase", "", "load: do not ask; ask: load nothing more; empty: both")
 		keep := fs.String("keep", "", "`folder` of the engine's data, which stays and is gone on with; empty: a temporary one")

@@ -81,6 +81,9 @@ func TestRolesWithoutServersOfYoursAreRefused(t *testing.T) {
 		{"a database address that is none", []string{"-clickhouse-dsn=my-password"}, []string{"-clickhouse-dsn is not a ClickHouse address"}},
 		{"a table's days", []string{"-clickhouse-retention=events=30, features=0"}, nil},
 		{"days of a table that is none", []string{"-clickhouse-retention=evnts=30"}, []string{"clickhouse.retention.evnts"}},
+		{"a tenant's days", []string{"-clickhouse-tenant-retention=events/acme=30,signals/acme=90"}, nil},
+		{"a tenant's days of a table without tenants", []string{"-clickhouse-tenant-retention=ledger/acme=30"}, []string{"clickhouse.tenants.ledger"}},
+		{"a tenant's days that are none", []string{"-clickhouse-tenant-retention=events=30"}, []string{`"events=30" is not table/tenant=days`}},
 		{"days that are none", []string{"-clickhouse-retention=events"}, []string{`"events" is not table=days`}},
 		{"an odd number of copies", []string{"-replicas=2"}, []string{"replicas"}},
 	} {

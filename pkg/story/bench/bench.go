@@ -42,6 +42,8 @@ type Config struct {
 	Copied bool
 	// Limit ends the loading when it has taken that long, with what is there by then. Default 0: all of Rows.
 	Limit time.Duration
+	// Only asks the questions whose name holds it. Default "": all.
+	Only string
 	// Phase is what to do of it: "" all, "load" without asking, "ask" about what is there.
 	Phase string
 }

@@ -57,6 +57,9 @@ func (b *bench) ask(ctx context.Context, loaded uint64) ([]answer, error) {
 	b.say("  %-34s %8s %8s %8s  %s", "milliseconds", "cold", "p50", "p95", "p50 at a tenth of the rows")
 	var out []answer
 	for _, t := range b.tasks() {
+		if !strings.Contains(t.name, b.cfg.Only) {
+			continue
+		}
 		b.dropCaches(ctx)
 		a := answer{name: t.name, group: t.group}
 		var warm []float64
