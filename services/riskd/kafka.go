@@ -13,6 +13,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/broker/kafka"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/policylog"
 	"github.com/riskd-io/riskd/pkg/service"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/services/console"
@@ -228,6 +229,7 @@ func (a *app) kafkaGateway(ctx context.Context, deps gateway.Deps) (service.Runn
 
 func (a *app) kafkaConsole(ctx context.Context, deps console.Deps) (service.Runner, error) {
 	return a.openKafkaRole(ctx, Console, func(r *kafkaRole, _ *natsjs.Broker) error {
+		deps.Policies, deps.Trials = policylog.NewBook(r.b.PolicyLog()), console.NewTrials(r.b, a.policies, a.topology.Partitions)
 		served, err := console.New(a.cfg.Console, console.OverKafka(deps, r.b, a.topology.Partitions))
 		if err != nil {
 			return err

@@ -3,27 +3,26 @@ package console
 import (
 	"context"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/riskd-io/riskd/pkg/backtest"
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/policylog"
 	"github.com/riskd-io/riskd/pkg/rules"
 )
 
-// natsTrials plays the journal of a NATS installation.
-type natsTrials struct {
-	js         jetstream.JetStream
+// trials plays an installation's journal.
+type trials struct {
+	logs       broker.Logs
 	keeper     *policylog.Keeper
 	partitions int
 }
 
 // NewTrials backtests over the journal, with what keeper says was live.
-func NewTrials(js jetstream.JetStream, keeper *policylog.Keeper, partitions int) Trials {
-	return natsTrials{js, keeper, partitions}
+func NewTrials(logs broker.Logs, keeper *policylog.Keeper, partitions int) Trials {
+	return trials{logs, keeper, partitions}
 }
 
 // Backtest implements [Trials].
-func (n natsTrials) Backtest(ctx context.Context, f *rules.File, cfg backtest.Config) (*backtest.Report, error) {
+func (n trials) Backtest(ctx context.Context, f *rules.File, cfg backtest.Config) (*backtest.Report, error) {
 	if _, _, err := n.keeper.Wait(ctx, 0); err != nil {
 		return nil, err
 	}
@@ -38,5 +37,5 @@ func (n natsTrials) Backtest(ctx context.Context, f *rules.File, cfg backtest.Co
 	cfg.New = next
 	cfg.Live, cfg.Partitions = start, n.partitions
 	cfg.LiveAt = func(revision uint64) (backtest.Engine, error) { return n.keeper.At(ctx, revision) }
-	return backtest.Run(ctx, cfg, backtest.Journal(n.js, nil))
+	return backtest.Run(ctx, cfg, backtest.JournalOf(n.logs, n.partitions, nil))
 }
