@@ -21,8 +21,9 @@ var scoreCommand = &command{
 	long: `
 The same engine that runs in riskd, without broker and database. Events are read from the files, or from
 stdin, one JSON object per line: CloudEvents structured form, or flat with id, source, type and time
-beside the fields of data. A line may also be a JSON array of events. Order matters: each user's
-history grows from one line to the next.
+beside the fields of data. Besides these, tenant_id, user.id, action and outcome are required; all
+else may be missing, and what the engine would have used is named in "unknown". A line may also be a
+JSON array of events. Order matters: each user's history grows from one line to the next.
 
 Each event gives one line on stdout, in input order:
   a decision:   {"event_id":..,"risk":82.4,"level":"high","action":"step_up","scores":{..},"parts":[..],..}
