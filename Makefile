@@ -79,7 +79,7 @@ bench: ## costs that are promised: Guard.Check, Step, event to flag
 	@sh scripts/bench.sh
 
 .PHONY: bench-pipeline
-bench-pipeline: setup build ## what riskd costs beside its broker: throughput, latency, restart (4 minutes)
+bench-pipeline: setup build ## what riskd costs beside its broker: throughput, latency, restart (5 minutes)
 	@sh scripts/pipeline.sh
 
 .PHONY: bench-clickhouse

@@ -45,8 +45,8 @@ func quantilesOf(lat []time.Duration, behind bool) quantiles {
 	return quantiles{P50: q(0.5), P99: q(0.99), P999: q(0.999), Flags: len(lat), FellBehind: behind}
 }
 
-// latencySeconds is how long each rate is kept up.
-const latencySeconds = 3
+// latencySeconds is how long a rate is timed: for 500 flags at least, since the p99 of 150 is the second slowest of them.
+func latencySeconds(rate int) int { return max(3, 50_000/max(rate, 1)) }
 
 func latencies(t *testing.T, rate int) latencyPair {
 	out := latencyPair{Rate: rate}
@@ -55,14 +55,17 @@ func latencies(t *testing.T, rate int) latencyPair {
 		stop := startRelay(t, b)
 		defer stop()
 		time.Sleep(time.Second) // consumers are made
-		out.Relay = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds))
+		defer profileTo(t, fmt.Sprintf("relay-latency-%d", rate))()
+		out.Relay = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds(rate)))
 	})
 	t.Run(fmt.Sprintf("latency scorer rate=%d", rate), func(t *testing.T) {
 		b := natstest.Start(t, pipelinePartitions)
 		w := startWorker(t, b.URL(), DefaultConfig())
 		w.ready(t)
 		time.Sleep(time.Second)
-		out.Scorer = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds))
+		stop := profileTo(t, fmt.Sprintf("scorer-latency-%d", rate))
+		out.Scorer = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds(rate)))
+		stop()
 		w.stop(t)
 	})
 	return out

@@ -77,21 +77,38 @@ func TestPipeline(t *testing.T) {
 		geo := filepath.Join(data, "geo")
 		enrichment = enrich.Config{City: filepath.Join(geo, "GeoLite2-City.mmdb"), ASN: filepath.Join(geo, "asn.mmdb")}
 	}
+	say := progress()
 	r.Main = drainAll(t, pipelinePartitions, 10_000, pipelineEvents)
 	t.Logf("drain: %+v", r.Main)
+	say("raw, relay and scorer")
 	for _, p := range []int{1, 8, 64} {
 		r.Partitions = append(r.Partitions, drainAll(t, p, 10_000, sweepEvents))
+		say(fmt.Sprintf("partitions: %d", p))
 	}
 	r.Users = append(r.Users, r.Main, drainAll(t, pipelinePartitions, 100_000, pipelineEvents))
+	say("100,000 users")
 	for _, rate := range []int{5000, 20000, 50000, int(0.9 * r.Main.Scorer.Rate)} {
 		r.Latency = append(r.Latency, latencies(t, rate))
 		t.Logf("latency: %+v", r.Latency[len(r.Latency)-1])
+		say(fmt.Sprintf("latency at %d/s", rate))
 	}
 	r.full(t)
+	say("all of riskd, into ClickHouse")
 	r.million(t, million)
+	say(fmt.Sprintf("restart and takeover with %d users", million))
 	if err := r.write(dir); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// progress tells a person who waits what is done; go test holds back what tests print.
+func progress() func(done string) {
+	log, err := os.OpenFile(os.Getenv("RISKD_PIPELINE_PROGRESS"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return func(string) {}
+	}
+	began := time.Now()
+	return func(done string) { fmt.Fprintf(log, "    %3.0f s  %s\n", time.Since(began).Seconds(), done) }
 }
 
 func (r *pipeline) line() string {
