@@ -79,8 +79,8 @@ bench: ## costs that are promised: Guard.Check, Step, event to flag
 	@sh scripts/bench.sh
 
 .PHONY: bench-pipeline
-bench-pipeline: setup build ## what riskd costs beside its broker: throughput, latency, restart (5 minutes)
-	@sh scripts/pipeline.sh
+bench-pipeline: setup build $(if $(filter kafka,$(BROKER)),kafka) ## what riskd costs beside its broker: throughput, latency, restart (5 minutes); BROKER=kafka
+	@sh scripts/pipeline.sh $(BROKER)
 
 .PHONY: bench-clickhouse
 bench-clickhouse: setup build ## load ROWS decisions (default 2000000) and time every question
