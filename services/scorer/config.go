@@ -21,6 +21,8 @@ type Config struct {
 	// BatchBytes is how many bytes of input one record holds at most. Default 1 MiB. It is lowered to an
 	// eighth of the broker's maximum payload when that is less.
 	BatchBytes int
+	// Turns is how many partitions judge and commit at once; the others' input waits and makes larger records. Default 8.
+	Turns int
 	// LeaseTTL is after how long a silent worker's partitions are taken over. Default 3 s. Below 2 s a busy
 	// machine makes workers take partitions from each other: harmless, but slow.
 	LeaseTTL time.Duration
@@ -45,7 +47,7 @@ type Config struct {
 // DefaultConfig is fit for one small machine.
 func DefaultConfig() Config {
 	return Config{
-		BatchEvents: 512, BatchBytes: 1 << 20, LeaseTTL: 3 * time.Second, HandoverWait: 5 * time.Second, Takeovers: 4,
+		BatchEvents: 512, BatchBytes: 1 << 20, Turns: 8, LeaseTTL: 3 * time.Second, HandoverWait: 5 * time.Second, Takeovers: 4,
 		CheckpointEvery: time.Minute, CheckpointEvents: 10_000, Retention: 400 * 24 * time.Hour,
 		JournalKeep: 30 * 24 * time.Hour, StopWait: 10 * time.Second,
 	}
@@ -60,6 +62,9 @@ func (c Config) Validate() error {
 	}
 	if c.BatchBytes < 64<<10 || c.BatchBytes > 16<<20 {
 		bad("scorer batch bytes: %d is outside 64 KiB to 16 MiB", c.BatchBytes)
+	}
+	if c.Turns < 1 || c.Turns > 1024 {
+		bad("scorer turns: %d is outside 1 to 1024", c.Turns)
 	}
 	if c.LeaseTTL < time.Second {
 		bad("scorer lease ttl: %s is below 1 s", c.LeaseTTL)

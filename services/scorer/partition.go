@@ -260,7 +260,7 @@ func (p *partition) work(stop context.Context) error {
 		if err != nil {
 			continue // the turn's time is over
 		}
-		if err := p.commit(stop, msgs); err != nil {
+		if err := p.inTurn(stop, msgs); err != nil {
 			if stop.Err() != nil && !errors.Is(err, errFenced) {
 				return nil
 			}
@@ -268,6 +268,44 @@ func (p *partition) work(stop context.Context) error {
 		}
 	}
 }
+
+// inTurn commits msgs, and what has come since they were taken, once it is this partition's turn. A busy worker thereby makes
+// few large records of what many partitions have waiting, instead of many small ones that hold each other up.
+func (p *partition) inTurn(stop context.Context, msgs []broker.Message) error {
+	select {
+	case p.s.turns <- struct{}{}:
+	default:
+		enter(stageWait)
+		select {
+		case p.s.turns <- struct{}{}:
+		case <-stop.Done():
+			return nil
+		}
+		msgs = p.more(msgs)
+	}
+	defer func() { <-p.s.turns }()
+	return p.commit(stop, msgs)
+}
+
+// more adds to msgs what is there by now, without waiting.
+func (p *partition) more(msgs []broker.Message) []broker.Message {
+	room, bytes := p.s.batchEvents-len(msgs), p.s.batchBytes
+	for i := range msgs {
+		bytes -= len(msgs[i].Data)
+	}
+	if room <= 0 || bytes <= 0 || len(p.carry) > 0 { // what is carried comes first
+		return msgs
+	}
+	p.msgs, _ = p.tail.Take(now, msgs, room, bytes) // its only error is that now is over
+	return p.msgs
+}
+
+// now is a context that waits for nothing.
+var now = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
 
 // take returns what is there, at least one message. With wait it gives up after that long.
 func (p *partition) take(stop context.Context, wait time.Duration) ([]broker.Message, error) {

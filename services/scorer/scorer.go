@@ -79,6 +79,7 @@ type Service struct {
 	workers                 broker.Workers
 
 	loading  chan struct{}
+	turns    chan struct{} // one for each partition that judges and commits
 	pageJobs chan pageJob
 	trims    chan trimJob
 	// last is set when this worker stops and no other one is alive to go on.
@@ -120,7 +121,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if cfg.Worker == "" {
 		cfg.Worker = workerName()
 	}
-	s := &Service{cfg: cfg, deps: deps, now: time.Now, loading: make(chan struct{}, cfg.Takeovers),
+	s := &Service{cfg: cfg, deps: deps, now: time.Now, loading: make(chan struct{}, cfg.Takeovers), turns: make(chan struct{}, cfg.Turns),
 		pageJobs: make(chan pageJob, 2*pageWriters), trims: make(chan trimJob, maxTrims),
 		owned: make(map[int]*ownership), failures: make(map[int]error)}
 	if s.policies = deps.Policies; s.policies == nil {
