@@ -20,6 +20,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/policy"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/risk/signal"
 	"github.com/riskd-io/riskd/pkg/wire"
 )
 
@@ -63,6 +64,9 @@ type Expect struct {
 	// Hits and Shadow are all the rules that applied, in any order.
 	Hits   []string `yaml:"hits"`
 	Shadow []string `yaml:"shadow"`
+	// Scope of what is required now: "session", or what waits for the proof, such as "resource.export", "report/r1" or
+	// "restricted" and above; several are separated by spaces.
+	Scope *string `yaml:"scope"`
 	// Reason shown to the user with the challenge that this event raised.
 	Reason *string `yaml:"reason"`
 }
@@ -393,8 +397,30 @@ func (p *play) compare(s *Step) {
 		reason = d.Signals[n-1].ReasonUser
 	}
 	text("reason", reason, want.Reason)
+	text("scope", required(d.Signals), want.Scope)
 	p.names(s, "hits", want.Hits, false)
 	p.names(s, "shadow", want.Shadow, true)
+}
+
+// required is what the latest signal wants proven, in words; "" when nothing is.
+func required(signals []signal.Signal) string {
+	if len(signals) == 0 || signals[len(signals)-1].State != signal.Required {
+		return ""
+	}
+	s := &signals[len(signals)-1].Scope
+	if s.Whole() {
+		return "session"
+	}
+	var words []string
+	for _, w := range []string{s.Action, strings.TrimSuffix(s.ResourceType+"/"+s.ResourceID, "/")} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	if s.Class != 0 {
+		words = append(words, name(sensitivityNames[:], uint8(s.Class)))
+	}
+	return strings.Join(words, " ")
 }
 
 func (p *play) names(s *Step, what string, want []string, shadow bool) {

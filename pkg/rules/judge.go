@@ -35,7 +35,7 @@ func newSet(rules []Rule, l *language, digest []byte) *set {
 	for i := range rules {
 		r := &rules[i]
 		s.hits = append(s.hits, decision.Hit{
-			Rule: r.Name, Effect: r.Effect, Shadow: r.Shadow, Level: r.Level, MaxAge: r.MaxAge, AMR: strings.Join(r.AMR, " "),
+			Rule: r.Name, Effect: r.Effect, Shadow: r.Shadow, Level: r.Level, MaxAge: r.MaxAge, AMR: strings.Join(r.AMR, " "), Scope: r.Scope,
 		})
 		s.reasons[r.Name] = r.ReasonUser
 	}

@@ -10,7 +10,8 @@
 //
 //	deny     shuts the session
 //	revoke   shuts it too, and tells apps to end it: the user has to log in anew
-//	step_up  wants proof of a level within an age, at any risk; people only
+//	step_up  wants proof of a level within an age, at any risk; people only. Its scope says what waits for the proof: the
+//	         session (the default), the action, whatever it is done to, or the resource, whatever is done to it
 //	allow    keeps risk alone, short of severe, from asking; it does not lift what other rules want
 //	notify   is recorded, and no more
 //
@@ -72,6 +73,8 @@ type Rule struct {
 	Level  uint8
 	MaxAge uint32
 	AMR    []string
+	// Scope is what waits for that proof; zero: the whole session.
+	Scope decision.Scope
 	// Shadow rules are tried and change nothing.
 	Shadow bool
 	// Rollout is the share of users it is enforced for, percent.
@@ -219,9 +222,6 @@ func (r *reader) readRule(p *policy.Policy, lang *language, key string, t *ruleT
 	case slices.Contains(reserved, t.Name):
 		bad("name", "riskd itself uses this name; choose another")
 	}
-	if t.Scope != "" && t.Scope != "session" {
-		bad("scope", "want session, the only scope a flag can have today")
-	}
 	switch t.Mode {
 	case "", "enforce":
 	case "shadow":
@@ -240,6 +240,7 @@ func (r *reader) readRule(p *policy.Policy, lang *language, key string, t *ruleT
 		}
 	}
 	r.readThen(p, &rule, key, &t.Then, bad)
+	readScope(&rule, t.Scope, bad)
 	if strings.TrimSpace(t.When) == "" {
 		bad("when", "want a condition, such as event.action == \"auth.login\"")
 		return rule
@@ -297,6 +298,20 @@ func (r *reader) readThen(p *policy.Policy, rule *Rule, key string, t *thenText,
 	}
 }
 
+// scopes are what may wait for a proof.
+var scopes = map[string]decision.Scope{"": 0, "session": 0, "action": decision.OfAction, "resource": decision.OfResource}
+
+func readScope(rule *Rule, text string, bad func(string, string, ...any)) {
+	scope, known := scopes[text]
+	switch {
+	case !known:
+		bad("scope", "want session, action or resource%s", suggest(text, []string{"session", "action", "resource"}))
+	case scope != 0 && rule.Effect != decision.StepUpEffect:
+		bad("scope", "only step_up can be about less than the session: deny and revoke shut it, and allow and notify block nothing")
+	}
+	rule.Scope = scope
+}
+
 func isName(s string) bool {
 	if s == "" || len(s) > 48 || s[0] < 'a' || s[0] > 'z' {
 		return false
@@ -313,6 +328,7 @@ func digest(f *File) []byte {
 		MaxAge                          uint32
 		AMR                             []string
 		Rollout                         float64
+		Scope                           decision.Scope `json:",omitempty"`
 	}
 	rules := make([]canonical, len(f.Rules))
 	for i, r := range f.Rules {
@@ -320,7 +336,7 @@ func digest(f *File) []byte {
 		if r.Shadow {
 			mode = "shadow"
 		}
-		rules[i] = canonical{r.Name, r.When, mode, r.ReasonUser, r.ReasonAnalyst, r.Effect, r.Level, r.MaxAge, r.AMR, r.Rollout}
+		rules[i] = canonical{r.Name, r.When, mode, r.ReasonUser, r.ReasonAnalyst, r.Effect, r.Level, r.MaxAge, r.AMR, r.Rollout, r.Scope}
 	}
 	data, err := json.Marshal(struct {
 		Tenant   string

@@ -30,6 +30,10 @@ type MiddlewareConfig struct {
 	ReturnKey []byte
 	// StepUpACR is what on_unavailable: step_up asks for. Default aal2.
 	StepUpACR string
+	// EndSession ends the application's own session when riskd has revoked it: it takes its cookie and its record away, and writes
+	// no body. It may be called more than once for a session. After it the user is asked to log in, as anybody without a
+	// session is (LoginURL, or 401). Without it a revoked session gets 403 like any denied one.
+	EndSession func(w http.ResponseWriter, r *http.Request, p Presence)
 	// DeniedPage and UnavailablePage write the page a browser sees, after the status 403 or 503 has been
 	// set. Default: one plain sentence.
 	DeniedPage, UnavailablePage http.Handler
@@ -123,6 +127,12 @@ func (m *Middleware) serve(w http.ResponseWriter, r *http.Request, route *RouteC
 	switch what.kind {
 	case deny:
 		m.c.count.blocked.Add(1)
+		if m.cfg.EndSession != nil && what.verdict.Revoked() {
+			m.receipts.send(p, route, what.verdict.ChallengeID(), resultDenied, "session ended")
+			m.cfg.EndSession(w, r, p)
+			m.askLogin(w, r)
+			return
+		}
 		m.receipts.send(p, route, what.verdict.ChallengeID(), resultDenied, "")
 		m.writeDenied(w, r)
 	case challenge:

@@ -284,6 +284,42 @@ func TestADeniedSessionGets403AndAReceiptPerInterval(t *testing.T) {
 	}
 }
 
+func TestARevokedSessionIsEndedAndNotChallenged(t *testing.T) {
+	for _, cause := range []string{"session_revoked", "feedback_revoke_session", "stepup_failed"} {
+		t.Run(cause, func(t *testing.T) {
+			ended := []string{}
+			s := newSite(t)
+			cfg := s.config()
+			cfg.EndSession = func(w http.ResponseWriter, _ *http.Request, p sdk.Presence) {
+				ended = append(ended, p.SessionID)
+				http.SetCookie(w, &http.Cookie{Name: "session", MaxAge: -1})
+			}
+			var err error
+			if s.mw, err = s.c.Middleware(cfg); err != nil {
+				t.Fatal(err)
+			}
+			sig := natstest.Required("acme", "s1", "ch_1", 2)
+			sig.State, sig.Cause = "denied", cause
+			s.srv.Put(sig)
+			eventually(t, s.c.Guard(), "s1", is(sdk.Denied))
+			res := s.do(ordinary(), request())
+			if s.served != 0 {
+				t.Error("the request was served")
+			}
+			if cause == "stepup_failed" {
+				if res.StatusCode != 403 || len(ended) != 0 {
+					t.Errorf("denied and not revoked: status %d, ended %v", res.StatusCode, ended)
+				}
+				return
+			}
+			if got := receiptsOf(s.reported()); res.StatusCode != 303 || !strings.HasPrefix(res.Header.Get("Location"), "/login") || !slices.Equal(ended, []string{"s1"}) ||
+				len(res.Header["Set-Cookie"]) != 1 || !slices.Equal(got, []string{"denied"}) {
+				t.Errorf("status %d to %q, ended %v, cookies %v, receipts %v", res.StatusCode, res.Header.Get("Location"), ended, res.Header["Set-Cookie"], got)
+			}
+		})
+	}
+}
+
 func TestEachRouteChoosesWhatHappensWhenNobodyKnows(t *testing.T) {
 	for _, c := range []struct {
 		choice  sdk.OnUnavailable

@@ -104,6 +104,16 @@ func (v Verdict) Expires() time.Time { return instant(v.signal().GetExpiresAtMs(
 // UserReason may be shown to the user. It never tells what was noticed.
 func (v Verdict) UserReason() string { return v.signal().GetReasonUser() }
 
+// Revoked tells of a denied session that it was revoked, by a rule or by an analyst: the application should end it, so that
+// the user logs in anew, rather than only refuse it.
+func (v Verdict) Revoked() bool {
+	switch v.signal().GetCause() {
+	case "session_revoked", "feedback_revoke_session":
+		return v.State == Denied
+	}
+	return false
+}
+
 func (v Verdict) signal() *riskdv1.Signal {
 	if v.flag == nil {
 		return nil

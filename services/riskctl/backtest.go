@@ -15,6 +15,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/rules"
+	"github.com/riskd-io/riskd/pkg/service"
 )
 
 var backtestCommand = &command{
@@ -84,6 +85,7 @@ type backtesting struct {
 
 func (b *backtesting) run(ctx context.Context, std streams, files []string) error {
 	b.errOut = std.err
+	service.KeepHeapRoom() // nearly all that it allocates is gone after an event
 	cfg, err := b.config()
 	if err != nil {
 		return err

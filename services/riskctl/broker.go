@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -45,6 +46,8 @@ type installation struct {
 	broker.Logs
 	publisher func() (broker.Publisher, error)
 	policies  func(context.Context) (policylog.Log, error)
+	// identity is whom the broker has authenticated, such as nats:ann; "": it asks nobody.
+	identity func(context.Context) string
 	// signals visits what is stored since then, and what comes, until visit wants no more. Zero means only what comes.
 	signals func(ctx context.Context, since time.Time, tenant string, visit func(*riskdv1.Signal) (more bool, err error)) error
 	close   func()
@@ -100,6 +103,7 @@ func (n *brokerFlags) openNATS(ctx context.Context, name string) (*installation,
 			return natsjs.NewPublisher(nc, partitions, natsjs.DefaultPublisherConfig())
 		},
 		policies: func(ctx context.Context) (policylog.Log, error) { return natsjs.OpenPolicyLog(ctx, js) },
+		identity: func(ctx context.Context) string { return natsUser(ctx, nc) },
 		signals: func(ctx context.Context, since time.Time, tenant string, visit func(*riskdv1.Signal) (bool, error)) error {
 			return natsSignals(ctx, js, since, tenant, visit)
 		},
@@ -145,10 +149,38 @@ func (n *brokerFlags) openKafka(ctx context.Context, name string) (*installation
 		positions: func(_ context.Context, name string) (bridge.Positions, error) { return b.Positions(name), nil },
 		publisher: func() (broker.Publisher, error) { return b.Publisher(), nil },
 		policies:  func(context.Context) (policylog.Log, error) { return b.PolicyLog(), nil },
+		identity: func(context.Context) string { // a broker that took the password, or the certificate, knows whose it is
+			if cfg.User != "" {
+				return "kafka:" + cfg.User
+			}
+			return ""
+		},
 		signals: func(ctx context.Context, since time.Time, tenant string, visit func(*riskdv1.Signal) (bool, error)) error {
 			return kafkaSignals(ctx, b, since, tenant, visit)
 		},
 	}, nil
+}
+
+// identityWait bounds asking the server who we are.
+const identityWait = 2 * time.Second
+
+// natsUser asks the server whom it took us for. One that asks nobody answers without a user, or not at all.
+func natsUser(ctx context.Context, nc *nats.Conn) string {
+	ctx, cancel := context.WithTimeout(ctx, identityWait)
+	defer cancel()
+	m, err := nc.RequestWithContext(ctx, "$SYS.REQ.USER.INFO", nil)
+	if err != nil {
+		return ""
+	}
+	var info struct {
+		Data struct {
+			User string `json:"user"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(m.Data, &info) != nil || info.Data.User == "" {
+		return ""
+	}
+	return "nats:" + info.Data.User
 }
 
 func natsSignals(ctx context.Context, js jetstream.JetStream, since time.Time, tenant string, visit func(*riskdv1.Signal) (bool, error)) error {

@@ -18,26 +18,39 @@ import (
 // policyLogFlags are the flags of the verbs that work with the installation's log of policies.
 type policyLogFlags struct {
 	broker                           brokerFlags
+	identity                         string // as the broker knows it; "": it asks nobody
 	author, reason, evidence, tenant string
 	share                            float64
 }
 
 func (p *policyLogFlags) bind(fs *flag.FlagSet) {
 	bindBroker(fs, &p.broker)
-	fs.StringVar(&p.author, "author", "", "`who` changes policies; empty: you, as this machine knows you")
+	fs.StringVar(&p.author, "author", "", "`who` changes policies, recorded as claimed; empty: who the broker says you are, or, where it asks nobody, you as this machine knows you")
 	fs.StringVar(&p.reason, "reason", "", "`why`, for those who ask later; required by every change")
 	fs.StringVar(&p.evidence, "evidence", "", "with push: what is `known` of the version, such as a backtest's result")
 	fs.StringVar(&p.tenant, "tenant", "", "`tenant` whose policy is meant, where a version is not named; empty: that of all tenants without one of their own")
 	fs.Float64Var(&p.share, "share", 100, "with activate: `percent` of the users")
 }
 
+// note names the author: whom the broker has authenticated, and otherwise what is claimed, which it says.
 func (p *policyLogFlags) note() policylog.Note {
-	if p.author == "" {
-		if u, err := user.Current(); err == nil {
-			p.author = u.Username
+	author := p.identity
+	if author == "" || p.author != "" {
+		claim := p.author
+		if claim == "" {
+			if u, err := user.Current(); err == nil {
+				claim = "os:" + u.Username
+			}
 		}
+		if claim != "" {
+			claim += " (claimed)"
+		}
+		if author != "" && claim != "" { // somebody known acts for another
+			claim = author + " for " + claim
+		}
+		author = claim
 	}
-	return policylog.Note{Author: p.author, Reason: p.reason, Evidence: p.evidence}
+	return policylog.Note{Author: author, Reason: p.reason, Evidence: p.evidence}
 }
 
 // logVerbs need a running installation.
@@ -56,6 +69,7 @@ func (p *policyLogFlags) run(ctx context.Context, verb string, out io.Writer, ar
 	if err != nil {
 		return err
 	}
+	p.identity = in.identity(ctx)
 	return logVerbs[verb](ctx, p, policylog.NewBook(log), out, args)
 }
 

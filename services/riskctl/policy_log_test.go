@@ -6,6 +6,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 )
@@ -46,7 +50,7 @@ func TestTheLifeOfAPolicyOnTheCommandLine(t *testing.T) {
 	contains(do(0, "two-person", "on", "-author", "ann", "-reason", "audit"), "who is not their author")
 	contains(do(1, "activate", "mine", "-author", "ann", "-reason", "go"), "no approval")
 	contains(do(1, "approve", "mine", "-author", "ann", "-reason", "good"), "somebody else")
-	contains(do(0, "approve", "mine", "-author", "bob", "-reason", "good"), "approved by bob")
+	contains(do(0, "approve", "mine", "-author", "bob", "-reason", "good"), "approved by bob (claimed)")
 	contains(do(0, "activate", version, "-author", "ann", "-reason", "go", "-share", "10"), "10 %", "before: what riskd was started with")
 	contains(do(0, "versions"), "10 %", "bob", "two-person rule is on")
 	write("id: mine\nthresholds: {step_up: 45}\n")
@@ -58,4 +62,49 @@ func TestTheLifeOfAPolicyOnTheCommandLine(t *testing.T) {
 	contains(do(1, "activate", "nobody", "-reason", "x"), "no version nobody")
 	contains(do(2, "diff"), "want diff")
 	contains(do(2, "push", "-nonsense"), "nonsense")
+}
+
+// Where the broker asks who comes, the author of a change is whom it let in, whatever is claimed.
+func TestAuthorsAreThoseWhomTheBrokerKnows(t *testing.T) {
+	for _, c := range []struct{ identity, claim, want string }{
+		{"nats:ann", "", "nats:ann"}, {"nats:ann", "bob", "nats:ann for bob (claimed)"}, {"", "bob", "bob (claimed)"},
+	} {
+		p := policyLogFlags{identity: c.identity, author: c.claim}
+		if got := p.note().Author; got != c.want {
+			t.Errorf("known as %q and claiming %q: %q, want %q", c.identity, c.claim, got, c.want)
+		}
+	}
+	if got := new(policyLogFlags).note().Author; !strings.HasPrefix(got, "os:") || !strings.HasSuffix(got, " (claimed)") {
+		t.Errorf("nobody asks: %q", got)
+	}
+	conf := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(conf, []byte(`authorization { users: [{user: ann, password: secret}] }`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opts, err := server.ProcessConfigFile(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Host, opts.Port, opts.NoLog, opts.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, true
+	s, err := server.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Start()
+	defer func() { s.Shutdown(); s.WaitForShutdown() }()
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server does not start")
+	}
+	nc, err := nats.Connect(strings.Replace(s.ClientURL(), "nats://", "nats://ann:secret@", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if got := natsUser(t.Context(), nc); got != "nats:ann" {
+		t.Errorf("the server says %q", got)
+	}
+	b := natstest.Start(t, 1)
+	if got := natsUser(t.Context(), b.Conn); got != "" {
+		t.Errorf("a server that asks nobody says %q", got)
+	}
 }
