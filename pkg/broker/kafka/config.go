@@ -68,7 +68,7 @@ func DefaultConfig() Config {
 		TransactionTimeout: 3 * time.Second, SessionTimeout: 6 * time.Second, OffsetsEvery: time.Second}
 }
 
-// ParseURL reads kafka://[user:password@]host:port[,host:port...][?sasl=...&tls=true&prefix=...&partitioner=...] over c.
+// ParseURL reads kafka://[user[:password]@]host:port[,host:port...][?sasl=...&tls=true&prefix=...&partitioner=...] over c.
 func (c Config) ParseURL(text string) (Config, error) {
 	rest, ok := strings.CutPrefix(text, "kafka://")
 	if !ok {
@@ -76,10 +76,12 @@ func (c Config) ParseURL(text string) (Config, error) {
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		user, password, _ := strings.Cut(rest[:i], ":")
+		user, password, given := strings.Cut(rest[:i], ":")
 		var err1, err2 error
 		c.User, err1 = url.PathUnescape(user)
-		c.Password, err2 = url.PathUnescape(password)
+		if given { // else it comes from where secrets do
+			c.Password, err2 = url.PathUnescape(password)
+		}
 		if err1 != nil || err2 != nil {
 			return c, errors.New("kafka url: user or password is not percent-encoded")
 		}

@@ -28,6 +28,10 @@ func TestAnAddressSaysEverything(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
+	c.Password = "from a file"
+	if c, err = c.ParseURL("kafka://you@a:9092"); err != nil || c.User != "you" || c.Password != "from a file" {
+		t.Errorf("a login without a password in the address: user %q, %v, password kept: %v", c.User, err, c.Password != "")
+	}
 }
 
 func TestWrongSettingsAreNamed(t *testing.T) {
