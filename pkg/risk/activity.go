@@ -61,7 +61,8 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 	evidence := score.Weigh(&f, held, ev.Time)
 	sc := score.Scene{Event: ev, Prior: e.policy.PriorNats, Features: &f, Evidence: &evidence, Places: p.Places}
 	e.scene(&sc, s, &f.Context, ev.Time)
-	sc.Hostile = e.hostile(p, &f.Context, ev.Time)
+	said := e.hostile(p, &f.Context, ev.Time)
+	sc.Hostile = &said
 	score.Write(d, &sc)
 	e.rules(p, in.Profile, s, known, &f.Context, since, ev, d)
 
@@ -73,7 +74,7 @@ func (e *Engine) activity(p *profile.Profile, ev *event.Event, d *decision.Decis
 		return
 	}
 	e.learn(&lesson{
-		p: p, s: s, ev: ev, f: &f, e: &evidence, risk: d.Risk, fresh: fresh, known: known, hostile: sc.Hostile.Nats > 0,
+		p: p, s: s, ev: ev, f: &f, e: &evidence, risk: d.Risk, fresh: fresh, known: known, hostile: said.Nats > 0,
 	})
 	if elsewhere && open {
 		evidence.Held = s.Held

@@ -97,6 +97,30 @@ func TestAStolenSessionIsChallengedAndTheOwnerIsNot(t *testing.T) {
 	show("trip without token", ev)
 }
 
+func TestAnOrdinaryStepAllocatesNothing(t *testing.T) {
+	e := newEngine(t)
+	p := veteran(t, e, 50)
+	var d decision.Decision
+	evs := make([]event.Event, 300)
+	for i := range evs {
+		evs[i] = home(100+i, noon+event.Millis(i)*1000)
+		evs[i].Session.ID, evs[i].Action = "s49", "resource.read"
+	}
+	next := evs
+	step := func() {
+		e.Step(p, &next[0], &d)
+		if next = next[1:]; d.Status != decision.Scored {
+			t.Fatalf("got status %v: nothing was measured", d.Status)
+		}
+	}
+	for range 50 { // slices grow to their size
+		step()
+	}
+	if n := testing.AllocsPerRun(200, step); n != 0 {
+		t.Errorf("got %v allocations a step, want 0", n)
+	}
+}
+
 func BenchmarkStep(b *testing.B) {
 	e := newEngine(b)
 	p := veteran(b, e, 50)

@@ -26,8 +26,8 @@ type Scene struct {
 	Proven     float64
 	ProofLevel uint8
 	ProofHours float64
-	// Hostile is what people said of the surroundings.
-	Hostile Hostile
+	// Hostile is what people said of the surroundings; nil: nothing. By value its text would put the whole scene on the heap.
+	Hostile *Hostile
 }
 
 // Hostile is evidence of surroundings from which something was done that was not the user, as people said.
@@ -83,10 +83,10 @@ func Write(d *decision.Decision, sc *Scene) {
 		s.Add(FailedChallenge, Milli(failedAttempt*float64(sc.Failed)))
 		s.Number("attempts", float64(sc.Failed))
 	}
-	if m := Milli(sc.Hostile.Nats); m > 0 {
-		s.Add(ReportedHostile, m)
-		s.Text("same", sc.Hostile.By)
-		s.Number("days", sc.Hostile.Days)
+	if h := sc.Hostile; h != nil && Milli(h.Nats) > 0 {
+		s.Add(ReportedHostile, Milli(h.Nats))
+		s.Text("same", h.By)
+		s.Number("days", h.Days)
 	}
 	if m := Milli(sc.Proven); m != 0 {
 		s.Add(Proven, m)
