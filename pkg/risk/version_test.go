@@ -47,10 +47,14 @@ func TestDecisionsDoNotChangeWithoutTheEnginesVersion(t *testing.T) {
 
 // digestOfDecisions plays a fixed stream that has something of everything, and digests what was decided.
 func digestOfDecisions(t *testing.T) string {
-	e := newEngine(t)
+	plain, ruled := newEngine(t), ruledEngine(t)
 	sum := sha256.New()
 	challenged, scored := 0, 0
-	for user := range 24 {
+	for user := range 30 {
+		e := plain
+		if user >= 24 {
+			e = ruled
+		}
 		var p profile.Profile
 		var d decision.Decision
 		n := uint32(user*7919 + 17)
@@ -62,6 +66,9 @@ func digestOfDecisions(t *testing.T) string {
 		for i := range 160 {
 			at += event.Millis(draw(9*3600*1000)) / (1 + event.Millis(draw(40)))
 			ev := fixedEvent(user, i, at, draw)
+			if user >= 24 && i%7 == 5 {
+				ev.Action = []string{"resource.delete", "resource.share", "account.close"}[draw(3)]
+			}
 			e.Step(&p, &ev, &d)
 			scored++
 			if d.Action != decision.Allow {

@@ -25,7 +25,7 @@ func (m Machine) raise(c *Case, demand policy.Demand, previous uint8) {
 	}
 	if s.State != profile.Expired && m.quiet(c) {
 		ch.Scope = kept(demand.Scope.Of(c.Event))
-		if m.onlyDemanded(c, demand) {
+		if demand.Rule != "" && !shuts(c) {
 			ch.AllowOnExpiry = true
 		}
 	}
@@ -73,12 +73,13 @@ func (m Machine) open(c *Case) {
 // quiet tells that risk alone would not ask.
 func (m Machine) quiet(c *Case) bool { return c.Decision.Risk < m.Policy.StepUpAt(c.Event) }
 
-// onlyDemanded tells that a quiet challenge is due to what was to be used alone: nothing speaks against the session. When
-// nobody answers it, the session goes on without; what was to be used keeps asking.
-func (m Machine) onlyDemanded(c *Case, demand policy.Demand) bool {
-	switch demand.Rule {
-	case policy.RuleRestricted, policy.RuleCritical, RuleAppRequest:
-		return first(c.Decision, decision.StepUpEffect) == ""
+// shuts tells that a rule about the whole session wants a proof not given yet. Any other demand is about what was to be
+// used alone: when nobody answers, the session goes on without, and what was to be used keeps asking.
+func shuts(c *Case) bool {
+	for i := range c.Decision.Hits {
+		if h := &c.Decision.Hits[i]; h.Effect == decision.StepUpEffect && !h.Shadow && !shown(c, h) && h.Scope.Of(c.Event).Whole() {
+			return true
+		}
 	}
 	return false
 }
@@ -104,10 +105,14 @@ func (m Machine) strengthen(c *Case, demand policy.Demand) {
 	ch := &c.Session.Challenge
 	scope, why := ch.Scope.And(demand.Scope.Of(c.Event)), "wider_"
 	methods := demand.AMR != "" && ch.AMR == ""
+	locks := ch.AllowOnExpiry && m.Policy.StepUp.OnExpiry != "allow" && shuts(c)
 	if demand.Level > ch.Level || methods {
 		why = "stronger_"
-	} else if scope == ch.Scope {
+	} else if scope == ch.Scope && !locks {
 		return
+	}
+	if locks {
+		ch.AllowOnExpiry = false
 	}
 	ch.Level, ch.Scope = max(ch.Level, demand.Level), kept(scope)
 	if methods {
