@@ -52,10 +52,11 @@ type sending struct {
 	from, rate             int
 	strict                 bool
 
-	err                                  io.Writer
-	accepted, duplicate, invalid, failed int
-	firstFailed                          int // line, 0: none
-	begin                                time.Time
+	err   io.Writer
+	begin time.Time
+	// handed is how many events went to the lanes.
+	handed int
+	sent
 }
 
 // target is where events go. It returns one result per event.
@@ -83,14 +84,16 @@ func (s *sending) run(ctx context.Context, std streams, files []string) error {
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
+	lanes := s.startLanes(ctx, to)
 	for _, name := range files {
-		if err = s.file(ctx, std.in, name, to); err != nil {
+		if err = s.file(ctx, std.in, name, lanes); err != nil {
 			break
 		}
 	}
-	sent := s.accepted + s.duplicate
+	lanes.finish()
+	stored := s.accepted + s.duplicate
 	took := time.Since(s.begin).Seconds()
-	fmt.Fprintf(std.out, "accepted=%d duplicate=%d invalid=%d failed=%d seconds=%.2f rate=%.0f\n", s.accepted, s.duplicate, s.invalid, s.failed, took, float64(sent)/max(took, 0.001))
+	fmt.Fprintf(std.out, "accepted=%d duplicate=%d invalid=%d failed=%d seconds=%.2f rate=%.0f\n", s.accepted, s.duplicate, s.invalid, s.failed, took, float64(stored)/max(took, 0.001))
 	if err == nil && s.failed > 0 {
 		err = fmt.Errorf("%d events are not known to be stored; send them again, with -from %d", s.failed, s.firstFailed)
 	}
@@ -104,7 +107,7 @@ func (s *sending) open(ctx context.Context) (target, error) {
 	return openBroker(ctx, s.broker)
 }
 
-func (s *sending) file(ctx context.Context, in io.Reader, name string, to target) error {
+func (s *sending) file(ctx context.Context, in io.Reader, name string, to *lanes) error {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
@@ -118,23 +121,20 @@ func (s *sending) file(ctx context.Context, in io.Reader, name string, to target
 	defer stop()
 	go readChunks(ctx, in, chunks)
 	for c := range chunks {
-		var evs []*riskdv1.Event
-		var numbers []int
 		for _, l := range c.lines {
 			switch {
 			case l.number < s.from:
 			case l.err == nil:
-				evs, numbers = append(evs, l.ev), append(numbers, l.number)
+				if err := s.pace(ctx); err != nil {
+					return err
+				}
+				to.hand(l)
 			default:
-				s.invalid++
+				s.refused(l.number, l.err.Error())
 				if s.strict {
 					return &exit{exitInput, fmt.Errorf("line %d: %w", l.number, l.err)}
 				}
-				fmt.Fprintf(s.err, "riskctl send: line %d: %v\n", l.number, l.err)
 			}
-		}
-		if err := s.put(ctx, to, evs, numbers); err != nil {
-			return err
 		}
 		if c.err != nil {
 			return fmt.Errorf("reading events: %w", c.err)
@@ -143,39 +143,19 @@ func (s *sending) file(ctx context.Context, in io.Reader, name string, to target
 	return ctx.Err()
 }
 
-// put sends the events, in slices that keep to the rate.
-func (s *sending) put(ctx context.Context, to target, evs []*riskdv1.Event, numbers []int) error {
-	for len(evs) > 0 {
-		n := len(evs)
-		if s.rate > 0 {
-			n = min(n, max(1, s.rate/20))
-			due := s.begin.Add(time.Duration(s.accepted+s.duplicate+s.failed) * time.Second / time.Duration(s.rate))
-			select {
-			case <-time.After(time.Until(due)):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		for i, r := range to.put(ctx, evs[:n]) {
-			switch {
-			case r.err != nil:
-				s.failed++
-				if s.firstFailed == 0 {
-					s.firstFailed = numbers[i]
-					fmt.Fprintf(s.err, "riskctl send: line %d: %v\n", numbers[i], r.err)
-				}
-			case r.invalid != "":
-				s.invalid++
-				fmt.Fprintf(s.err, "riskctl send: line %d: refused: %s\n", numbers[i], r.invalid)
-			case r.duplicate:
-				s.duplicate++
-			default:
-				s.accepted++
-			}
-		}
-		evs, numbers = evs[n:], numbers[n:]
+// pace waits until the rate allows one event more.
+func (s *sending) pace(ctx context.Context) error {
+	n := s.handed
+	s.handed++
+	if s.rate == 0 || n%max(1, s.rate/20) > 0 {
+		return nil
 	}
-	return nil
+	select {
+	case <-time.After(time.Until(s.begin.Add(time.Duration(n) * time.Second / time.Duration(s.rate)))):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // overBroker publishes to the input and waits for the broker's acknowledgement.

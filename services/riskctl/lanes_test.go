@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// slowTarget takes a while for each batch, and notes what it was given.
+type slowTarget struct {
+	mu           sync.Mutex
+	users        map[string][]string
+	under, peak  int
+	failedBefore int // batches still to fail
+}
+
+func (s *slowTarget) put(_ context.Context, evs []*riskdv1.Event) []outcome {
+	s.mu.Lock()
+	s.under++
+	s.peak = max(s.peak, s.under)
+	fail := s.failedBefore > 0
+	s.failedBefore--
+	for _, ev := range evs {
+		s.users[ev.User.Id] = append(s.users[ev.User.Id], ev.Id)
+	}
+	s.mu.Unlock()
+	time.Sleep(5 * time.Millisecond)
+	s.mu.Lock()
+	s.under--
+	s.mu.Unlock()
+	out := make([]outcome, len(evs))
+	for i := range out {
+		if fail {
+			out[i].err = fmt.Errorf("not now")
+		}
+	}
+	return out
+}
+
+func (s *slowTarget) close() {}
+
+func TestManyBatchesAreUnderWayAndEachUsersEventsKeepTheirOrder(t *testing.T) {
+	const events, users = 20_000, 50
+	var in strings.Builder
+	want := map[string][]string{}
+	for n := range events {
+		user := fmt.Sprintf("u%d", n*n%users)
+		fmt.Fprintln(&in, inputLine(n, user, ""))
+	}
+	chunks := make(chan chunk, chunksAhead)
+	go readChunks(t.Context(), strings.NewReader(in.String()), chunks)
+	for c := range chunks {
+		for _, l := range c.lines {
+			want[l.ev.User.Id] = append(want[l.ev.User.Id], l.ev.Id)
+		}
+	}
+	to := &slowTarget{users: map[string][]string{}, failedBefore: 1}
+	var complaints strings.Builder
+	s := sending{from: 1, err: &complaints, begin: time.Now()}
+	lanes := s.startLanes(t.Context(), to)
+	if err := s.file(t.Context(), strings.NewReader(in.String()), "-", lanes); err != nil {
+		t.Fatal(err)
+	}
+	lanes.finish()
+	if s.accepted+s.failed != events || s.failed == 0 || s.firstFailed == 0 {
+		t.Errorf("accepted %d, failed %d from line %d on; want %d in all and one batch failed", s.accepted, s.failed, s.firstFailed, events)
+	}
+	for user, ids := range want {
+		if got := strings.Join(to.users[user], " "); got != strings.Join(ids, " ") {
+			t.Errorf("%s: sent in another order than written", user)
+		}
+	}
+	if to.peak < laneCount/2 {
+		t.Errorf("at most %d batches were under way, want about %d", to.peak, laneCount)
+	}
+}
