@@ -6,9 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/interpreter"
-
 	"github.com/riskd-io/riskd/pkg/risk/policy"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 )
@@ -79,22 +76,15 @@ func (s *set) Counters() []policy.Counter { return s.counted }
 // Amounts implements [policy.Counting]. A condition that fails, such as by a division by zero, does not count.
 func (s *set) Amounts(f *policy.Facts, amounts []uint64) []uint64 {
 	sc := s.scenes.Get().(*scene)
-	sc.facts = f
-	clear(sc.values)
-	frame, err := interpreter.NewExecutionFrame(sc)
+	sc.begin(f, nil)
 	for _, c := range s.counters {
 		n := uint64(0)
-		if err == nil {
-			if out, _, failed := c.condition.program.Eval(frame); failed == nil && out == types.True {
-				n = c.amount(f)
-			}
+		if applies, _ := sc.holds(c.condition); applies {
+			n = c.amount(f)
 		}
 		amounts = append(amounts, n)
 	}
-	if err == nil {
-		frame.Close()
-	}
-	sc.facts = nil
+	sc.end()
 	s.scenes.Put(sc)
 	return amounts
 }

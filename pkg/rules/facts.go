@@ -18,26 +18,38 @@ type fact struct {
 	// help says what it is, with its unit.
 	help string
 	get  func(f *policy.Facts) ref.Val
+	// One of these is the fact as Go has it, by its type; none for event.attributes.
+	text   func(f *policy.Facts) string
+	number func(f *policy.Facts) float64
+	whole  func(f *policy.Facts) int64
+	yesNo  func(f *policy.Facts) bool
+	texts  func(f *policy.Facts) []string
 }
 
+// addressFact and attributesFact have shortcuts of their own.
+const (
+	addressFact    = "network.ip"
+	attributesFact = "event.attributes"
+)
+
 func text(name, help string, get func(f *policy.Facts) string) fact {
-	return fact{name, cel.StringType, help, func(f *policy.Facts) ref.Val { return types.String(get(f)) }}
+	return fact{name: name, typ: cel.StringType, help: help, text: get, get: func(f *policy.Facts) ref.Val { return types.String(get(f)) }}
 }
 
 func number(name, help string, get func(f *policy.Facts) float64) fact {
-	return fact{name, cel.DoubleType, help, func(f *policy.Facts) ref.Val { return types.Double(get(f)) }}
+	return fact{name: name, typ: cel.DoubleType, help: help, number: get, get: func(f *policy.Facts) ref.Val { return types.Double(get(f)) }}
 }
 
 func whole(name, help string, get func(f *policy.Facts) int64) fact {
-	return fact{name, cel.IntType, help, func(f *policy.Facts) ref.Val { return types.Int(get(f)) }}
+	return fact{name: name, typ: cel.IntType, help: help, whole: get, get: func(f *policy.Facts) ref.Val { return types.Int(get(f)) }}
 }
 
 func yesNo(name, help string, get func(f *policy.Facts) bool) fact {
-	return fact{name, cel.BoolType, help, func(f *policy.Facts) ref.Val { return types.Bool(get(f)) }}
+	return fact{name: name, typ: cel.BoolType, help: help, yesNo: get, get: func(f *policy.Facts) ref.Val { return types.Bool(get(f)) }}
 }
 
 func texts(name, help string, get func(f *policy.Facts) []string) fact {
-	return fact{name, cel.ListType(cel.StringType), help, func(f *policy.Facts) ref.Val {
+	return fact{name: name, typ: cel.ListType(cel.StringType), help: help, texts: get, get: func(f *policy.Facts) ref.Val {
 		return types.NewStringList(types.DefaultTypeAdapter, get(f))
 	}}
 }
@@ -70,7 +82,7 @@ var facts = append([]fact{
 	whole("event.hour", "hour of the day, UTC", func(f *policy.Facts) int64 { return int64(f.Event.Time/3_600_000) % 24 }),
 	// 1970-01-01 was a Thursday.
 	whole("event.weekday", "0 Sunday to 6 Saturday, UTC", func(f *policy.Facts) int64 { return (int64(f.Event.Time/dayMillis) + 4) % 7 }),
-	{"event.attributes", cel.MapType(cel.StringType, cel.StringType), `the app's own facts; a missing one is ""`, func(f *policy.Facts) ref.Val {
+	{name: attributesFact, typ: cel.MapType(cel.StringType, cel.StringType), help: `the app's own facts; a missing one is ""`, get: func(f *policy.Facts) ref.Val {
 		return newAttributes(f.Event)
 	}},
 	text("user.id", "whose event it is", func(f *policy.Facts) string { return f.Event.User.ID }),
@@ -80,7 +92,7 @@ var facts = append([]fact{
 	text("resource.sensitivity", "unknown, public, internal, restricted or critical", func(f *policy.Facts) string {
 		return name(sensitivityNames[:], uint8(f.Event.Resource.Sensitivity))
 	}),
-	text("network.ip", `address, "" when unknown; "network.ip in lists.office"`, func(f *policy.Facts) string {
+	text(addressFact, `address, "" when unknown; "network.ip in lists.office"`, func(f *policy.Facts) string {
 		if !f.Event.Network.IP.IsValid() {
 			return ""
 		}

@@ -57,29 +57,22 @@ func (s *set) Judge(f *policy.Facts, hits []decision.Hit) []decision.Hit {
 // judge is Judge with facts that an example gives by hand.
 func (s *set) judge(f *policy.Facts, given map[int]ref.Val, hits []decision.Hit) []decision.Hit {
 	sc := s.scenes.Get().(*scene)
-	sc.facts = f
-	clear(sc.values)
-	for i, v := range given {
-		sc.values[i] = v
-	}
-	if frame, err := interpreter.NewExecutionFrame(sc); err == nil {
-		for i := range s.rules {
-			out, _, err := s.rules[i].condition.program.Eval(frame)
-			if err != nil {
-				// Such as a division by zero. The rule does not apply, and the decision says so.
-				hits = append(hits, decision.Hit{Rule: s.rules[i].Name, Effect: decision.FailedEffect, Shadow: true})
-				continue
-			}
-			if out != types.True {
-				continue
-			}
-			h := s.hits[i]
-			h.Shadow = h.Shadow || !s.reached(i, f)
-			hits = append(hits, h)
+	sc.begin(f, given)
+	for i := range s.rules {
+		applies, err := sc.holds(s.rules[i].condition)
+		if err != nil {
+			// Such as a division by zero. The rule does not apply, and the decision says so.
+			hits = append(hits, decision.Hit{Rule: s.rules[i].Name, Effect: decision.FailedEffect, Shadow: true})
+			continue
 		}
-		frame.Close()
+		if !applies {
+			continue
+		}
+		h := s.hits[i]
+		h.Shadow = h.Shadow || !s.reached(i, f)
+		hits = append(hits, h)
 	}
-	sc.facts = nil
+	sc.end()
 	s.scenes.Put(sc)
 	return hits
 }
@@ -99,6 +92,55 @@ type scene struct {
 	set    *set
 	facts  *policy.Facts
 	values []ref.Val
+	// frame is the interpreter's, once it was needed.
+	frame *interpreter.ExecutionFrame
+	// given tells that an example gives facts by hand, which only values knows.
+	given bool
+	// unsure is set by a condition in Go that must not be believed.
+	unsure bool
+}
+
+// begin takes an event's facts, and those that an example gives by hand.
+func (sc *scene) begin(f *policy.Facts, given map[int]ref.Val) {
+	sc.facts, sc.given = f, len(given) > 0
+	for i, v := range given {
+		sc.values[i] = v
+	}
+}
+
+func (sc *scene) end() {
+	sc.facts = nil
+	if sc.frame != nil || sc.given {
+		clear(sc.values)
+	}
+	if sc.frame != nil {
+		sc.frame.Close()
+		sc.frame = nil
+	}
+}
+
+// holds tells whether a condition applies. The error is CEL's.
+func (sc *scene) holds(c *condition) (bool, error) {
+	if c.native != nil && !sc.given {
+		sc.unsure = false
+		if applies := c.native(sc); !sc.unsure {
+			return applies, nil
+		}
+	}
+	return sc.interpret(c)
+}
+
+// interpret is holds by CEL's own interpreter.
+func (sc *scene) interpret(c *condition) (bool, error) {
+	if sc.frame == nil {
+		frame, err := interpreter.NewExecutionFrame(sc)
+		if err != nil {
+			return false, err
+		}
+		sc.frame = frame
+	}
+	out, _, err := c.program.Eval(sc.frame)
+	return err == nil && out == types.True, err
 }
 
 // ResolveName implements [interpreter.Activation].

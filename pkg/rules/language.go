@@ -81,6 +81,8 @@ func newLanguage(lists []*list, counters []*counter) (*language, error) {
 // condition is one compiled condition.
 type condition struct {
 	program cel.Program
+	// native is the same condition in Go; nil where it has no words for it.
+	native func(*scene) bool
 	// cost is the estimated worst case.
 	cost uint64
 	// names it refers to.
@@ -119,7 +121,7 @@ func (l *language) compile(text string) (*condition, []fault) {
 	if err != nil {
 		return nil, []fault{{0, err.Error()}}
 	}
-	c := &condition{program: program, cost: estimate.Max}
+	c := &condition{program: program, native: l.native(ast), cost: estimate.Max}
 	for _, ref := range ast.NativeRep().ReferenceMap() {
 		if _, ours := l.index[ref.Name]; ours {
 			c.names = append(c.names, ref.Name)

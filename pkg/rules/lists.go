@@ -27,6 +27,8 @@ type list struct {
 	texts traits.Lister
 	size  int
 	holds func(s string, f *policy.Facts) bool
+	// holdsAddress is holds of the address's text, for lists of networks.
+	holdsAddress func(a netip.Addr) bool
 }
 
 // listed is a list while one event is judged.
@@ -61,7 +63,12 @@ func newList(name string, t *listText) (*list, error) {
 	switch {
 	case t.Networks != nil:
 		shown = t.Networks
-		l.holds, err = networks(t.Networks)
+		if l.holdsAddress, err = networks(t.Networks); err == nil {
+			l.holds = func(s string, _ *policy.Facts) bool {
+				a, err := netip.ParseAddr(s)
+				return err == nil && l.holdsAddress(a)
+			}
+		}
 	case t.Trips != nil:
 		for i := range t.Trips {
 			shown = append(shown, t.Trips[i].User)
@@ -81,7 +88,7 @@ func newList(name string, t *listText) (*list, error) {
 }
 
 // networks finds an address by the prefix lengths in use, longest first.
-func networks(texts []string) (func(string, *policy.Facts) bool, error) {
+func networks(texts []string) (func(netip.Addr) bool, error) {
 	set := map[netip.Prefix]bool{}
 	var bits4, bits6 []int
 	for _, s := range texts {
@@ -110,9 +117,8 @@ func networks(texts []string) (func(string, *policy.Facts) bool, error) {
 			*bits = append(*bits, p.Bits())
 		}
 	}
-	return func(s string, _ *policy.Facts) bool {
-		a, err := netip.ParseAddr(s)
-		if err != nil {
+	return func(a netip.Addr) bool {
+		if !a.IsValid() {
 			return false
 		}
 		a = a.Unmap().WithZone("")

@@ -49,7 +49,7 @@ func TestManyBatchesAreUnderWayAndEachUsersEventsKeepTheirOrder(t *testing.T) {
 	var in strings.Builder
 	want := map[string][]string{}
 	for n := range events {
-		user := fmt.Sprintf("u%d", n*n%users)
+		user := fmt.Sprintf("u%d", n%users)
 		fmt.Fprintln(&in, inputLine(n, user, ""))
 	}
 	chunks := make(chan chunk, chunksAhead)
