@@ -15,8 +15,17 @@ import (
 //go:embed sql/*.sql
 var files embed.FS
 
-// questions are the texts by name, with shared column lists filled in.
-var questions = sync.OnceValues(func() (map[string]string, error) {
+// questions are the texts by name, with shared column lists filled in. Those about a session find out themselves whose it is
+// and when it was.
+var questions = sync.OnceValues(func() (map[string]string, error) { return read("") })
+
+// known are the same for one who asks several of them, and has asked session_bounds before: with {users}, {first} and {last}.
+var known = sync.OnceValues(func() (map[string]string, error) {
+	return read(`{{define "_session"}}{{template "_known_session"}}{{end}}`)
+})
+
+// read reads the texts, with something after them that may define a part of theirs anew.
+func read(after string) (map[string]string, error) {
 	names, err := fs.Glob(files, "sql/*.sql")
 	if err != nil {
 		return nil, err
@@ -32,6 +41,9 @@ var questions = sync.OnceValues(func() (map[string]string, error) {
 			return nil, err
 		}
 	}
+	if _, err := all.New("").Parse(after); err != nil {
+		return nil, err
+	}
 	out := map[string]string{}
 	for _, t := range all.Templates() {
 		if t.Name() == "" || strings.HasPrefix(t.Name(), "_") {
@@ -44,11 +56,13 @@ var questions = sync.OnceValues(func() (map[string]string, error) {
 		out[t.Name()] = b.String()
 	}
 	return out, nil
-})
+}
 
 // Question is the SQL of a named question, with {name:Type} parameters and a comment that says what it answers.
-func Question(name string) (string, error) {
-	all, err := questions()
+func Question(name string) (string, error) { return text(name, questions) }
+
+func text(name string, of func() (map[string]string, error)) (string, error) {
+	all, err := of()
 	if err != nil {
 		return "", fmt.Errorf("reading the named questions: %w", err)
 	}

@@ -55,6 +55,7 @@ var answers = []struct {
 	{"users_of_device", map[string]string{"device": "d-ada-7c1f"}, []string{"user", "decisions", "sessions", "addresses"}, "LONG 1 1 1\nada 6 1 1"},
 	{"session_places", map[string]string{"tenant": "acme", "session": "s-ada-1~9f3a2c41"}, []string{"city", "country", "radius_km", "events", "networks"}, "Tokyo JP 50 6 [NTT Communications]"},
 	{"user_places", map[string]string{"tenant": "acme", "user": "ada"}, []string{"city", "radius_km", "events", "sessions"}, "London 10 6 1\nTokyo 50 6 1"},
+	{"session_bounds", map[string]string{"tenant": "acme", "session": "s-ada-1~9f3a2c41"}, []string{"users", "first_event"}, "[ada] 12:24:00"},
 	{"users_of_asn", map[string]string{"asn": "31334"}, []string{"user", "decisions"}, "LONG 1\ndave 1\nbob 5"},
 	{"calibration", nil, []string{"risk_from", "known", "attacks", "by_challenge", "by_label"}, "0 1 0 1 0\n90 1 1 1 0"},
 	{"tenants", nil, []string{"tenant", "decisions"}, "acme 22"},

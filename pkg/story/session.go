@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -111,8 +112,24 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 		enforcement []Enforcement
 		signals     []Signal
 	)
+	// Whose it is and when it was is asked once: the others then read a few granules each, and cost little to plan.
 	few := args{"tenant": tenant, "session": session, "limit": limit(max)}
-	err := together(ctx,
+	err := r.ask(ctx, "session_bounds", args{"tenant": tenant, "session": session}, func(rows driver.Rows) error {
+		var users []string
+		var first, last time.Time
+		err := rows.Scan(&users, &first, &last)
+		few["users"], few["first"], few["last"] = users, first, last
+		return err
+	})
+	if err == nil && few["users"] == nil {
+		err = fmt.Errorf("session %q of tenant %q: %w", session, tenant, ErrNotFound)
+	}
+	if err != nil {
+		return st, err
+	}
+	all := maps.Clone(few)
+	all["limit"] = uint32(MaxRows)
+	err = together(ctx,
 		func(ctx context.Context) (err error) {
 			decisions, err = r.decisions(ctx, "session_decisions", few)
 			return err
@@ -126,7 +143,7 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 			return err
 		},
 		func(ctx context.Context) (err error) {
-			signals, err = r.signals(ctx, "session_signals", args{"tenant": tenant, "session": session, "limit": uint32(MaxRows)})
+			signals, err = r.signals(ctx, "session_signals", all)
 			return err
 		},
 	)
@@ -140,7 +157,7 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 	case len(decisions) < int(limit(max)): // all of them are here
 		st.Summary = summarize(session, decisions)
 	default:
-		err := r.ask(ctx, "session_summary", args{"tenant": tenant, "session": session}, func(rows driver.Rows) error {
+		err := r.ask(ctx, "session_summary", few, func(rows driver.Rows) error {
 			s := &st.Summary
 			s.Session = session
 			return rows.Scan(&s.User, &s.First, &s.Last, &s.Decisions, &s.Worst, &s.WorstLevel, &s.State, &s.StepUps, &s.Denies, &s.Countries, &s.Addresses)

@@ -72,7 +72,11 @@ type args map[string]any
 
 // ask runs a named question and hands each row to scan.
 func (r *Reader) ask(ctx context.Context, name string, a args, scan func(driver.Rows) error) error {
-	text, err := Question(name)
+	of := questions
+	if _, ok := a["users"]; ok {
+		of = known
+	}
+	text, err := text(name, of)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,13 @@ var views = map[string]map[string]string{
 				uniqCombined64(13)(cityHash64(tenant, user_id)), uniqCombined64(13)(cityHash64(tenant, session_id)), max(decided_at)) AS x FROM features GROUP BY tenant, toDate(decided_at)
 			UNION ALL SELECT (tenant, day, sum(n), sum(step_ups), sum(denies), sum(medium), sum(high), uniqCombined64Merge(13)(users), uniqCombined64Merge(13)(sessions), max(last))
 			FROM decided_day GROUP BY tenant, day) GROUP BY x)`,
+		"asn_day": `SELECT count() > 0 AND countIf(n = 1) = 0 FROM (SELECT x, count() AS n FROM (
+			SELECT (tenant, asn, toDate(ts), user_id, count(), countIf(action = 'step_up'), countIf(action = 'deny'), countIf(outcome = 'failure'), max(risk), min(ts), max(ts),
+				argMax(session_id, ts), uniqExact(session_id), uniqExactIf(device_id, device_id != ''), uniqExactIf(ip, ip != toIPv6('::'))) AS x
+			FROM features WHERE asn != 0 GROUP BY tenant, asn, toDate(ts), user_id
+			UNION ALL SELECT (tenant, asn, seen, user_id, sum(n), sum(step_ups), sum(denies), sum(failures), max(worst), min(first), max(last),
+				argMaxMerge(session), toUInt64(length(groupUniqArrayArray(sessions))), toUInt64(length(groupUniqArrayArray(devices))), toUInt64(length(groupUniqArrayArray(ips))))
+			FROM asn_day GROUP BY tenant, asn, seen, user_id) GROUP BY x)`,
 	},
 }
 

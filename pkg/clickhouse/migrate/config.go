@@ -63,6 +63,7 @@ func DefaultConfig() Config {
 		"decided_day":   400,
 		"feedback":      730,
 		"active_day":    730,
+		"asn_day":       400,
 	}}
 }
 

@@ -28,7 +28,7 @@ func (c Config) wanted(table, column string) string {
 // because it was kept for ever.
 var columns = map[string]string{
 	"activity_5m": "t", "part_hour": "t", "user_day": "day", "decided_hour": "t", "decided_5m": "t", "sink_batches": "cut_at", "console_audit": "at",
-	"new_places": "hour", "rule_hour": "t", "event_hours": "hour", "user_hours": "hour", "decided_day": "day", "active_day": "day",
+	"new_places": "hour", "rule_hour": "t", "event_hours": "hour", "user_hours": "hour", "decided_day": "day", "active_day": "day", "asn_day": "day",
 }
 
 // retain changes the retention of tables that were made with another one. It returns their names.

@@ -100,11 +100,12 @@ func (r Result) Line() string {
 type bench struct {
 	cfg    Config
 	conn   driver.Conn
+	opt    *clickhouse.Options
 	to     *native.Client
 	out    io.Writer
 	reader *story.Reader
-	early  map[string]float64 // warm medians at a tenth of the rows
-	until  time.Time          // when loading ends; zero: when all is there
+	early  early
+	until  time.Time // when loading ends; zero: when all is there
 }
 
 // late is whether loading has to end.
@@ -130,7 +131,7 @@ func Run(ctx context.Context, cfg Config, opt *clickhouse.Options, out io.Writer
 	if err != nil {
 		return Result{}, err
 	}
-	b := &bench{cfg: cfg, conn: conn, to: to, out: out, reader: reader, early: map[string]float64{}}
+	b := &bench{cfg: cfg, conn: conn, opt: opt, to: to, out: out, reader: reader}
 	if err := b.open(ctx); err != nil {
 		return Result{}, err
 	}
@@ -143,7 +144,7 @@ func Run(ctx context.Context, cfg Config, opt *clickhouse.Options, out io.Writer
 		if err := b.load(ctx, cfg.Rows-tenth, cfg.Rows); err != nil {
 			return Result{}, err
 		}
-		if cfg.Phase == "" && len(b.early) == 0 {
+		if cfg.Phase == "" && len(b.early.answers) == 0 {
 			if _, err := b.ask(ctx, tenth); err != nil {
 				return Result{}, err
 			}
@@ -181,8 +182,10 @@ func (b *bench) measure(ctx context.Context) (Result, error) {
 	if res.BytesPerRow, err = b.sizes(ctx, res.Rows); err != nil || b.cfg.Phase == "load" {
 		return res, err
 	}
-	if err := b.views(ctx); err != nil {
-		return res, err
+	if b.cfg.Only == "" {
+		if err := b.pair(ctx); err != nil {
+			return res, err
+		}
 	}
 	answers, err := b.ask(ctx, res.Rows)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 func (b *bench) open(ctx context.Context) error {
 	for _, s := range []string{
 		"CREATE TABLE IF NOT EXISTS bench_chunks (first UInt64, last UInt64, took_s Float64, rows UInt64, days UInt16, end DateTime('UTC')) ENGINE = MergeTree ORDER BY first",
-		"CREATE TABLE IF NOT EXISTS bench_early (name String, p50 Float64) ENGINE = MergeTree ORDER BY name",
+		earlyDDL,
 		copiesDDL,
 	} {
 		if err := b.conn.Exec(ctx, s); err != nil {
@@ -39,20 +39,7 @@ func (b *bench) open(ctx context.Context) error {
 		b.cfg.End, b.cfg.Chunk = end, chunk
 		b.say("%d of %d decisions are here from before", loaded, size)
 	}
-	rows, err := b.conn.Query(ctx, "SELECT name, p50 FROM bench_early")
-	if err != nil {
-		return fmt.Errorf("looking at the database: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		var ms float64
-		if err := rows.Scan(&name, &ms); err != nil {
-			return err
-		}
-		b.early[name] = ms
-	}
-	return rows.Err()
+	return b.readEarly(ctx)
 }
 
 // load makes the decisions from ≤ n < to that are not there yet, and says how far it is: one goroutine makes them while
@@ -146,24 +133,6 @@ func (l *loading) write(ctx context.Context, one *batch) error {
 		rate := float64(l.made) / now.Sub(l.began).Seconds()
 		l.b.say("loading: %d of %d decisions, %.0f a second, %s left", l.made, l.want, rate, time.Duration(float64(l.want-l.made)/rate*float64(time.Second)).Round(time.Second))
 	}
-	return nil
-}
-
-// views says what the views cost: the same rows once more into tables that have none, and into one that has them all.
-func (b *bench) views(ctx context.Context) (err error) {
-	w, one := newWorld(b.cfg), newBatch()
-	w.fill(one, 0, min(b.cfg.Chunk, b.cfg.Rows))
-	if err := b.conn.Exec(ctx, "CREATE TABLE features_alone AS features"); err != nil {
-		return fmt.Errorf("loading without views: %w", err)
-	}
-	defer func() { err = errors.Join(err, b.conn.Exec(ctx, "DROP TABLE features_alone SYNC")) }()
-	start := time.Now()
-	for i := range 3 {
-		if err := one.features.insert(ctx, b.to, "features_alone", fmt.Sprintf("alone/%d", i)); err != nil {
-			return err
-		}
-	}
-	b.say("\ninsert of features without views, one writer: %.0f rows/s", 3*float64(one.features.n)/time.Since(start).Seconds())
 	return nil
 }
 

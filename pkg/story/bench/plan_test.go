@@ -29,6 +29,7 @@ var reads = map[string]map[string]float64{
 	"decision":            {"features": few},
 	"decisions_of_events": {"features": few},
 	"find":                {"features": 2 * few, "events": few}, // features twice: a session, an event
+	"session_bounds":      {},
 	"session_summary":     {"features": few},
 	"session_decisions":   {"features": few},
 	"session_enforcement": {},
@@ -43,7 +44,7 @@ var reads = map[string]map[string]float64{
 	"user_riskiest":       {"features": 2 * few}, // twice: narrow columns, then the rows
 	"users_of_ip":         {"features": few},
 	"users_of_device":     {"features": few},
-	"users_of_asn":        {"features": 100}, // a provider's users are everywhere
+	"users_of_asn":        {"features": few}, // what was decided on the first day of asn_day, which here is all within few
 	"overview_decisions":  {"features": few}, // the hour in which the window begins
 	"overview_minutes":    {"features": few},
 	"decisions_live":      {"features": few},

@@ -52,9 +52,13 @@ func (b *bench) ask(ctx context.Context, loaded uint64) ([]answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	early := loaded <= b.cfg.Rows/8
-	b.say("\nquestions at %d rows", loaded)
-	b.say("  %-34s %8s %8s %8s  %s", "milliseconds", "cold", "p50", "p95", "p50 at a tenth of the rows")
+	tenth := loaded <= b.cfg.Rows/8
+	if tenth {
+		if err := b.forgetEarly(ctx); err != nil {
+			return nil, err
+		}
+	}
+	b.heading(loaded)
 	var out []answer
 	for _, t := range b.tasks() {
 		if !strings.Contains(t.name, b.cfg.Only) {
@@ -80,20 +84,12 @@ func (b *bench) ask(ctx context.Context, loaded uint64) ([]answer, error) {
 			}
 		}
 		a.p50, a.p95 = quantile(warm, 0.5), quantile(warm, 0.95)
-		before, grown := "", b.early[t.name]
-		if early {
-			b.early[t.name] = a.p50
-			if err := b.conn.Exec(ctx, "INSERT INTO bench_early SELECT {name:String}, {p50:Float64}", named("name", t.name), named("p50", a.p50)); err != nil {
-				return nil, fmt.Errorf("noting an answer: %w", err)
+		if tenth {
+			if err := b.noteEarly(ctx, loaded, a); err != nil {
+				return nil, err
 			}
-		} else if grown > 0 {
-			before = fmt.Sprintf("%8.1f  x%.1f", grown, a.p50/grown)
 		}
-		mark := ""
-		if t.group == overview && a.p95 > b.cfg.OverviewMS || t.group == whole && a.p95 > b.cfg.StoryMS {
-			mark = "  MISSED"
-		}
-		b.say("  %-34s %8.1f %8.1f %8.1f  %s%s", t.name, a.cold, a.p50, a.p95, before, mark)
+		b.line(loaded, a)
 		out = append(out, a)
 	}
 	return out, nil
