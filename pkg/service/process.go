@@ -48,6 +48,7 @@ type Process struct {
 
 	mu       sync.Mutex
 	running  map[string]Runner // guarded by mu
+	waits    map[string]error  // of parts that are being opened
 	stopping bool              // guarded by mu
 }
 
@@ -68,7 +69,7 @@ func NewProcess(g Graph, open map[string]Open, targets []string, log *slog.Logge
 	}
 	return &Process{
 		log: log, stopTimeout: stopTimeout, order: order, open: open,
-		ready: make(chan struct{}), running: make(map[string]Runner, len(order)),
+		ready: make(chan struct{}), running: make(map[string]Runner, len(order)), waits: make(map[string]error),
 	}, nil
 }
 
@@ -193,6 +194,13 @@ func (p *Process) stop(started []work) error {
 	return errors.Join(faults...)
 }
 
+// Waits tells what a part that is being opened waits for, for Checks; nil: nothing any more.
+func (p *Process) Waits(part string, why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waits[part] = why
+}
+
 // A Check is the readiness of one part.
 type Check struct {
 	Part string
@@ -211,7 +219,7 @@ func (p *Process) Checks() []Check {
 	checks := make([]Check, 0, len(p.order))
 	for _, name := range p.order {
 		p.mu.Lock()
-		runner, stopping := p.running[name], p.stopping
+		runner, stopping, why := p.running[name], p.stopping, p.waits[name]
 		p.mu.Unlock()
 		check := Check{Part: name}
 		readier, asks := runner.(Readier)
@@ -220,6 +228,9 @@ func (p *Process) Checks() []Check {
 			check.Err = errors.New("stopping")
 		case runner == nil && !started:
 			check.Err = errors.New("not started yet")
+			if why != nil {
+				check.Err = fmt.Errorf("not started yet: %w", why)
+			}
 		case asks:
 			check.Err = readier.Ready()
 		}

@@ -235,6 +235,10 @@ func TestChecksFollowTheLifeCycle(t *testing.T) {
 		if got := shown(p.Checks()); got != "nats=ok sink=not started yet" {
 			t.Errorf("while starting: %s", got)
 		}
+		p.Waits("sink", errors.New("nobody answers"))
+		if got := shown(p.Checks()); got != "nats=ok sink=not started yet: nobody answers" {
+			t.Errorf("while it waits: %s", got)
+		}
 		close(gate)
 		<-p.Started()
 		if got := shown(p.Checks()); got != "nats=ok sink=clickhouse is away" {

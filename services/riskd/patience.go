@@ -21,6 +21,7 @@ const (
 // leader. Roles may start in any order, and before their servers. Other errors are returned, as is ctx's.
 func (a *app) patiently(ctx context.Context, part string, do func(context.Context) error) error {
 	var told time.Time
+	defer a.process.Waits(part, nil)
 	for pause := patienceMin; ; pause = min(2*pause, patienceMax) {
 		attempt, cancel := context.WithTimeout(ctx, attemptTime)
 		err := do(attempt)
@@ -28,6 +29,7 @@ func (a *app) patiently(ctx context.Context, part string, do func(context.Contex
 		if err == nil || ctx.Err() != nil || !natsjs.IsTransient(err) && !kafka.IsTransient(err) {
 			return err
 		}
+		a.process.Waits(part, err)
 		if time.Since(told) > patienceTold {
 			told = time.Now()
 			a.log.Warn("the broker does not answer yet, trying again", "part", part, "error", err)

@@ -89,6 +89,26 @@ func decisionsOver(t *testing.T, partitions, kills int, evs []*riskdv1.Event, op
 		w = next
 	}
 	wg.Wait()
+	got := decided(t, ctx, b, partitions)
+	w.cancel()
+	<-w.done
+	w.cut()
+	if got.doubled > 0 {
+		t.Errorf("%d events were judged twice", got.doubled)
+	}
+	return got.decisions
+}
+
+// outcome is what the journal says of all events.
+type outcome struct {
+	decisions map[string]string // by event, as JSON
+	doubled   int               // events that were judged again
+	signals   map[string]bool   // challenge@revision
+}
+
+// decided reads the journal until all input is dealt with. Chains, input positions and totals are checked on the way.
+func decided(t *testing.T, ctx context.Context, b broker.Logs, partitions int) outcome {
+	t.Helper()
 	inputs := make([]uint64, partitions)
 	for p := range partitions {
 		end, err := b.Log(p).InputEnd(ctx)
@@ -99,7 +119,7 @@ func decisionsOver(t *testing.T, partitions, kills int, evs []*riskdv1.Event, op
 	}
 	r := broker.NewJournalReader(b)
 	defer r.Close()
-	out := make(map[string]string)
+	out := outcome{decisions: make(map[string]string), signals: make(map[string]bool)}
 	for p, end := range inputs {
 		var chain journal.Chain
 		var input uint64
@@ -113,26 +133,35 @@ func decisionsOver(t *testing.T, partitions, kills int, evs []*riskdv1.Event, op
 					t.Fatal(err)
 				}
 				at, input = s.Seq, s.Record.InputLast
-				for _, e := range s.Record.Entries {
-					switch e.Status {
-					case riskdv1.JournalEntry_STATUS_SCORED:
-						if out[e.Decision.EventId] != "" {
-							t.Errorf("event %s was judged twice", e.Decision.EventId)
-						}
-						e.Decision.Geo = ""
-						out[e.Decision.EventId] = string(wire.AppendDecisionJSON(nil, e.Decision))
-					case riskdv1.JournalEntry_STATUS_DUPLICATE:
-					default:
-						t.Errorf("event of input %d: %s %s", e.Input, e.Status, e.Reason)
-					}
-				}
+				out.add(t, s.Record)
 			}
 		}
 	}
-	w.cancel()
-	<-w.done
-	w.cut()
 	return out
+}
+
+func (o *outcome) add(t *testing.T, rec *riskdv1.JournalRecord) {
+	for _, e := range rec.Entries {
+		switch e.Status {
+		case riskdv1.JournalEntry_STATUS_SCORED:
+			if o.decisions[e.Decision.EventId] != "" {
+				o.doubled++
+			}
+			e.Decision.Geo = ""
+			o.decisions[e.Decision.EventId] = string(wire.AppendDecisionJSON(nil, e.Decision))
+			for _, sig := range e.Decision.Signals {
+				o.signals[signalName(sig)] = true
+			}
+		case riskdv1.JournalEntry_STATUS_DUPLICATE:
+		default:
+			t.Errorf("event of input %d: %s %s", e.Input, e.Status, e.Reason)
+		}
+	}
+}
+
+// signalName tells signals apart.
+func signalName(sig *riskdv1.Signal) string {
+	return fmt.Sprintf("%s@%d of %s", sig.ChallengeId, sig.Revision, sig.SessionId)
 }
 
 // overKafka makes a new installation; each road of it has clients of its own.

@@ -199,7 +199,7 @@ func IsTransient(err error) bool {
 		return false
 	}
 	for _, e := range []error{kerr.SaslAuthenticationFailed, kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed,
-		kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed, kerr.UnsupportedSaslMechanism} {
+		kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState} {
 		if errors.Is(err, e) {
 			return false
 		}
@@ -248,6 +248,8 @@ func explain(err error) error {
 		return fmt.Errorf("one side speaks TLS and the other does not (-kafka-tls): %w", err)
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
 		return fmt.Errorf("user or password is refused (-kafka-user, -kafka-password, -kafka-sasl): %w", err)
+	case errors.Is(err, kerr.IllegalSaslState):
+		return fmt.Errorf("the brokers take no login at this address (-kafka-sasl, -kafka-user): %w", err)
 	case errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return fmt.Errorf("the brokers do not offer this mechanism (-kafka-sasl): %w", err)
 	case errors.Is(err, kerr.TransactionalIDAuthorizationFailed):

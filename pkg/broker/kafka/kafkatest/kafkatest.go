@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,12 +99,12 @@ func (s *Server) start(root string) error {
 		return err
 	}
 	cmd := exec.Command("sh", args...)
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = out, out, &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
+	cmd.Stdout, cmd.Stderr = out, out
+	bind(cmd)
 	s.cmd, s.out, s.waitResult = cmd, out, make(chan error, 1)
-	go func() { s.waitResult <- cmd.Wait() }()
+	if err := run(cmd, s.waitResult); err != nil {
+		return errors.Join(err, out.Close())
+	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.Addr))
 	if err != nil {
 		return err
@@ -128,6 +129,22 @@ func (s *Server) start(root string) error {
 			return fmt.Errorf("kafka does not answer: %w\n%s", err, tailOf(text))
 		}
 	}
+}
+
+// run starts cmd from a thread that lives as long as it does: the broker ends with the thread that started it (see bind), whatever
+// becomes of the test.
+func run(cmd *exec.Cmd, ended chan<- error) error {
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			ended <- cmd.Wait()
+		}
+	}()
+	return <-started
 }
 
 func tailOf(text []byte) []byte { return text[max(0, len(text)-4000):] }
