@@ -23,7 +23,7 @@ import (
 // recited plays a few events of three users, each from a place of its own.
 type recited struct{}
 
-func (recited) Backtest(ctx context.Context, f *rules.File, cfg backtest.Config) (*backtest.Report, error) {
+func (recited) Backtest(ctx context.Context, f *rules.File, _ bool, cfg backtest.Config) (*backtest.Report, error) {
 	live, err := rules.NewEngine(nil, baseline.Default())
 	if err == nil {
 		cfg.Live = live

@@ -17,8 +17,8 @@ import (
 
 // Trials plays history through a policy beside the live one.
 type Trials interface {
-	// Backtest fills in both policies and the history, and runs.
-	Backtest(ctx context.Context, f *rules.File, cfg backtest.Config) (*backtest.Report, error)
+	// Backtest fills in both policies and the history, and runs. History is what ClickHouse has on record, or the journal.
+	Backtest(ctx context.Context, f *rules.File, journal bool, cfg backtest.Config) (*backtest.Report, error)
 }
 
 const (
@@ -65,6 +65,9 @@ func (s *Service) try(r *http.Request, p signin.Person) (any, error) {
 	if len(t.Values) > maxValues {
 		return nil, badRequest("At most %d numbers can be set.", maxValues)
 	}
+	if t.Source != "" && t.Source != "clickhouse" && t.Source != "journal" {
+		return nil, badRequest("History is in clickhouse or in the journal.")
+	}
 	text, err := rules.Adjust([]byte(t.Text), t.Values)
 	if err != nil {
 		return nil, badRequest("%v", err)
@@ -94,7 +97,7 @@ func (s *Service) try(r *http.Request, p signin.Person) (any, error) {
 	s.trial.done, s.trial.cancel = cfg.Done, cancel
 	s.trial.wg.Go(func() {
 		defer cancel()
-		report, err := s.trials.Backtest(ctx, f, cfg)
+		report, err := s.trials.Backtest(ctx, f, t.Source == "journal", cfg)
 		s.trial.mu.Lock()
 		defer s.trial.mu.Unlock()
 		if err != nil {

@@ -229,7 +229,7 @@ func (a *app) kafkaGateway(ctx context.Context, deps gateway.Deps) (service.Runn
 
 func (a *app) kafkaConsole(ctx context.Context, deps console.Deps) (service.Runner, error) {
 	return a.openKafkaRole(ctx, Console, func(r *kafkaRole, _ *natsjs.Broker) error {
-		deps.Policies, deps.Trials = policylog.NewBook(r.b.PolicyLog()), console.NewTrials(r.b, a.policies, a.topology.Partitions)
+		deps.Policies, deps.Trials = policylog.NewBook(r.b.PolicyLog()), console.NewTrials(a.schema.rows, r.b, a.policies, a.topology.Partitions)
 		served, err := console.New(a.cfg.Console, console.OverKafka(deps, r.b, a.topology.Partitions))
 		if err != nil {
 			return err

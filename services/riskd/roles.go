@@ -142,7 +142,7 @@ func (a *app) openConsole(ctx context.Context) (service.Runner, error) {
 		if err != nil {
 			return nil, err
 		}
-		deps.Policies, deps.Trials = policylog.NewBook(log), console.NewTrials(natsjs.NewBroker(js), a.policies, a.topology.Partitions)
+		deps.Policies, deps.Trials = policylog.NewBook(log), console.NewTrials(a.schema.rows, natsjs.NewBroker(js), a.policies, a.topology.Partitions)
 		served, err := console.New(a.cfg.Console, deps)
 		if err != nil {
 			return nil, err

@@ -104,13 +104,15 @@ type PolicyDeed struct {
 	Reason  string  `json:"reason"`
 }
 
-// Trial asks for a backtest: a policy's text, with numbers set by their keys, over history from the journal.
+// Trial asks for a backtest: a policy's text, with numbers set by their keys, over history.
 type Trial struct {
 	Text   string             `json:"text"`
 	Values map[string]float64 `json:"values"`
 	// From and To are days, 2026-11-01; empty is open.
 	From string `json:"from"`
 	To   string `json:"to"`
+	// Source of history: clickhouse, which is also meant by nothing, or journal.
+	Source string `json:"source"`
 }
 
 // Trying is how far the latest backtest is, and what came of it.

@@ -591,6 +591,7 @@ export interface Trial {
   values: Record<string, number>;
   from: string;
   to: string;
+  source: string;
 }
 
 export interface Trying {

@@ -48,7 +48,7 @@ export function Backtest() {
     const form = new FormData(e.currentTarget as HTMLFormElement);
     setWrong('');
     try {
-      await post<Trying>('/api/backtest', { text, values, from: String(form.get('from')), to: String(form.get('to')) } satisfies Trial);
+      await post<Trying>('/api/backtest', { text, values, from: String(form.get('from')), to: String(form.get('to')), source: String(form.get('source')) } satisfies Trial);
       trying.again();
     } catch (err) {
       setWrong(err instanceof Trouble ? err.message : String(err));
@@ -57,7 +57,7 @@ export function Backtest() {
   return (
     <>
       <Head title="Backtest" name="Backtest" />
-      <p class="dim small note">All of the journal, with all state, through what was live and through this policy. Nothing is written, and nothing changes for anybody.</p>
+      <p class="dim small note">All that is on record, with all state, through what was live and through this policy. Nothing is written, and nothing changes for anybody.</p>
       {may('analyst') && <form class="trial" onSubmit={start}>
         <label class="block">Policy <textarea name="text" rows={16} spellcheck={false} class="mono" value={text} onInput={(e) => setText(e.currentTarget.value)} /></label>
         <fieldset class="sliders"><legend>Numbers to set</legend>
@@ -67,6 +67,7 @@ export function Backtest() {
             <output class="num">{s.key in values ? values[s.key] : 'as written'}</output>
           </label>)}
           <label class="pick">Count from <input type="date" name="from" /></label><label class="pick">to <input type="date" name="to" /></label>
+          <label class="pick">History in <select name="source"><option value="clickhouse">ClickHouse</option><option value="journal">the journal</option></select></label>
           <button class="primary" disabled={running}>{running ? 'Running' : 'Run'}</button>
         </fieldset>
       </form>}

@@ -38,7 +38,7 @@ function Story({ d, event }: { d: SessionStory; event: string }) {
   return (
     <>
       <Head title={<>Session <bdi class="mono wrap">{s.session}</bdi></>} name={'Session ' + s.session}>
-        <Actions of={['me', 'false_alarm', 'not_me', 'attack', 'end_challenge', 'revoke_session']} about={{ tenant: d.tenant, user: s.user, session: s.session, event: '', challenge: '' }} open={open} />
+        <Actions of={['me', 'false_alarm', 'not_me', 'attack', 'withdraw', 'end_challenge', 'revoke_session']} about={{ tenant: d.tenant, user: s.user, session: s.session, event: '', challenge: '' }} open={open} />
       </Head>
       <section class={'verdict ' + tone(s.state || 'none')} aria-label="In short">
         <div>

@@ -9,6 +9,7 @@ const labels: Record<string, { button: string; says: string; does: string; dange
   false_alarm: { button: 'False alarm', says: 'This was a false alarm', does: 'An open challenge ends, and what was unusual is learned as theirs.' },
   not_me: { button: 'It was not them', says: 'The user says it was not them', does: 'The session is denied; apps keep it out from now on.', danger: true },
   attack: { button: 'Attack', says: 'This was an attack', does: 'The session is denied; apps keep it out from now on.', danger: true },
+  withdraw: { button: 'Withdraw what was said', says: 'Take back what was said', does: 'What it taught is forgotten: the risk of all that follows is as if nothing had been said. A session that was denied stays denied.' },
   end_challenge: { button: 'End challenge', says: 'End the open challenge', does: 'The session goes on without a proof. Nothing is learned.' },
   revoke_session: { button: 'Revoke session', says: 'Revoke this session', does: 'The session is denied; apps keep it out from now on.', danger: true },
 };

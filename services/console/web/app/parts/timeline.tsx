@@ -56,7 +56,7 @@ export function Evidence({ d }: { d: Decision }) {
         {o.device && <>Device <a class="mono cut" href={toShared('device', o.device)} title={o.device}>{o.device}</a></>}
         <>Event <a class="mono cut" href={toDecision(d.tenant, d.eventId)} title={d.eventId}>{d.eventId}</a></>
       </p>
-      <Actions of={['me', 'not_me', 'attack', 'false_alarm']} about={{ tenant: d.tenant, user: d.user, session: d.session, event: d.eventId, challenge: '' }} />
+      <Actions of={['me', 'not_me', 'attack', 'false_alarm', 'withdraw']} about={{ tenant: d.tenant, user: d.user, session: d.session, event: d.eventId, challenge: '' }} />
     </>
   );
 }
