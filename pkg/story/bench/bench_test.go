@@ -15,7 +15,7 @@ func TestARunLoadsAsksAndReports(t *testing.T) {
 	opt := storytest.Options(t)
 	conn := enginetest.Open(t, opt)
 	cfg := DefaultConfig()
-	cfg.Rows, cfg.Rounds = 100_000, 3
+	cfg.Rows, cfg.Rounds, cfg.Chunk = 100_000, 3, 20_000
 	cfg.OverviewMS, cfg.StoryMS = 60_000, 60_000 // whether it is quick is not this test's matter
 	var out strings.Builder
 	res, err := Run(t.Context(), cfg, opt, &out)
