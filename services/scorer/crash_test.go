@@ -77,10 +77,9 @@ func TestAnOwnerThatWakesUpLateIsRefused(t *testing.T) {
 		if err := s.open(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		p := &partition{s: s, n: 0, log: s.deps.Broker.Log(0), st: newStore(), ck: checkpoint{results: make(chan pageResult, pageCount+1)}, fx: newEffects(s, 0)}
 		ctx, cancel := context.WithCancel(t.Context())
-		go p.fx.run(ctx)
-		t.Cleanup(func() { close(p.fx.queue); cancel(); <-p.fx.done })
+		p := &partition{s: s, n: 0, log: s.deps.Broker.Log(0), st: newStore(), ck: checkpoint{results: make(chan pageResult, pageCount+1)}, fx: newEffects(ctx, s, 0)}
+		t.Cleanup(func() { cancel(); p.fx.finish() })
 		if err := p.takeOver(t.Context()); err != nil {
 			t.Fatal(err)
 		}

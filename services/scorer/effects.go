@@ -6,18 +6,14 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 const (
-	// effectQueue is how many records' effects may wait; the partition waits when it is full.
+	// effectQueue is how many records' effects may be on their way; the partition waits when there are more.
 	effectQueue = 128
-	// effectTogether is how many records' effects are published in one go.
-	effectTogether = 64
 	// effectParallel is how many sessions are published at once.
 	effectParallel = 16
 	// effectTimeout bounds one attempt to publish.
@@ -41,20 +37,37 @@ func (e *effect) add(signals []*riskdv1.Signal, storedNS int64) {
 
 func (e *effect) empty() bool { return len(e.signals) == 0 && len(e.dead) == 0 }
 
-// effects publishes what records caused, after they are stored, in order per session, until it is
-// acknowledged. Records say how far that got, so that a new owner repeats the rest and nothing else.
+// effects publishes what records caused, after they are stored, until it is acknowledged: in order per session, while other
+// sessions, also of later records, do not wait for it. Records say how far that got, so that a new owner repeats the rest and
+// nothing else.
 type effects struct {
 	s     *Service
-	n     int // partition
-	queue chan effect
-	done  chan struct{}
+	n     int             // partition
+	ctx   context.Context // ends when the owner gives up
+	room  chan struct{}   // one for each record on its way
+	slots chan struct{}   // one for each session that is being published
+	work  sync.WaitGroup
 
-	mu      sync.Mutex
-	pending []uint64 // sequences in the queue or in hand, ascending
+	mu sync.Mutex
+	// pending are the records on their way, ascending; those done already wait for the ones before them.
+	pending []*caused
+	// lanes has every session that is being published.
+	lanes map[string]*lane
 }
 
-func newEffects(s *Service, partition int) *effects {
-	return &effects{s: s, n: partition, queue: make(chan effect, effectQueue), done: make(chan struct{})}
+// caused is a record whose effects are on their way.
+type caused struct {
+	seq  uint64
+	left int // sessions and dead letters that are not acknowledged
+}
+
+// lane is a session that is being published, and what came meanwhile and goes next.
+type lane struct{ next *outgoing }
+
+// newEffects publishes until ctx ends.
+func newEffects(ctx context.Context, s *Service, partition int) *effects {
+	return &effects{s: s, n: partition, ctx: ctx, room: make(chan struct{}, effectQueue), slots: make(chan struct{}, effectParallel),
+		lanes: make(map[string]*lane)}
 }
 
 // publishedThrough is the last sequence whose effects, and those of all before it, are out. last is the
@@ -63,12 +76,16 @@ func (f *effects) publishedThrough(last uint64) uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.pending) > 0 {
-		return f.pending[0] - 1
+		return f.pending[0].seq - 1
 	}
 	return last
 }
 
-// enqueue hands over the effects of a stored record. It waits while the queue is full; false when ctx ended first.
+// finish waits until all is acknowledged or the owner has given up. Nothing may be handed over meanwhile.
+func (f *effects) finish() { f.work.Wait() }
+
+// enqueue hands over the effects of a stored record, whose sequence is above those before. It waits while too many are on their
+// way; false when ctx ended first.
 func (f *effects) enqueue(ctx context.Context, e effect) bool {
 	if e.empty() {
 		return true
@@ -77,47 +94,28 @@ func (f *effects) enqueue(ctx context.Context, e effect) bool {
 		f.published(&e)
 		return true
 	}
-	f.mu.Lock()
-	f.pending = append(f.pending, e.seq)
-	f.mu.Unlock()
+	rec := f.begin(e.seq)
 	select {
-	case f.queue <- e:
-		return true
+	case f.room <- struct{}{}:
 	default:
+		f.s.metrics.effectWaits.Inc()
+		select {
+		case f.room <- struct{}{}:
+		case <-ctx.Done():
+			return false // rec stays: it keeps the record from counting as published
+		}
 	}
-	f.s.metrics.effectWaits.Inc()
-	select {
-	case f.queue <- e:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	f.publish(rec, &e)
+	return true
 }
 
-// run publishes until the queue is closed and empty, or ctx ends.
-func (f *effects) run(ctx context.Context) {
-	defer close(f.done)
-	for first := range f.queue {
-		batch := []effect{first}
-	more:
-		for len(batch) < effectTogether {
-			select {
-			case e, ok := <-f.queue:
-				if !ok {
-					break more
-				}
-				batch = append(batch, e)
-			default:
-				break more
-			}
-		}
-		if !f.publish(ctx, batch) {
-			return
-		}
-		f.mu.Lock()
-		f.pending = f.pending[len(batch):]
-		f.mu.Unlock()
-	}
+// begin makes a record count as unpublished.
+func (f *effects) begin(seq uint64) *caused {
+	rec := &caused{seq: seq, left: 1} // publish takes this one away
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pending = append(f.pending, rec)
+	return rec
 }
 
 // outgoing is one session's signals in order; the last one says what the flag has to be.
@@ -127,37 +125,95 @@ type outgoing struct {
 	stored  int64
 	// repeated tells that some of them may have been published by an earlier owner.
 	repeated bool
+	// of are the records they come from.
+	of []*caused
 }
 
-// publish sends a run of effects; false when ctx ended before all was acknowledged.
-func (f *effects) publish(ctx context.Context, batch []effect) bool {
-	bySession := make(map[string]*outgoing)
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(effectParallel)
-	for _, e := range batch {
-		for i, sig := range e.signals {
-			key := subject.Key(sig.TenantId, sig.SessionId)
-			o := bySession[key]
-			if o == nil {
-				o = &outgoing{stored: e.stored[i]}
-				bySession[key] = o
+// publish sets the effects of a record on their way.
+func (f *effects) publish(rec *caused, e *effect) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range e.dead {
+		rec.left++
+		f.work.Go(func() {
+			if f.slot(func() error {
+				return f.until(f.ctx, "publishing dead letter", func(ctx context.Context) error { return f.s.outlet.Dead(ctx, f.n, d) })
+			}) {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				f.acknowledged(rec)
 			}
-			o.repeated = o.repeated || e.stored[i] == 0
-			o.signals = append(o.signals, sig)
-			o.pos = append(o.pos, broker.Position{Partition: f.n, Seq: e.seq})
+		})
+	}
+	var started map[string]*outgoing // by this call: they begin when they have all of this record's signals
+	for i, sig := range e.signals {
+		key := subject.Key(sig.TenantId, sig.SessionId)
+		o := started[key]
+		if o == nil {
+			if at := f.lanes[key]; at == nil {
+				o = &outgoing{stored: e.stored[i]}
+				f.lanes[key] = new(lane)
+				if started == nil {
+					started = make(map[string]*outgoing, len(e.signals))
+				}
+				started[key] = o
+			} else {
+				if at.next == nil {
+					at.next = &outgoing{stored: e.stored[i]}
+				}
+				o = at.next
+			}
+		}
+		o.repeated = o.repeated || e.stored[i] == 0
+		o.signals = append(o.signals, sig)
+		o.pos = append(o.pos, broker.Position{Partition: f.n, Seq: e.seq})
+		if n := len(o.of); n == 0 || o.of[n-1] != rec {
+			o.of = append(o.of, rec)
+			rec.left++
 		}
 	}
-	for _, o := range bySession {
-		g.Go(func() error { return f.publishSession(gctx, o) })
+	for key, o := range started {
+		f.work.Go(func() { f.follow(key, o) })
 	}
-	for _, e := range batch {
-		for _, d := range e.dead {
-			g.Go(func() error {
-				return f.until(gctx, "publishing dead letter", func(ctx context.Context) error { return f.s.outlet.Dead(ctx, f.n, d) })
-			})
+	f.acknowledged(rec) // what begin counted
+}
+
+// follow publishes a session until nothing more of it waits.
+func (f *effects) follow(key string, o *outgoing) {
+	for o != nil && f.slot(func() error { return f.publishSession(f.ctx, o) }) {
+		f.mu.Lock()
+		for _, rec := range o.of {
+			f.acknowledged(rec)
 		}
+		at := f.lanes[key]
+		if o, at.next = at.next, nil; o == nil {
+			delete(f.lanes, key)
+		}
+		f.mu.Unlock()
 	}
-	return g.Wait() == nil
+}
+
+// slot does something when one of effectParallel is free; false when the owner has given up.
+func (f *effects) slot(do func() error) bool {
+	select {
+	case f.slots <- struct{}{}:
+	case <-f.ctx.Done():
+		return false
+	}
+	defer func() { <-f.slots }()
+	return f.ctx.Err() == nil && do() == nil
+}
+
+// acknowledged counts one effect of a record as published; f.mu is held.
+func (f *effects) acknowledged(rec *caused) {
+	if rec.left--; rec.left > 0 {
+		return
+	}
+	<-f.room
+	for len(f.pending) > 0 && f.pending[0].left == 0 {
+		f.pending[0] = nil
+		f.pending = f.pending[1:]
+	}
 }
 
 // publishSession sets the flag first: it is what the apps' guards wait for.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -58,14 +61,13 @@ func TestSignalsAreStoredOnceHoweverOftenAndLateTheyAreRepeated(t *testing.T) {
 			out := &forgetful{loseAnswer: lost}
 			s := &Service{outlet: out, deps: Deps{Log: testLog()}}
 			s.metrics = newMetrics(prometheus.NewRegistry(), s)
-			first := newEffects(s, 7)
 			ctx, cancel := context.WithCancel(t.Context())
-			dying := &dies{forgetful: out, after: died, die: cancel}
-			s.outlet = dying
-			first.publish(ctx, batch(1))
+			s.outlet = &dies{forgetful: out, after: died, die: cancel}
+			publishAndFinish(newEffects(ctx, s, 7), batch(1))
 			cancel()
 			s.outlet = out
-			if !newEffects(s, 7).publish(t.Context(), batch(0)) {
+			second := newEffects(t.Context(), s, 7)
+			if publishAndFinish(second, batch(0)); second.publishedThrough(9) != 9 {
 				t.Fatal("not published")
 			}
 			var got []uint64
@@ -92,4 +94,68 @@ func (d *dies) Signal(ctx context.Context, sig *riskdv1.Signal, pos broker.Posit
 		return ctx.Err()
 	}
 	return d.forgetful.Signal(ctx, sig, pos)
+}
+
+func publishAndFinish(f *effects, records []effect) {
+	for _, e := range records {
+		f.enqueue(f.ctx, e)
+	}
+	f.finish()
+}
+
+// slow is a broker that keeps one session's flags waiting.
+type slow struct {
+	mu      sync.Mutex
+	flags   []string // sessions, in order
+	release chan struct{}
+}
+
+func (o *slow) Flag(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (bool, error) {
+	if sig.SessionId == "slow" {
+		select {
+		case <-o.release:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.flags = append(o.flags, sig.SessionId+":"+strconv.FormatUint(pos.Seq, 10))
+	return true, nil
+}
+func (o *slow) Signal(context.Context, *riskdv1.Signal, broker.Position) error { return nil }
+func (o *slow) Dead(context.Context, int, *riskdv1.JournalEntry) error         { return nil }
+func (o *slow) LastSignal(context.Context, string, string) (*riskdv1.Signal, broker.Position, bool, error) {
+	return nil, broker.Position{}, false, nil
+}
+
+func TestASessionThatCannotBePublishedHoldsUpNoOtherAndKeepsItsRecordUnpublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &slow{release: make(chan struct{})}
+		s := &Service{outlet: out, deps: Deps{Log: testLog()}}
+		s.metrics = newMetrics(prometheus.NewRegistry(), s)
+		f := newEffects(t.Context(), s, 0)
+		record := func(seq uint64, sessions ...string) {
+			e := effect{seq: seq, dead: []*riskdv1.JournalEntry{{Input: seq}}}
+			for i, session := range sessions {
+				e.add([]*riskdv1.Signal{{TenantId: "acme", SessionId: session, ChallengeId: session, Revision: seq*10 + uint64(i), State: "required"}}, 1)
+			}
+			if !f.enqueue(t.Context(), e) {
+				t.Error("refused")
+			}
+		}
+		record(3, "slow", "quick")
+		record(5, "quick")
+		record(6, "slow", "slow")
+		record(8, "other")
+		synctest.Wait()
+		if want := []string{"other:8", "quick:3", "quick:5"}; !slices.Equal(slices.Sorted(slices.Values(out.flags)), want) || f.publishedThrough(9) != 2 {
+			t.Errorf("flags of %v, published through %d; want %v, 2: the slow one's first record is 3", out.flags, f.publishedThrough(9), want)
+		}
+		close(out.release)
+		f.finish()
+		if got := out.flags[3:]; !slices.Equal(got, []string{"slow:3", "slow:6"}) || f.publishedThrough(9) != 9 || len(f.lanes) != 0 || len(f.room) != 0 {
+			t.Errorf("then flags of %v, published through %d, %d lanes, %d records on their way; want slow:3, slow:6, 9, 0, 0", got, f.publishedThrough(9), len(f.lanes), len(f.room))
+		}
+	})
 }

@@ -74,19 +74,10 @@ func (p *partition) run(stop context.Context) error {
 	hard, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
 	p.ck.results = make(chan pageResult, pageCount+1)
-	p.fx = newEffects(p.s, p.n)
-	go p.fx.run(hard)
-	closed := false
-	closeEffects := func() {
-		if !closed {
-			closed = true
-			close(p.fx.queue)
-		}
-	}
-	defer func() { // the goroutine of the effects never outlives this one
-		closeEffects()
+	p.fx = newEffects(hard, p.s, p.n)
+	defer func() { // what publishes effects never outlives this goroutine
 		cancel()
-		<-p.fx.done
+		p.fx.finish()
 	}()
 	defer func() {
 		p.ready.Store(false)
@@ -109,9 +100,10 @@ func (p *partition) run(stop context.Context) error {
 	// A graceful end: what is committed gets published, and a last checkpoint makes the next start short where that pays.
 	end, cancelEnd := context.WithTimeout(hard, p.s.cfg.StopWait)
 	defer cancelEnd()
-	closeEffects()
+	published := make(chan struct{})
+	go func() { p.fx.finish(); close(published) }()
 	select {
-	case <-p.fx.done:
+	case <-published:
 	case <-end.Done():
 	}
 	if p.s.last.Load() && p.checkpointPays() {

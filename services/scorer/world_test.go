@@ -440,17 +440,14 @@ func reload(t testing.TB, js jetstream.JetStream, n int) *partition {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &partition{s: s, n: n, log: s.deps.Broker.Log(n), fx: newEffects(s, n), parts: parts}
+	p := &partition{s: s, n: n, log: s.deps.Broker.Log(n), fx: newEffects(now, s, n), parts: parts}
+	p.fx.room = make(chan struct{}, 1<<20) // effects are not ours to repeat here: none is published
 	last, ok, err := natsjs.LastRecord(t.Context(), js, n)
 	if err != nil || !ok {
 		t.Fatalf("partition %d: %v, %v", n, ok, err)
 	}
 	p.at = placeOf(last)
-	go func() {
-		for range p.fx.queue { // effects are not ours to repeat here
-		}
-	}()
-	defer close(p.fx.queue)
+	defer p.fx.finish()
 	if err := p.loadOnce(t.Context(), last); err != nil {
 		t.Fatalf("loading partition %d: %v", n, err)
 	}
