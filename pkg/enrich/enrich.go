@@ -203,27 +203,29 @@ func (e *Enricher) Crowd(partition int) *Crowd {
 	return at.Load()
 }
 
-// EnrichIn looks up everything about an event of a partition. receivedMS is when the broker took it, Unix milliseconds. Call it
-// once for each event, in order of arrival, and then Take or Discard of the partition's [Crowd].
-func (e *Enricher) EnrichIn(partition int, ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment {
-	return e.enrich(e.Crowd(partition), ev, receivedMS)
+// EnrichIn looks up everything about an event of a partition, into out, whose memory is used again. receivedMS is when the broker took
+// it, Unix milliseconds. Call it once for each event, in order of arrival, and then Take or Discard of the partition's [Crowd].
+func (e *Enricher) EnrichIn(partition int, ev *riskdv1.Event, receivedMS int64, out *riskdv1.Enrichment) {
+	e.enrich(e.Crowd(partition), ev, receivedMS, out)
 }
 
 // Enrich is [Enricher.EnrichIn] for one stream of events without partitions: every event counts at once.
 func (e *Enricher) Enrich(ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment {
-	out := e.enrich(e.solo, ev, receivedMS)
+	out := new(riskdv1.Enrichment)
+	e.enrich(e.solo, ev, receivedMS, out)
 	e.solo.settle()
 	return out
 }
 
-func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment {
-	block := new(struct {
-		e riskdv1.Enrichment
-		c riskdv1.Crowd
-	})
-	out := &block.e
-	out.ReceivedMs = receivedMS
-	out.Crowd = &block.c
+func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, receivedMS int64, out *riskdv1.Enrichment) {
+	counts := out.Crowd // the only part of out that is its own: all others belong to the event or to the caches
+	out.Reset()
+	if counts == nil {
+		counts = new(riskdv1.Crowd)
+	} else {
+		counts.Reset()
+	}
+	out.ReceivedMs, out.Crowd = receivedMS, counts
 	out.Agent = e.agents.parse(ev.Http.GetUserAgent(), &e.stats)
 
 	addr := wire.Addr(ev)
@@ -242,7 +244,6 @@ func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, receivedMS int64) *ri
 	if out.Asn == 0 || out.AsOrg == "" || out.Kind == "" {
 		e.network(data, addr, out)
 	}
-	return out
 }
 
 // network fills in what upstream has not said about the network.

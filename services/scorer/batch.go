@@ -55,6 +55,7 @@ type batch struct {
 	rec     riskdv1.JournalRecord
 	entries []*riskdv1.JournalEntry
 	events  []*riskdv1.Event
+	looked  []*riskdv1.Enrichment
 	dec     riskdv1.Decision // of the event in hand: it is written at once, while it is in the processor's cache
 	raised  []raised
 	w       *journal.Writer
@@ -76,6 +77,7 @@ func (b *batch) grow(n int) {
 	for len(b.entries) < n {
 		b.entries = append(b.entries, new(riskdv1.JournalEntry))
 		b.events = append(b.events, new(riskdv1.Event))
+		b.looked = append(b.looked, new(riskdv1.Enrichment))
 	}
 }
 
@@ -138,7 +140,7 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 
 // read decodes message i into its entry; what is no event becomes a dead entry at once.
 func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
-	e, pb := b.entries[i], b.events[i]
+	e, pb, en := b.entries[i], b.events[i], b.looked[i]
 	e.Reset()
 	e.Input = m.Seq
 	defer b.w.Add(e)
@@ -150,7 +152,7 @@ func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
 		bury(e, reasonPartition, "its user belongs to another partition", m.Data)
 		return
 	}
-	en := s.deps.Enricher.EnrichIn(p.n, pb, m.StoredNS/1e6)
+	s.deps.Enricher.EnrichIn(p.n, pb, m.StoredNS/1e6, en)
 	p.lookUp(pb, en)
 	e.Event, e.Enrichment = pb, en
 	b.fold.add(pb, en, e, i)

@@ -3,15 +3,13 @@ package scorer
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
-	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/pkg/wire"
 	"github.com/riskd-io/riskd/schemas/subject"
@@ -45,57 +43,58 @@ func lonePartitions(tb testing.TB, n int) []*partition {
 	return out
 }
 
-// BenchmarkJudge is the worker's own part of an event, without reading and storing: decode, look up, step, encode, make it the state. By
-// how many events a record holds. Use -benchtime=100000x; an operation is an event.
+// loneBatch is what one record of a lone partition is made of.
+type loneBatch struct {
+	of   *partition
+	msgs []broker.Message
+}
+
+// loneBatches are n events of the pipeline bench, size of a partition's together.
+func loneBatches(tb testing.TB, parts []*partition, n, users, size int) (out []loneBatch) {
+	waiting := make([][]broker.Message, len(parts))
+	for i, ev := range pipelineEventsOf(n, users) {
+		data, err := ev.MarshalVT()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		at := subject.Partition(ev.TenantId, ev.User.Id, len(parts))
+		waiting[at] = append(waiting[at], broker.Message{Seq: uint64(i + 1), StoredNS: ev.TimeMs * 1e6, Data: data,
+			Envelope: wire.Envelope{ContentType: natsjs.ContentTypeEvent}})
+		if len(waiting[at]) == size {
+			out = append(out, loneBatch{parts[at], waiting[at]})
+			waiting[at] = nil
+		}
+	}
+	for at, rest := range waiting {
+		if len(rest) > 0 {
+			out = append(out, loneBatch{parts[at], rest})
+		}
+	}
+	return out
+}
+
+// judgeAlone is the worker's own part of n events: decode, look up, step, encode, hash, make it the state; nothing is read or stored.
+func judgeAlone(tb testing.TB, n, users, size int) cost {
+	batches := loneBatches(tb, lonePartitions(tb, pipelinePartitions), n, users, size)
+	runtime.GC()
+	return measure(n, func() {
+		for _, b := range batches {
+			if err := b.of.commit(tb.Context(), b.msgs); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkJudge is judgeAlone by how many events a record holds. Use -benchtime=100000x; an operation is an event.
 func BenchmarkJudge(b *testing.B) {
 	service.KeepHeapRoom()
-	if data := os.Getenv("RISKD_DATA"); exists(filepath.Join(data, "geo", "GeoLite2-City.mmdb")) {
-		geo := filepath.Join(data, "geo")
-		enrichment = enrich.Config{City: filepath.Join(geo, "GeoLite2-City.mmdb"), ASN: filepath.Join(geo, "asn.mmdb")}
-	}
+	useGeoData()
 	for _, size := range []int{1, 8, 64, 512} {
 		b.Run(fmt.Sprintf("events=%d", size), func(b *testing.B) {
-			parts := lonePartitions(b, pipelinePartitions)
-			waiting := make([][]broker.Message, len(parts))
-			var batches [][]broker.Message
-			for i, ev := range pipelineEventsOf(b.N, 10_000) {
-				data, err := ev.MarshalVT()
-				if err != nil {
-					b.Fatal(err)
-				}
-				n := subject.Partition(ev.TenantId, ev.User.Id, len(parts))
-				waiting[n] = append(waiting[n], broker.Message{Seq: uint64(i + 1), StoredNS: ev.TimeMs * 1e6, Data: data,
-					Envelope: wire.Envelope{ContentType: natsjs.ContentTypeEvent}})
-				if len(waiting[n]) == size {
-					batches = append(batches, waiting[n])
-					waiting[n] = nil
-				}
-			}
-			for _, rest := range waiting {
-				if len(rest) > 0 {
-					batches = append(batches, rest)
-				}
-			}
-			owner := func(m *broker.Message) int {
-				ev, err := wire.Decode(m.Envelope, m.Data)
-				if err != nil {
-					b.Fatal(err)
-				}
-				return subject.Partition(ev.TenantId, ev.User.Id, len(parts))
-			}
-			owners := make([]int, len(batches))
-			for i := range batches {
-				owners[i] = owner(&batches[i][0])
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			cpu := cpuSeconds()
-			for i, msgs := range batches {
-				if err := parts[owners[i]].commit(b.Context(), msgs); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric((cpuSeconds()-cpu)/float64(b.N)*1e6, "cpu-us/op")
+			c := judgeAlone(b, b.N, 10_000, size)
+			b.ReportMetric(c.CPU, "cpu-us/op")
+			b.ReportMetric(1e9/c.Rate, "ns/op")
 		})
 	}
 }

@@ -32,6 +32,13 @@ type latencyPair struct {
 	Rate   int       `json:"rate"`
 	Relay  quantiles `json:"relay"`
 	Scorer quantiles `json:"scorer"`
+	// CPU that the whole bench used for an event, microseconds: generator, server, worker and guard.
+	RelayCPU  float64 `json:"relay_cpu_us"`
+	ScorerCPU float64 `json:"scorer_cpu_us"`
+	// What the worker sees of it, on average: events per record, append to acknowledgement, and an event's storing to its flag's.
+	Events   float64 `json:"events_per_record"`
+	AppendMS float64 `json:"append_ms"`
+	FlagMS   float64 `json:"stored_to_flag_ms"`
 }
 
 func quantilesOf(lat []time.Duration, behind bool) quantiles {
@@ -48,6 +55,11 @@ func quantilesOf(lat []time.Duration, behind bool) quantiles {
 // latencySeconds is how long a rate is timed: for 500 flags at least, since the p99 of 150 is the second slowest of them.
 func latencySeconds(rate int) int { return max(3, 50_000/max(rate, 1)) }
 
+// perEvent is microseconds of what a rate's time took, warming included.
+func perEvent(cpu float64, rate int) float64 {
+	return cpu * 1e6 / float64(rate*(latencySeconds(rate)+warmSeconds))
+}
+
 func latencies(t *testing.T, rate int) latencyPair {
 	out := latencyPair{Rate: rate}
 	t.Run(fmt.Sprintf("latency relay rate=%d", rate), func(t *testing.T) {
@@ -56,7 +68,9 @@ func latencies(t *testing.T, rate int) latencyPair {
 		defer stop()
 		time.Sleep(time.Second) // consumers are made
 		defer profileTo(t, fmt.Sprintf("relay-latency-%d", rate))()
+		cpu := cpuSeconds()
 		out.Relay = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds(rate)))
+		out.RelayCPU = perEvent(cpuSeconds()-cpu, rate)
 	})
 	t.Run(fmt.Sprintf("latency scorer rate=%d", rate), func(t *testing.T) {
 		b := natstest.Start(t, pipelinePartitions)
@@ -64,8 +78,11 @@ func latencies(t *testing.T, rate int) latencyPair {
 		w.ready(t)
 		time.Sleep(time.Second)
 		stop := profileTo(t, fmt.Sprintf("scorer-latency-%d", rate))
+		cpu := cpuSeconds()
 		out.Scorer = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds(rate)))
+		out.ScorerCPU = perEvent(cpuSeconds()-cpu, rate)
 		stop()
+		out.Events, out.AppendMS, out.FlagMS = mean(w.metrics.batchEvents), mean(w.metrics.commit)*1000, mean(w.metrics.eventToFlag)*1000
 		w.stop(t)
 	})
 	return out

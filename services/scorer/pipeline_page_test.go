@@ -38,12 +38,13 @@ func (r *pipeline) write(dir string) error {
 func (r *pipeline) table() string {
 	var b strings.Builder
 	row := func(name string, c cost) {
-		fmt.Fprintf(&b, "%-34s %9.0f events/s %7.2f CPU s/M %7.0f B/event\n", name, c.Rate, c.CPU, c.Bytes)
+		fmt.Fprintf(&b, "%-37s %9.0f events/s %7.2f CPU s/M %7.0f B/event\n", name, c.Rate, c.CPU, c.Bytes)
 	}
 	fmt.Fprintf(&b, "machine: %s; server, worker and clients share it\n", r.Machine)
 	row("raw consume", r.Main.Raw)
 	row("bare relay", r.Main.Relay)
 	row("scorer, everything on", r.Main.Scorer)
+	row("its own part, neither read nor stored", r.Own)
 	row("all of riskd, into ClickHouse", r.Full)
 	fmt.Fprintf(&b, "%.1f signals for 1000 events; the events are %.0f B each as they come\n", r.Main.Signals, r.Main.Raw.Bytes)
 	for _, d := range r.Partitions {
@@ -60,8 +61,10 @@ func (r *pipeline) table() string {
 			if q.FellBehind {
 				note = " (the producer fell behind)"
 			}
-			fmt.Fprintf(&b, "publish to guard, %6d/s, %-6s    p50 %8.1f  p99 %8.1f  p99.9 %8.1f ms%s\n", l.Rate, name, q.P50, q.P99, q.P999, note)
+			fmt.Fprintf(&b, "publish to guard, %6d/s, %-6s    p50 %8.1f  p99 %8.1f  p99.9 %8.1f ms, CPU %.1f us per event%s\n", l.Rate, name, q.P50, q.P99, q.P999,
+				[...]float64{l.RelayCPU, l.ScorerCPU}[i], note)
 		}
+		fmt.Fprintf(&b, "  in the scorer, on average: %.1f events per record, %.2f ms from append to answer, %.2f ms from an event's storing to its flag's\n", l.Events, l.AppendMS, l.FlagMS)
 	}
 	fmt.Fprintf(&b, "%d users: restart %.1f s, takeover after a kill %.1f s, %.0f B of resident memory per user\n", r.Million, r.Restart, r.Takeover, r.RSSPerUser)
 	return b.String()
@@ -100,8 +103,9 @@ func (r *pipeline) plots() []plot {
 	rates := []bar{{Name: "raw consume", Value: m.Raw.Rate, Kind: "raw"}, {Name: "bare relay", Value: m.Relay.Rate, Kind: "relay"},
 		{Name: "scorer", Value: m.Scorer.Rate, Kind: "scorer"}, {Name: "all, into ClickHouse", Value: r.Full.Rate, Kind: "full"}}
 	cpu := []bar{{Name: "raw consume", Value: m.Raw.CPU, Kind: "raw"}, {Name: "bare relay", Value: m.Relay.CPU, Kind: "relay"},
-		{Name: "scorer", Value: m.Scorer.CPU, Kind: "scorer"}, {Name: "all, into ClickHouse", Value: r.Full.CPU, Kind: "full"}}
-	var parts, users, lat, lat999 []bar
+		{Name: "scorer", Value: m.Scorer.CPU, Kind: "scorer"},
+		{Name: "scorer's own part", Value: r.Own.CPU, Kind: "scorer"}, {Name: "all, into ClickHouse", Value: r.Full.CPU, Kind: "full"}}
+	var parts, users, lat, lat999, hops []bar
 	for _, d := range r.Partitions {
 		parts = append(parts, bar{Name: fmt.Sprintf("%d, relay", d.Partitions), Value: d.Relay.Rate, Kind: "relay"},
 			bar{Name: fmt.Sprintf("%d, scorer", d.Partitions), Value: d.Scorer.Rate, Kind: "scorer"})
@@ -112,12 +116,15 @@ func (r *pipeline) plots() []plot {
 	for _, l := range r.Latency {
 		lat = append(lat, bar{Name: fmt.Sprintf("%d/s, relay", l.Rate), Value: l.Relay.P99, Kind: "relay"},
 			bar{Name: fmt.Sprintf("%d/s, scorer", l.Rate), Value: l.Scorer.P99, Kind: "scorer"})
+		hops = append(hops, bar{Name: fmt.Sprintf("%d/s, append", l.Rate), Value: l.AppendMS, Kind: "relay"},
+			bar{Name: fmt.Sprintf("%d/s, to its flag", l.Rate), Value: l.FlagMS, Kind: "scorer"})
 		lat999 = append(lat999, bar{Name: fmt.Sprintf("%d/s, relay", l.Rate), Value: l.Relay.P999, Kind: "relay"},
 			bar{Name: fmt.Sprintf("%d/s, scorer", l.Rate), Value: l.Scorer.P999, Kind: "scorer"})
 	}
 	return []plot{newPlot("Events per second", "events/s", rates...), newPlot("CPU seconds per million events, server included", "s", cpu...),
 		newPlot("By number of partitions", "events/s", parts...), newPlot("CPU by number of users", "s per million", users...),
-		newPlot("Publish to flag in the guard, p99", "ms", lat...), newPlot("Publish to flag in the guard, p99.9", "ms", lat999...)}
+		newPlot("Publish to flag in the guard, p99", "ms", lat...), newPlot("Publish to flag in the guard, p99.9", "ms", lat999...),
+		newPlot("In the scorer, mean: append to answer, an event's storing to its flag's", "ms", hops...)}
 }
 
 var pipelinePage = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>riskd: the pipeline</title>

@@ -31,8 +31,8 @@ type Engine interface {
 
 // Enricher adds what is looked up: *enrich.Enricher. Safe for concurrent use.
 type Enricher interface {
-	// EnrichIn is called once for each event of a partition, in order.
-	EnrichIn(partition int, ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment
+	// EnrichIn is called once for each event of a partition, in order. It overwrites out and may use its memory again.
+	EnrichIn(partition int, ev *riskdv1.Event, receivedMS int64, out *riskdv1.Enrichment)
 	GeoVersion() string
 }
 
