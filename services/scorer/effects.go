@@ -12,9 +12,11 @@ import (
 )
 
 const (
-	// effectQueue is how many records' effects may be on their way; the partition waits when there are more.
-	effectQueue = 128
-	// effectParallel is how many sessions are published at once.
+	// effectQueue is how many records' effects may be on their way, and effectWaiting how many sessions and dead letters; the
+	// partition waits when there are more.
+	effectQueue   = 128
+	effectWaiting = 256
+	// effectParallel is how many of them are published at once.
 	effectParallel = 16
 	// effectTimeout bounds one attempt to publish.
 	effectTimeout = 3 * time.Second
@@ -45,7 +47,8 @@ type effects struct {
 	n     int             // partition
 	ctx   context.Context // ends when the owner gives up
 	room  chan struct{}   // one for each record on its way
-	slots chan struct{}   // one for each session that is being published
+	ways  chan struct{}   // one for each session or dead letter on its way
+	slots chan struct{}   // one for each of them that is being published
 	work  sync.WaitGroup
 
 	mu sync.Mutex
@@ -66,8 +69,8 @@ type lane struct{ next *outgoing }
 
 // newEffects publishes until ctx ends.
 func newEffects(ctx context.Context, s *Service, partition int) *effects {
-	return &effects{s: s, n: partition, ctx: ctx, room: make(chan struct{}, effectQueue), slots: make(chan struct{}, effectParallel),
-		lanes: make(map[string]*lane)}
+	return &effects{s: s, n: partition, ctx: ctx, room: make(chan struct{}, effectQueue), ways: make(chan struct{}, effectWaiting),
+		slots: make(chan struct{}, effectParallel), lanes: make(map[string]*lane)}
 }
 
 // publishedThrough is the last sequence whose effects, and those of all before it, are out. last is the
@@ -94,24 +97,57 @@ func (f *effects) enqueue(ctx context.Context, e effect) bool {
 		f.published(&e)
 		return true
 	}
-	rec := f.begin(e.seq)
-	select {
-	case f.room <- struct{}{}:
-	default:
-		f.s.metrics.effectWaits.Inc()
-		select {
-		case f.room <- struct{}{}:
-		case <-ctx.Done():
-			return false // rec stays: it keeps the record from counting as published
-		}
+	rec := f.begin(e.seq) // until all of it is on its way, so that it counts as unpublished even when ctx ends before
+	if !f.wait(ctx, f.room) {
+		return false
 	}
-	f.publish(rec, &e)
+	for _, d := range e.dead {
+		if !f.wait(ctx, f.ways) {
+			return false
+		}
+		f.mu.Lock()
+		rec.left++
+		f.mu.Unlock()
+		f.work.Go(func() { f.bury(rec, d) })
+	}
+	for key, o := range f.bySession(rec, &e) {
+		if f.join(key, o) {
+			continue
+		}
+		if !f.wait(ctx, f.ways) {
+			return false
+		}
+		f.mu.Lock()
+		rec.left++
+		f.lanes[key] = new(lane)
+		f.mu.Unlock()
+		f.work.Go(func() { f.follow(key, o) })
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.acknowledged(rec) // what begin counted
 	return true
+}
+
+// wait takes one of what is bounded; false when ctx ended first.
+func (f *effects) wait(ctx context.Context, from chan struct{}) bool {
+	select {
+	case from <- struct{}{}:
+		return true
+	default:
+	}
+	f.s.metrics.effectWaits.Inc()
+	select {
+	case from <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // begin makes a record count as unpublished.
 func (f *effects) begin(seq uint64) *caused {
-	rec := &caused{seq: seq, left: 1} // publish takes this one away
+	rec := &caused{seq: seq, left: 1}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pending = append(f.pending, rec)
@@ -129,57 +165,57 @@ type outgoing struct {
 	of []*caused
 }
 
-// publish sets the effects of a record on their way.
-func (f *effects) publish(rec *caused, e *effect) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, d := range e.dead {
-		rec.left++
-		f.work.Go(func() {
-			if f.slot(func() error {
-				return f.until(f.ctx, "publishing dead letter", func(ctx context.Context) error { return f.s.outlet.Dead(ctx, f.n, d) })
-			}) {
-				f.mu.Lock()
-				defer f.mu.Unlock()
-				f.acknowledged(rec)
-			}
-		})
-	}
-	var started map[string]*outgoing // by this call: they begin when they have all of this record's signals
+// bySession sorts a record's signals.
+func (f *effects) bySession(rec *caused, e *effect) map[string]*outgoing {
+	out := make(map[string]*outgoing, len(e.signals))
 	for i, sig := range e.signals {
 		key := subject.Key(sig.TenantId, sig.SessionId)
-		o := started[key]
+		o := out[key]
 		if o == nil {
-			if at := f.lanes[key]; at == nil {
-				o = &outgoing{stored: e.stored[i]}
-				f.lanes[key] = new(lane)
-				if started == nil {
-					started = make(map[string]*outgoing, len(e.signals))
-				}
-				started[key] = o
-			} else {
-				if at.next == nil {
-					at.next = &outgoing{stored: e.stored[i]}
-				}
-				o = at.next
-			}
+			o = &outgoing{stored: e.stored[i], of: []*caused{rec}}
+			out[key] = o
 		}
 		o.repeated = o.repeated || e.stored[i] == 0
 		o.signals = append(o.signals, sig)
 		o.pos = append(o.pos, broker.Position{Partition: f.n, Seq: e.seq})
-		if n := len(o.of); n == 0 || o.of[n-1] != rec {
-			o.of = append(o.of, rec)
-			rec.left++
-		}
 	}
-	for key, o := range started {
-		f.work.Go(func() { f.follow(key, o) })
+	return out
+}
+
+// join lets a session's signals go after those on their way; false when there are none. Only the partition's goroutine begins a
+// session, so it stays so until it does.
+func (f *effects) join(key string, o *outgoing) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := f.lanes[key]
+	if at == nil {
+		return false
 	}
-	f.acknowledged(rec) // what begin counted
+	o.of[0].left++
+	if n := at.next; n != nil {
+		n.signals, n.pos, n.of = append(n.signals, o.signals...), append(n.pos, o.pos...), append(n.of, o.of...)
+		n.repeated = n.repeated || o.repeated
+	} else {
+		at.next = o
+	}
+	return true
+}
+
+// bury publishes a dead letter.
+func (f *effects) bury(rec *caused, d *riskdv1.JournalEntry) {
+	defer func() { <-f.ways }()
+	if f.slot(func() error {
+		return f.until(f.ctx, "publishing dead letter", func(ctx context.Context) error { return f.s.outlet.Dead(ctx, f.n, d) })
+	}) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.acknowledged(rec)
+	}
 }
 
 // follow publishes a session until nothing more of it waits.
 func (f *effects) follow(key string, o *outgoing) {
+	defer func() { <-f.ways }()
 	for o != nil && f.slot(func() error { return f.publishSession(f.ctx, o) }) {
 		f.mu.Lock()
 		for _, rec := range o.of {

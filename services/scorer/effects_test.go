@@ -5,9 +5,11 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -111,7 +113,7 @@ type slow struct {
 }
 
 func (o *slow) Flag(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (bool, error) {
-	if sig.SessionId == "slow" {
+	if strings.HasPrefix(sig.SessionId, "slow") {
 		select {
 		case <-o.release:
 		case <-ctx.Done():
@@ -154,8 +156,31 @@ func TestASessionThatCannotBePublishedHoldsUpNoOtherAndKeepsItsRecordUnpublished
 		}
 		close(out.release)
 		f.finish()
-		if got := out.flags[3:]; !slices.Equal(got, []string{"slow:3", "slow:6"}) || f.publishedThrough(9) != 9 || len(f.lanes) != 0 || len(f.room) != 0 {
+		if got := out.flags[3:]; !slices.Equal(got, []string{"slow:3", "slow:6"}) || f.publishedThrough(9) != 9 || len(f.lanes) != 0 || len(f.room)+len(f.ways)+len(f.slots) != 0 {
 			t.Errorf("then flags of %v, published through %d, %d lanes, %d records on their way; want slow:3, slow:6, 9, 0, 0", got, f.publishedThrough(9), len(f.lanes), len(f.room))
+		}
+	})
+}
+
+func TestABrokerThatTakesNoFlagsMakesThePartitionWaitAndItsRecordStaysUnpublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Service{outlet: &slow{release: make(chan struct{})}, deps: Deps{Log: testLog()}}
+		s.metrics = newMetrics(prometheus.NewRegistry(), s)
+		owner, giveUp := context.WithCancel(t.Context())
+		f := newEffects(owner, s, 0)
+		e := effect{seq: 4}
+		for i := range 2 * effectWaiting {
+			e.add([]*riskdv1.Signal{{TenantId: "acme", SessionId: "slow" + strconv.Itoa(i), ChallengeId: "c", Revision: 1, State: "required"}}, 1)
+		}
+		stop, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if f.enqueue(stop, e) || len(f.lanes) != effectWaiting || len(f.slots) != effectParallel {
+			t.Errorf("%d sessions on their way, %d being published; want %d, %d", len(f.lanes), len(f.slots), effectWaiting, effectParallel)
+		}
+		giveUp()
+		f.finish()
+		if got := f.publishedThrough(4); got != 3 {
+			t.Errorf("published through %d, want 3", got)
 		}
 	})
 }
