@@ -4,6 +4,7 @@ package console
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 
@@ -18,15 +19,29 @@ import (
 
 // Every page on the golden world and on an empty one, with axe-core by day and by night, and what an analyst does there.
 func TestThePagesInABrowser(t *testing.T) {
+	webtest.Run(t, browsing(t), "pages", "work")
+}
+
+// Pictures of every page in every state, for people to look at: RISKD_PICTURES=1 makes them, in artifacts/console.
+func TestPicturesOfEveryState(t *testing.T) {
+	if os.Getenv("RISKD_PICTURES") == "" {
+		t.Skip("pictures are made with RISKD_PICTURES=1")
+	}
+	webtest.Run(t, browsing(t), "states")
+}
+
+// browsing is what the browser has to know: two consoles, and people.
+func browsing(t *testing.T) map[string]any {
+	t.Helper()
 	golden, empty := serve(t, storytest.Load(t)), serve(t, storytest.Empty(t))
 	names, passwords := map[string]string{}, map[string]string{}
 	for _, role := range signin.Roles {
 		names[string(role)], passwords[string(role)] = string(role)+"@acme", password
 	}
-	webtest.Run(t, map[string]any{
+	return map[string]any{
 		"golden": golden, "empty": empty, "names": names, "passwords": passwords,
 		"longUser": storytest.LongUser, "markupUser": storytest.MarkupUser, "markupSession": storytest.MarkupSession,
-	}, "pages", "work")
+	}
 }
 
 // serve runs a console on a port of its own until the test ends, and returns its address.

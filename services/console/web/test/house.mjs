@@ -12,6 +12,16 @@ export const world = settings;
 
 export const laptop = { width: 1280, height: 720 };
 
+/** A session with everything: a thief's. */
+export const thief = '/session?tenant=acme&id=' + encodeURIComponent('s-ada-1~9f3a2c41');
+
+/** Every page, in the golden world. */
+export const pages = {
+  overview: '/', live: '/live', stepups: '/stepups', fatigue: '/fatigue', rules: '/rules', policies: '/policies', backtest: '/backtest', calibration: '/calibration?window=90d', investigate: '/investigate?by=ip&value=91.64.12.8',
+  health: '/health', audit: '/audit', session: thief, user: '/user?tenant=acme&id=ada', decision: '/decision?tenant=acme&event=ev-0008',
+  'long-name': '/user?tenant=acme&id=' + encodeURIComponent(settings.longUser ?? ''), missing: '/no/such/page', unknown: '/user?tenant=acme&id=nobody',
+};
+
 let browser;
 
 export async function open() {

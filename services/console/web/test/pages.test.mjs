@@ -1,18 +1,10 @@
 // Each page on the golden world, by day and by night, and in the states nobody likes to see.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { close, fits, open, person, shot, sound, visit, world } from './house.mjs';
+import { close, fits, open, pages, person, shot, sound, thief, visit, world } from './house.mjs';
 
 before(open);
 after(close);
-
-const thief = '/session?tenant=acme&id=' + encodeURIComponent('s-ada-1~9f3a2c41');
-const long = encodeURIComponent(world.longUser ?? '');
-const pages = {
-  overview: '/', live: '/live', stepups: '/stepups', fatigue: '/fatigue', rules: '/rules', policies: '/policies', backtest: '/backtest', calibration: '/calibration?window=90d', investigate: '/investigate?by=ip&value=91.64.12.8',
-  health: '/health', audit: '/audit', session: thief, user: '/user?tenant=acme&id=ada', decision: '/decision?tenant=acme&event=ev-0008',
-  'long-name': '/user?tenant=acme&id=' + long, missing: '/no/such/page', unknown: '/user?tenant=acme&id=nobody',
-};
 
 test('every page is sound by day and by night', async (t) => {
   const page = await person(world.golden, 'admin');

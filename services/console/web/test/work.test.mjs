@@ -1,12 +1,10 @@
 // What an analyst does: from a list to the reason, by keyboard; saying what it was; sending dead letters again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { close, laptop, open, person, settled, shot, sound, visit, world } from './house.mjs';
+import { close, laptop, open, person, settled, shot, sound, thief, visit, world } from './house.mjs';
 
 before(open);
 after(close);
-
-const thief = '/session?tenant=acme&id=' + encodeURIComponent('s-ada-1~9f3a2c41');
 
 test('from the challenge id to the reason by keyboard, without scrolling', async () => {
   const page = await person(world.golden, 'viewer');
