@@ -52,11 +52,8 @@ With -groups each tenant with enough people gets a baseline of its own inside th
 			if len(args) == 0 || args[0] != "build" {
 				return usageError("want: riskctl baseline build [flags]")
 			}
-			if err := fs.Parse(args[1:]); err != nil { // flags may follow the verb
-				return &exit{exitUsage, err}
-			}
-			if fs.NArg() > 0 {
-				return usageError("unexpected argument %q", fs.Arg(0))
+			if len(args) > 1 {
+				return usageError("unexpected argument %q", args[1])
 			}
 			return b.run(ctx, std)
 		}

@@ -79,16 +79,20 @@ func run(ctx context.Context, args []string, io streams) int {
 	do := c.bind(fs)
 	set := ff.NewFlagSetFrom(fs.Name(), fs)
 	err := ff.Parse(set, args[1:], ff.WithEnvVarPrefix(service.EnvPrefix))
+	rest := set.GetArgs()
+	if err == nil && !slices.Contains(args, "--") {
+		rest, err = interleaved(fs, rest)
+	}
 	switch {
 	case errors.Is(err, ff.ErrHelp), errors.Is(err, flag.ErrHelp):
 		c.help(io.out)
 		return exitOK
 	case err != nil:
 		err = &exit{exitUsage, err}
-	case c.args == "" && len(set.GetArgs()) > 0:
-		err = usageError("unexpected argument %q", set.GetArgs()[0])
+	case c.args == "" && len(rest) > 0:
+		err = usageError("unexpected argument %q", rest[0])
 	default:
-		err = do(ctx, io, set.GetArgs())
+		err = do(ctx, io, rest)
 	}
 	if err == nil {
 		return exitOK
@@ -102,6 +106,19 @@ func run(ctx context.Context, args []string, io streams) int {
 		fmt.Fprintf(io.err, "riskctl %s -h shows how it is used.\n", c.name)
 	}
 	return e.code
+}
+
+// interleaved reads flags that stand among arguments, and returns the arguments.
+func interleaved(fs *flag.FlagSet, args []string) (rest []string, err error) {
+	for len(args) > 0 {
+		if err := fs.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = fs.Args(); len(args) > 0 {
+			rest, args = append(rest, args[0]), args[1:]
+		}
+	}
+	return rest, nil
 }
 
 type discard struct{}

@@ -46,11 +46,7 @@ Exit code 1 when a file is refused, a test fails, or lint finds something.`,
 			if len(args) == 0 {
 				return usageError("want a verb, such as test, lint, push or activate")
 			}
-			verb := args[0]
-			names, err := interleaved(fs, args[1:])
-			if err != nil {
-				return err
-			}
+			verb, names := args[0], args[1:]
 			if logVerbs[verb] != nil {
 				return log.run(ctx, verb, std.out, names)
 			}
@@ -67,19 +63,6 @@ Exit code 1 when a file is refused, a test fails, or lint finds something.`,
 			return eachPolicy(std, verb, names, do)
 		}
 	},
-}
-
-// interleaved reads flags that stand among arguments, and returns the arguments.
-func interleaved(fs *flag.FlagSet, args []string) (rest []string, err error) {
-	for len(args) > 0 {
-		if err := fs.Parse(args); err != nil {
-			return nil, &exit{exitUsage, err}
-		}
-		if args = fs.Args(); len(args) > 0 {
-			rest, args = append(rest, args[0]), args[1:]
-		}
-	}
-	return rest, nil
 }
 
 func eachPolicy(std streams, verb string, names []string, do func(io.Writer, string, *rules.File) (int, error)) error {

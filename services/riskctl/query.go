@@ -45,23 +45,16 @@ move a cursor; json and csv hold them as they came, so a spreadsheet may take on
 		list := fs.Bool("list", false, "list the questions instead")
 		sql := fs.Bool("sql", false, "print the question's SQL instead of asking it")
 		return func(ctx context.Context, std streams, args []string) error {
-			var names []string
-			for len(args) > 0 { // flags may follow the name
-				if names = append(names, args[0]); fs.Parse(args[1:]) != nil {
-					return usageError("flags after %s do not parse", args[0])
-				}
-				args = fs.Args()
-			}
 			write := writers[*format]
 			switch {
-			case *list && len(names) == 0:
+			case *list && len(args) == 0:
 				return listQuestions(std.out)
-			case len(names) != 1 || *list:
+			case len(args) != 1 || *list:
 				return usageError("name one question; -list shows them")
 			case write == nil:
 				return usageError("-format %q is none of table, json, csv", *format)
 			}
-			text, err := story.Question(names[0])
+			text, err := story.Question(args[0])
 			if err != nil {
 				return usageError("%w; -list shows them", err)
 			}
@@ -74,7 +67,7 @@ move a cursor; json and csv hold them as they came, so a spreadsheet may take on
 				return err
 			}
 			defer done()
-			t, err := r.Ask(ctx, names[0], given, time.Now())
+			t, err := r.Ask(ctx, args[0], given, time.Now())
 			if errors.Is(err, story.ErrParameter) {
 				return &exit{exitUsage, err}
 			}

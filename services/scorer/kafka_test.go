@@ -187,6 +187,22 @@ func overNATS(t *testing.T, partitions int) func() (road, func()) {
 	}
 }
 
+// same compares decisions with those of the serial run.
+func same(t *testing.T, ref *serial, got map[string]string) {
+	t.Helper()
+	if len(got) != len(ref.decisions) {
+		t.Errorf("got %d decisions, want %d", len(got), len(ref.decisions))
+	}
+	wrong := 0
+	for id, want := range ref.decisions {
+		want.Geo = ""
+		if text := string(wire.AppendDecisionJSON(nil, want)); got[id] != text && wrong < 3 {
+			wrong++
+			t.Errorf("event %s:\n got %s\nwant %s", id, got[id], text)
+		}
+	}
+}
+
 // sameOnEveryRoad compares each road with the serial run.
 func sameOnEveryRoad(t *testing.T, events, kills int, addrs func(testing.TB) []string) {
 	evs := newWorld(11, 40).take(events)
@@ -194,18 +210,7 @@ func sameOnEveryRoad(t *testing.T, events, kills int, addrs func(testing.TB) []s
 	for _, partitions := range []int{1, 8} {
 		for name, open := range map[string]func() (road, func()){"nats": overNATS(t, partitions), "kafka": overKafka(t, addrs(t), partitions)} {
 			t.Run(fmt.Sprintf("%s, partitions %d", name, partitions), func(t *testing.T) {
-				got := decisionsOver(t, partitions, kills, evs, open, nil)
-				if len(got) != len(ref.decisions) {
-					t.Errorf("got %d decisions, want %d", len(got), len(ref.decisions))
-				}
-				wrong := 0
-				for id, want := range ref.decisions {
-					want.Geo = ""
-					if text := string(wire.AppendDecisionJSON(nil, want)); got[id] != text && wrong < 3 {
-						wrong++
-						t.Errorf("event %s:\n got %s\nwant %s", id, got[id], text)
-					}
-				}
+				same(t, ref, decisionsOver(t, partitions, kills, evs, open, nil))
 			})
 		}
 	}

@@ -395,6 +395,11 @@ func trimmedIsTold(t *testing.T, open Open) {
 	if err != nil || recs[0].Seq != seqs[3] {
 		t.Fatalf("from the oldest on: got %v, %v", recs, err)
 	}
+	r2 := broker.NewJournalReader(b)
+	defer r2.Close()
+	if recs, err = r2.Next(ctx, 0, seqs[2], 10); err != nil || recs[0].Seq != seqs[3] {
+		t.Fatalf("who had read all that is gone: got %v, %v", recs, err)
+	}
 	if last, ok, err := o.log.Last(ctx); err != nil || !ok || last.Seq != seqs[5] {
 		t.Fatalf("got last %d, %v, %v", last.Seq, ok, err)
 	}

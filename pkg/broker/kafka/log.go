@@ -303,9 +303,15 @@ func (r *recordReader) Take(ctx context.Context, dst []broker.Message, max, maxB
 // TrimInput leaves the events alone: the topic may have other readers, and its retention is its owner's.
 func (l *partitionLog) TrimInput(context.Context, uint64) error { return nil }
 
+// TrimRecords removes the records before keep, and leaves what is between them and keep, where transactions ended: whoever has read up
+// to the last one that is removed has lost nothing, and must not be told otherwise.
 func (l *partitionLog) TrimRecords(ctx context.Context, keep uint64) error {
+	before, err := l.b.lastBefore(ctx, int(l.n), offsetOf(keep))
+	if err != nil || before == 0 {
+		return err
+	}
 	at := make(kadm.Offsets)
-	at.Add(kadm.Offset{Topic: l.b.topic(journalTopic), Partition: l.n, At: offsetOf(keep)})
+	at.Add(kadm.Offset{Topic: l.b.topic(journalTopic), Partition: l.n, At: int64(before)})
 	resp, err := l.b.adm.DeleteRecords(ctx, at)
 	if err == nil {
 		err = resp.Error()
