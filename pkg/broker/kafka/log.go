@@ -18,6 +18,8 @@ import (
 )
 
 const (
+	// idsInTurn is how many transactional ids a partition has (adr/030).
+	idsInTurn = 3
 	// pagePatience is how long a page waits to be taken along by a batch before it gets a transaction of its own.
 	pagePatience = 20 * time.Millisecond
 	// pagesTogether and pageBytesTogether bound the pages that one transaction takes along.
@@ -28,14 +30,14 @@ const (
 // errUnclaimed tells that the transactional id has to be claimed (again): the last transaction's outcome is not known.
 var errUnclaimed = errors.New("the partition is not claimed")
 
-// partitionLog is a partition for its owner. Whatever it writes is a transaction under the partition's transactional id.
+// partitionLog is a partition for its owner. Whatever it writes is a transaction under one of the partition's transactional ids.
 type partitionLog struct {
 	b *Broker
 	n int32
 
 	turn    chan struct{} // held while a transaction is open
-	cl      *kgo.Client   // guarded by turn; nil until claimed
-	watch   *watch        // of cl's connections; guarded by turn
+	ids     []*claimed    // guarded by turn; nil until claimed
+	next    int           // whose turn it is; guarded by turn
 	offsets time.Time     // when the group's offsets were written last; guarded by turn
 
 	mu      sync.Mutex
@@ -57,7 +59,16 @@ func (b *Broker) Log(partition int) broker.Log {
 	return &partitionLog{b: b, n: int32(partition), turn: make(chan struct{}, 1)}
 }
 
-func (l *partitionLog) txnID() string { return l.b.cfg.Prefix + "partition." + strconv.Itoa(int(l.n)) }
+// txnIDs are the partition's transactional ids. A transaction under one of them need not wait until the marks of the one before, which
+// was under another, are written: the brokers keep a producer waiting for its own.
+func (l *partitionLog) txnIDs() []string {
+	first := l.b.cfg.Prefix + "partition." + strconv.Itoa(int(l.n))
+	out := []string{first}
+	for i := 1; i < idsInTurn; i++ {
+		out = append(out, first+"."+strconv.Itoa(i))
+	}
+	return out
+}
 
 func (l *partitionLog) lock(ctx context.Context) error {
 	select {
@@ -70,7 +81,7 @@ func (l *partitionLog) lock(ctx context.Context) error {
 
 func (l *partitionLog) unlock() { <-l.turn }
 
-// Claim gets a new epoch for the partition's transactional id: from then on nothing of an older owner is taken, and a
+// Claim gets new epochs for the partition's transactional ids: from then on nothing of an older owner is taken, and a
 // transaction that it left open is aborted, or completed if it was on its way.
 func (l *partitionLog) Claim(ctx context.Context) error {
 	if err := l.lock(ctx); err != nil {
@@ -78,39 +89,40 @@ func (l *partitionLog) Claim(ctx context.Context) error {
 	}
 	defer l.unlock()
 	l.drop()
-	w := &watch{l: l}
-	cl, err := l.claim(ctx, w)
+	ids, err := l.claim(ctx, l)
 	if err != nil {
 		return err
 	}
-	if !l.b.keep(cl) {
-		cl.Close()
-		return errClosed
+	for _, c := range ids {
+		if !l.b.keep(c.cl) {
+			closeAll(ids)
+			return errClosed
+		}
 	}
-	l.cl, l.watch = cl, w
+	l.ids, l.next = ids, 0
 	l.mu.Lock()
 	l.scanned = nil
 	l.mu.Unlock()
 	return nil
 }
 
-func (l *partitionLog) claim(ctx context.Context, w *watch) (*kgo.Client, error) {
-	cl, err := l.b.claim(ctx, l.txnID(), l.places(), l.judge, w, kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(maxMessage),
+// claim claims every id; watcher is told when a broker goes away, nil: nobody is.
+func (l *partitionLog) claim(ctx context.Context, watcher *partitionLog) ([]*claimed, error) {
+	ids, err := l.b.claim(ctx, watcher, l.txnIDs(), l.places(), l.judge, kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(maxMessage),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordPartitioner(byTopic{keyed: kgo.StickyKeyPartitioner(nil)}))
 	if err != nil {
 		return nil, fmt.Errorf("claiming partition %d: %w", l.n, err)
 	}
-	return cl, nil
+	return ids, nil
 }
 
-// drop ends the client without ending its transaction: whoever claims next does. The turn is held.
+// drop ends the clients without ending a transaction: whoever claims next does. The turn is held.
 func (l *partitionLog) drop() {
-	if l.cl != nil {
-		l.b.forget(l.cl)
-		l.watch.leave()
-		l.cl.Close()
-		l.cl, l.watch = nil, nil
+	for _, c := range l.ids {
+		l.b.forget(c.cl)
 	}
+	closeAll(l.ids)
+	l.ids = nil
 }
 
 // Close gives the partition back.
@@ -162,7 +174,7 @@ func (l *partitionLog) Append(ctx context.Context, last uint64, stored []byte, o
 
 // transact writes records and waiting pages in one transaction. After an error the partition has to be claimed again. The turn is held.
 func (l *partitionLog) transact(ctx context.Context, recs []*kgo.Record, inputLast uint64) (err error) {
-	if l.cl == nil {
+	if l.ids == nil {
 		return errUnclaimed
 	}
 	taken := l.takePages()
@@ -185,23 +197,21 @@ func (l *partitionLog) transact(ctx context.Context, recs []*kgo.Record, inputLa
 			close(w.done)
 		}
 	}()
-	cl := l.cl
-	if err := l.watch.begin(ctx, cl); err != nil {
+	c := l.ids[l.next]
+	l.next = (l.next + 1) % len(l.ids)
+	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	defer l.watch.end() // of this one: a new claim has another
-	if err := cl.BeginTransaction(); err != nil {
-		return fmt.Errorf("beginning: %w", err)
-	}
-	if err := l.cl.ProduceSync(ctx, recs...).FirstErr(); err != nil {
+	defer c.end()
+	if err := c.cl.ProduceSync(ctx, recs...).FirstErr(); err != nil {
 		return fmt.Errorf("writing: %w", explain(err))
 	}
 	if inputLast > 0 && time.Since(l.offsets) >= l.b.cfg.OffsetsEvery {
-		if err := l.commitOffset(ctx, int64(inputLast)); err != nil {
+		if err := l.commitOffset(ctx, c, int64(inputLast)); err != nil {
 			return err
 		}
 	}
-	if err := l.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+	if err := c.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		return fmt.Errorf("committing: %w", err)
 	}
 	return nil
@@ -209,19 +219,19 @@ func (l *partitionLog) transact(ctx context.Context, recs []*kgo.Record, inputLa
 
 // commitOffset puts the group's offset into the transaction, in the name of this member's generation. It is left out while
 // the group rebalances, or does not know us, or cannot: the position is in the journal, and the transactional id keeps others out.
-func (l *partitionLog) commitOffset(ctx context.Context, offset int64) error {
+func (l *partitionLog) commitOffset(ctx context.Context, c *claimed, offset int64) error {
 	member, generation, ok := l.b.membership()
 	if !ok {
 		return nil
 	}
-	id, epoch, err := l.cl.ProducerID(ctx)
+	id, epoch, err := c.cl.ProducerID(ctx)
 	if err != nil {
 		return err
 	}
-	txn, group := l.txnID(), l.b.groupID()
+	txn, group := c.txn, l.b.groupID()
 	add := kmsg.NewPtrAddOffsetsToTxnRequest()
 	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = txn, id, epoch, group
-	added, err := add.RequestWith(ctx, l.cl)
+	added, err := add.RequestWith(ctx, c.cl)
 	if err == nil {
 		err = kerr.ErrorForCode(added.ErrorCode)
 	}
@@ -237,7 +247,7 @@ func (l *partitionLog) commitOffset(ctx context.Context, offset int64) error {
 	p.Partition, p.Offset, p.LeaderEpoch = l.n, offset, -1
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
-	resp, err := req.RequestWith(ctx, l.cl)
+	resp, err := req.RequestWith(ctx, c.cl)
 	if err != nil {
 		return fmt.Errorf("committing offsets: %w", explain(err))
 	}

@@ -1,12 +1,14 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -15,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/journal"
 )
 
 // A broker may forget to end a transaction on a partition. Apache Kafka (4.4 and before) takes a partition that has no leader at the
@@ -23,7 +26,7 @@ import (
 // partition looks for such orphans and ends them the way the rest of their transaction ended.
 
 const (
-	// orphanRounds is how often one claim ends orphans before it gives up.
+	// orphanRounds is how often one claim ends orphans of each id before it gives up.
 	orphanRounds = 4
 	// siblingWindow is how long before a record the rest of its transaction may have been written, by the same clock.
 	siblingWindow = 10 * time.Second
@@ -35,9 +38,16 @@ type place struct {
 	partition int32
 }
 
-// orphans are the places where a transaction of a producer is open, with the first offset of it. The producer has just been given
-// this epoch, or ended all it began: so nobody else will end these. An open one of a later epoch is somebody else's who has claimed since.
-func (b *Broker) orphans(ctx context.Context, producer int64, epoch int16, places []place) (map[place]int64, error) {
+// orphan is an open transaction of an id that has just been claimed, or ended all it began: nobody else will end it.
+type orphan struct {
+	place
+	owner    *claimed
+	producer int64 // id of the owner's producer
+	offset   int64 // the first of it
+}
+
+// orphans are the open transactions of ids at places. An open one of a later epoch is somebody else's who has claimed since.
+func (b *Broker) orphans(ctx context.Context, ids []*claimed, places []place) ([]orphan, error) {
 	var set kadm.TopicsSet
 	for _, p := range places {
 		set.Add(p.topic, p.partition)
@@ -46,60 +56,99 @@ func (b *Broker) orphans(ctx context.Context, producer int64, epoch int16, place
 	if err != nil {
 		return nil, fmt.Errorf("looking for open transactions: %w", explain(err))
 	}
-	out := make(map[place]int64)
-	for _, p := range places {
-		d := described[p.topic].Partitions[p.partition]
-		if d.Err != nil {
-			return nil, fmt.Errorf("looking for open transactions on %s/%d: %w", p.topic, p.partition, explain(d.Err))
+	var out []orphan
+	for _, c := range ids {
+		producer, epoch, err := c.cl.ProducerID(ctx)
+		if err != nil {
+			return nil, err
 		}
-		if a, ok := d.ActiveProducers[producer]; ok && a.CurrentTxnStartOffset >= 0 {
-			if a.ProducerEpoch > epoch {
-				return nil, kerr.ProducerFenced
+		for _, p := range places {
+			d := described[p.topic].Partitions[p.partition]
+			if d.Err != nil {
+				return nil, fmt.Errorf("looking for open transactions on %s/%d: %w", p.topic, p.partition, explain(d.Err))
 			}
-			out[p] = a.CurrentTxnStartOffset
+			if a, ok := d.ActiveProducers[producer]; ok && a.CurrentTxnStartOffset >= 0 {
+				if a.ProducerEpoch > epoch {
+					return nil, kerr.ProducerFenced
+				}
+				out = append(out, orphan{p, c, producer, a.CurrentTxnStartOffset})
+			}
 		}
 	}
 	return out, nil
 }
 
-// judge says how the open transactions found are to end: which of them now, and whether committed.
-type judge func(ctx context.Context, producer int64, found map[place]int64) (now []place, commit bool, err error)
+// judge says how open transactions that were found are to end: which of one owner's now, and whether committed.
+type judge func(ctx context.Context, found []orphan) (now []orphan, commit bool, err error)
 
-// claim makes a client with a new epoch of a transactional id: nothing of an older one is taken from now on, what it left open is aborted,
-// or completed if it was on its way, and orphans are ended as judge says.
-func (b *Broker) claim(ctx context.Context, txn string, places []place, judge judge, w *watch, opts ...kgo.Opt) (*kgo.Client, error) {
-	opts = append(append(b.cfg.plainOptions("riskd "+txn), opts...), kgo.TransactionalID(txn), kgo.TransactionTimeout(b.cfg.TransactionTimeout),
-		kgo.Dialer(w.dial(b.cfg)), kgo.ConnIdleTimeout(connIdle), kgo.WithHooks(w))
-	for range orphanRounds {
-		cl, err := kgo.NewClient(opts...)
-		if err != nil {
-			return nil, err
-		}
-		id, epoch, err := cl.ProducerID(ctx)
-		var found map[place]int64
+// claim makes clients with new epochs of transactional ids: nothing of an older epoch is taken from now on, what it left open is aborted,
+// or completed if it was on its way, and orphans are ended as judge says. watcher is told when brokers go away; nil: nobody is.
+func (b *Broker) claim(ctx context.Context, watcher *partitionLog, txns []string, places []place, judge judge, opts ...kgo.Opt) ([]*claimed, error) {
+	for range orphanRounds * len(txns) {
+		ids, err := b.claimAll(ctx, watcher, txns, opts)
+		var found []orphan
 		if err == nil {
-			found, err = b.orphans(ctx, id, epoch, places)
+			found, err = b.orphans(ctx, ids, places)
 		}
 		if err == nil && len(found) == 0 {
-			return cl, nil
+			return ids, nil
 		}
-		var now []place
+		var now []orphan
 		var commit bool
 		if err == nil {
-			now, commit, err = judge(ctx, id, found)
+			now, commit, err = judge(ctx, found)
 		}
 		if err == nil {
-			for _, p := range now {
-				b.log.Warn("ending a transaction that the brokers left open", "topic", p.topic, "partition", p.partition, "offset", found[p], "commit", commit)
+			for _, o := range now {
+				b.log.Warn("ending a transaction that the brokers left open", "topic", o.topic, "partition", o.partition, "offset", o.offset, "commit", commit)
 			}
-			err = b.end(ctx, cl, txn, now, commit)
+			err = b.end(ctx, now, commit)
 		}
-		cl.Close()
+		closeAll(ids)
 		if err != nil {
 			return nil, explain(err)
 		}
 	}
 	return nil, errors.New("transactions that the brokers left open do not end")
+}
+
+// claimAll claims the first id and then the others, at once. An owner begins with the first, too: so whoever still holds one of the others
+// after somebody else's claim has lost the first, or will lose that other one, before it can write again.
+func (b *Broker) claimAll(ctx context.Context, watcher *partitionLog, txns []string, opts []kgo.Opt) ([]*claimed, error) {
+	ids, errs := make([]*claimed, len(txns)), make([]error, len(txns))
+	claim := func(i int) {
+		c := &claimed{l: watcher, txn: txns[i]}
+		all := append(append(b.cfg.plainOptions("riskd "+c.txn), opts...), kgo.TransactionalID(c.txn), kgo.TransactionTimeout(b.cfg.TransactionTimeout),
+			kgo.Dialer(dialUsed(b.cfg)), kgo.ConnIdleTimeout(connIdle), kgo.WithHooks(c))
+		if c.cl, errs[i] = kgo.NewClient(all...); errs[i] == nil {
+			ids[i] = c
+			_, _, errs[i] = c.cl.ProducerID(ctx)
+		}
+	}
+	claim(0)
+	if errs[0] == nil {
+		var wg sync.WaitGroup
+		for i := 1; i < len(txns); i++ {
+			wg.Go(func() { claim(i) })
+		}
+		wg.Wait()
+	}
+	if err := errors.Join(errs...); err != nil {
+		closeAll(ids)
+		return nil, err
+	}
+	return ids, nil
+}
+
+// closeAll ends clients without ending their transactions.
+func closeAll(ids []*claimed) {
+	var wg sync.WaitGroup
+	for _, c := range ids {
+		if c != nil {
+			wg.Go(c.close)
+		}
+	}
+	wg.Wait()
 }
 
 // places are all that this partition's transactions write to.
@@ -112,27 +161,39 @@ func (l *partitionLog) places() []place {
 }
 
 // judge ends pages first. A page holds what the journal held before it was written: it counts, whatever else became of its transaction.
-func (l *partitionLog) judge(ctx context.Context, producer int64, found map[place]int64) (now []place, commit bool, err error) {
-	pages := place{l.b.topic(pagesTopic), l.n}
-	if _, ok := found[pages]; ok {
-		return []place{pages}, true, nil
+// Then come records, oldest first, and at last what caused no record or whose record was ended.
+func (l *partitionLog) judge(ctx context.Context, found []orphan) (now []orphan, commit bool, err error) {
+	book := l.b.topic(journalTopic)
+	first := found[0]
+	for _, o := range found {
+		if o.topic == l.b.topic(pagesTopic) {
+			return []orphan{o}, true, nil
+		}
+		if o.topic == book && (first.topic != book || o.offset < first.offset) {
+			first = o
+		}
 	}
-	commit, err = l.verdict(ctx, producer, found)
-	return slices.Collect(maps.Keys(found)), commit, err
+	for _, o := range found {
+		if o.owner == first.owner {
+			now = append(now, o)
+		}
+	}
+	commit, err = l.verdict(ctx, now)
+	return now, commit, err
 }
 
-// verdict is how the transaction ended: by the coordinator's own log, else where its end was written. Where that is nowhere, nobody has
-// seen anything of it: it never was, and its events are judged again.
-func (l *partitionLog) verdict(ctx context.Context, id int64, found map[place]int64) (commit bool, err error) {
+// verdict is how one owner's transaction ended: by the coordinator's own log, else where its end was written. Where that is nowhere, nobody
+// has seen anything of it: it never was, and its events are judged again.
+func (l *partitionLog) verdict(ctx context.Context, found []orphan) (commit bool, err error) {
 	book := place{l.b.topic(journalTopic), l.n}
-	at, open := found[book]
-	if !open { // the record tells about its signals
+	at := slices.IndexFunc(found, func(o orphan) bool { return o.place == book })
+	if at < 0 { // the record tells about its signals
 		last, _, err := l.Last(ctx)
 		if err != nil {
 			return false, err
 		}
-		for p, from := range found {
-			pos, ok, err := l.b.positionAt(ctx, p, from)
+		for _, o := range found {
+			pos, ok, err := l.b.positionAt(ctx, o.place, o.offset)
 			if err != nil || !ok {
 				return false, err
 			}
@@ -140,20 +201,21 @@ func (l *partitionLog) verdict(ctx context.Context, id int64, found map[place]in
 		}
 		return commit, nil
 	}
-	before, err := l.b.lastBefore(ctx, int(l.n), at)
+	id, from := found[at].producer, found[at].offset
+	before, err := l.b.lastBefore(ctx, int(l.n), from)
 	if err != nil {
 		return false, err
 	}
-	var written time.Time
-	if err := l.b.readAll(ctx, book.topic, book.partition, at, at+1, func(r *kgo.Record) { written = r.Timestamp }); err != nil {
-		return false, err
+	written, followed, err := l.followed(ctx, from)
+	if err != nil || followed {
+		return followed, err
 	}
-	if commit, known := l.b.decided(ctx, l.txnID(), book, written); known {
+	if commit, known := l.b.decided(ctx, found[at].owner.txn, book, written); known {
 		return commit, nil
 	}
 	want := broker.Position{Partition: int(l.n), Seq: before + 1}
 	for _, p := range l.places() { // the signals tell about the record
-		if _, open := found[p]; open || p.topic == book.topic {
+		if p.topic == book.topic || slices.ContainsFunc(found, func(o orphan) bool { return o.place == p }) {
 			continue
 		}
 		listed, err := l.b.adm.ListOffsetsAfterMilli(ctx, written.Add(-siblingWindow).UnixMilli(), p.topic)
@@ -184,6 +246,28 @@ func (l *partitionLog) verdict(ctx context.Context, id int64, found map[place]in
 		}
 	}
 	return false, nil
+}
+
+// followed is when the record at an offset was written, and whether another one follows it in the chain: then its transaction
+// was committed, because nobody appends before he knows that.
+func (l *partitionLog) followed(ctx context.Context, from int64) (written time.Time, followed bool, err error) {
+	topic := l.b.topic(journalTopic)
+	at, err := l.b.bounds(ctx, topic, l.n)
+	if err != nil {
+		return written, false, err
+	}
+	var hash [sha256.Size]byte
+	err = l.b.readAll(ctx, topic, l.n, from, at.end, func(r *kgo.Record) {
+		switch {
+		case r.Attrs.IsControl() || followed:
+		case r.Offset == from:
+			written, hash = r.Timestamp, journal.Hash(r.Value)
+		default:
+			s, err := journal.Decode(int(l.n), seqOf(r.Offset), r.Value)
+			followed = err == nil && bytes.Equal(s.Record.PrevHash, hash[:])
+		}
+	})
+	return written, followed, err
 }
 
 // coordinatorLog is the topic of the brokers that holds what became of transactions.
@@ -243,16 +327,17 @@ func (b *Broker) lastBefore(ctx context.Context, partition int, end int64) (seq 
 	}
 }
 
-// end writes the end of a transaction at places, under cl's producer id. cl is of no use afterwards: the brokers may have given
+// end writes the end of one owner's transaction where it is open. The owner's client is of no use afterwards: the brokers may have given
 // the id a new epoch.
-func (b *Broker) end(ctx context.Context, cl *kgo.Client, txn string, places []place, commit bool) error {
+func (b *Broker) end(ctx context.Context, open []orphan, commit bool) error {
+	cl, txn := open[0].owner.cl, open[0].owner.txn
 	id, epoch, err := cl.ProducerID(ctx)
 	if err != nil {
 		return err
 	}
 	add := kmsg.NewPtrAddPartitionsToTxnRequest()
 	add.TransactionalID, add.ProducerID, add.ProducerEpoch = txn, id, epoch
-	for _, p := range places {
+	for _, p := range open {
 		t := kmsg.NewAddPartitionsToTxnRequestTopic()
 		t.Topic, t.Partitions = p.topic, []int32{p.partition}
 		add.Topics = append(add.Topics, t)

@@ -74,13 +74,13 @@ func (l *PolicyLog) write(ctx context.Context, key, value []byte, check func(con
 // claim shuts out other writers. What the brokers left open counts as written: whoever wrote it was told so, or could not know.
 func (l *PolicyLog) claim(ctx context.Context) (*kgo.Client, error) {
 	at := place{l.b.topic(policiesTopic), 0}
-	cl, err := l.b.claim(ctx, l.b.cfg.Prefix+policiesTopic, []place{at},
-		func(context.Context, int64, map[place]int64) ([]place, bool, error) { return []place{at}, true, nil },
-		&watch{}, kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(4<<20), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	ids, err := l.b.claim(ctx, nil, []string{l.b.cfg.Prefix + policiesTopic}, []place{at},
+		func(_ context.Context, found []orphan) ([]orphan, bool, error) { return found, true, nil },
+		kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(4<<20), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return nil, fmt.Errorf("claiming the log of policies: %w", err)
 	}
-	return cl, nil
+	return ids[0].cl, nil
 }
 
 // settled is the log's bounds once nothing is open on it. What does not end by itself is ended.

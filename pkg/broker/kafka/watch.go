@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,81 +25,97 @@ const (
 	endedPatience = 3 * time.Second
 )
 
-// watch notices that a broker went away under a partition's client: the end of the last transaction may then never be written
-// (see orphans.go), and what came after it in the same place would share its fate. So nothing is written after a loss before
-// that is looked into, and a transaction that is under way is given up.
-type watch struct {
-	l *partitionLog // nil for other transactions than a partition's
+// claimed is a transactional id that is ours, with the client that writes under it. It notices that a broker went away under the
+// client: the end of the last transaction may then never be written (see orphans.go), and what came after it in the same place under
+// the same id would share its fate. So nothing is written under it after a loss before that is looked into, and a transaction
+// that is under way is given up.
+type claimed struct {
+	l   *partitionLog // nil for other transactions than a partition's
+	txn string
+	cl  *kgo.Client
 
 	mu      sync.Mutex
 	lost    bool
 	looking bool
 	left    bool
-	cl      *kgo.Client // of the transaction under way, else nil
+	busy    bool // a transaction is under way
 }
 
 // begin starts a transaction. After a loss it makes sure first that nothing is open.
-func (w *watch) begin(ctx context.Context, cl *kgo.Client) error {
+func (c *claimed) begin(ctx context.Context) error {
+	if err := c.settle(ctx, true); err != nil {
+		return err
+	}
+	if err := c.cl.BeginTransaction(); err != nil {
+		c.end()
+		return fmt.Errorf("beginning: %w", err)
+	}
+	return nil
+}
+
+// settle makes sure after a loss that nothing is open.
+func (c *claimed) settle(ctx context.Context, busy bool) error {
 	for {
-		w.mu.Lock()
-		if !w.lost {
-			w.cl = cl
-			w.mu.Unlock()
+		c.mu.Lock()
+		if !c.lost {
+			c.busy = busy
+			c.mu.Unlock()
 			return nil
 		}
-		w.lost = false
-		w.mu.Unlock()
-		if err := w.l.ended(ctx); err != nil {
-			w.mu.Lock()
-			w.lost = true
-			w.mu.Unlock()
+		c.lost = false
+		c.mu.Unlock()
+		if err := c.l.ended(ctx, c); err != nil {
+			c.mu.Lock()
+			c.lost = true
+			c.mu.Unlock()
 			return err
 		}
 	}
 }
 
-// leave tells that the connections are going to end by our own will.
-func (w *watch) leave() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.left = true
+// close ends the client by our own will, without ending its transaction.
+func (c *claimed) close() {
+	c.mu.Lock()
+	c.left = true
+	c.mu.Unlock()
+	c.cl.Close()
 }
 
-func (w *watch) looked() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.looking = false
+func (c *claimed) looked() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looking = false
 }
 
-func (w *watch) end() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.cl = nil
+func (c *claimed) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = false
 }
 
 // OnBrokerDisconnect ends the client whose transaction is under way, before it can send anything again. When none is, readers may wait
 // for the end of the last one, so that is looked into.
-func (w *watch) OnBrokerDisconnect(meta kgo.BrokerMetadata, conn net.Conn) {
-	if c, ok := conn.(*usedConn); w.l == nil || meta.NodeID < 0 || ok && c.idle() > connRecent { // a seed, or not used
+func (c *claimed) OnBrokerDisconnect(meta kgo.BrokerMetadata, conn net.Conn) {
+	if u, ok := conn.(*usedConn); c.l == nil || meta.NodeID < 0 || ok && u.idle() > connRecent { // a seed, or not used
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.left {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left {
 		return
 	}
-	w.lost = true
-	if cl := w.cl; cl != nil {
-		w.cl = nil
-		w.l.b.task(cl.Close)
-	} else if !w.looking {
-		w.looking = true
-		w.l.b.task(func() { w.l.look(w) })
+	c.lost = true
+	if c.busy {
+		c.busy = false
+		c.l.b.task(c.cl.Close)
+	} else if !c.looking {
+		c.looking = true
+		c.l.b.task(func() { c.l.look(c) })
 	}
 }
 
-// dial is as the client would by itself, with connections that know when they were used.
-func (w *watch) dial(cfg Config) func(context.Context, string, string) (net.Conn, error) {
+// dialUsed dials as the client would by itself, with connections that know when they were used.
+func dialUsed(cfg Config) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, host string) (net.Conn, error) {
 		d := &net.Dialer{Timeout: dialTimeout}
 		var conn net.Conn
@@ -130,14 +147,10 @@ func (c *usedConn) Write(p []byte) (int, error) {
 
 func (c *usedConn) idle() time.Duration { return time.Since(time.Unix(0, c.used.Load())) }
 
-// ended waits until no transaction of this owner is open any more; errUnclaimed is wrapped when that does not come. The turn is held.
-func (l *partitionLog) ended(ctx context.Context) error {
-	id, epoch, err := l.cl.ProducerID(ctx)
-	if err != nil {
-		return err
-	}
+// ended waits until no transaction under an id of ours is open any more; errUnclaimed is wrapped when that does not come. The turn is held.
+func (l *partitionLog) ended(ctx context.Context, c *claimed) error {
 	for deadline := time.Now().Add(endedPatience); ; {
-		found, err := l.b.orphans(ctx, id, epoch, l.places())
+		found, err := l.b.orphans(ctx, []*claimed{c}, l.places())
 		switch {
 		case err == nil && len(found) == 0:
 			return nil
@@ -151,20 +164,20 @@ func (l *partitionLog) ended(ctx context.Context) error {
 
 // look runs ended once a broker answers again, and ends what does not end by itself. Then the owner has to claim the partition again
 // before it appends.
-func (l *partitionLog) look(w *watch) {
-	defer w.looked()
+func (l *partitionLog) look(c *claimed) {
+	defer c.looked()
 	for open := false; sleep(l.b.ctx, lookEvery); {
 		ctx, cancel := context.WithTimeout(l.b.ctx, openTimeout)
 		done := l.lock(ctx) == nil
 		if done {
 			switch {
-			case open && l.cl == nil:
-				cl, err := l.claim(ctx, &watch{})
+			case open && l.ids == nil:
+				ids, err := l.claim(ctx, nil)
 				if done = err == nil; done {
-					cl.Close()
+					closeAll(ids)
 				}
-			case l.watch == w:
-				err := w.begin(ctx, nil)
+			case slices.Contains(l.ids, c):
+				err := c.settle(ctx, false)
 				done = err == nil || isFenced(err)
 				if open = errors.Is(err, errUnclaimed); open {
 					l.drop()
