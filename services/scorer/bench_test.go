@@ -19,6 +19,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/journal"
@@ -252,9 +253,14 @@ func flagLatencies(b testing.TB, br *natstest.Broker, partitions, rate, seconds 
 	if err != nil {
 		b.Fatal(err)
 	}
+	return timeFlags(b, pub, func(opts ...sdk.Option) (*sdk.Client, error) { return sdk.Connect(br.URL(), "//bench", opts...) }, rate, seconds)
+}
+
+// timeFlags is flagLatencies over any broker.
+func timeFlags(b testing.TB, pub broker.Publisher, connect func(...sdk.Option) (*sdk.Client, error), rate, seconds int) (lat []time.Duration, fellBehind bool) {
 	var sent sync.Map // session to publish time
 	var mu sync.Mutex
-	client, err := sdk.Connect(br.URL(), "//bench", sdk.WithTenant("acme"), sdk.WithGuardEvents(func(ev sdk.GuardEvent) {
+	client, err := connect(sdk.WithTenant("acme"), sdk.WithGuardEvents(func(ev sdk.GuardEvent) {
 		if at, ok := sent.LoadAndDelete(ev.Session); ok {
 			took := time.Since(at.(time.Time))
 			mu.Lock()

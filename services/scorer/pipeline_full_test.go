@@ -16,10 +16,29 @@ import (
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 )
 
+// stored are events that the whole of riskd is to be run on.
+type stored struct {
+	events int
+	bytes  float64  // of an event
+	args   []string // of riskd, so that it finds them
+	// cpu is what a broker has used that is a process of its own.
+	cpu func() float64
+}
+
+// storedInNATS leaves events for the server that is in riskd's own process.
+func storedInNATS(t *testing.T, dir string) (s stored) {
+	s = stored{events: pipelineEvents, args: []string{"-nats-listen", freeAddr(t)}, cpu: func() float64 { return 0 }}
+	t.Run("fill", func(t *testing.T) { // the server ends with the subtest and leaves its files
+		b := natstest.StartIn(t, filepath.Join(dir, "nats"), pipelinePartitions)
+		s.bytes = fillBroker(t, b, pipelineEventsOf(s.events, 10_000))
+	})
+	return s
+}
+
 // full runs the whole of riskd as it is built, on stored events: broker, scorer with geo data, sink, engine, gateway, signaler and
 // console in their processes. It is done when the last decision is in ClickHouse. RISKD_BIN names the program, RISKD_DATA the
 // data directory with the engine and the geo data.
-func (r *pipeline) full(t *testing.T) {
+func (r *pipeline) full(t *testing.T, store func(t *testing.T, dir string) stored) {
 	t.Run("full", func(t *testing.T) {
 		bin, data := os.Getenv("RISKD_BIN"), os.Getenv("RISKD_DATA")
 		lib := filepath.Join(data, "engine", "libchdb.so")
@@ -27,14 +46,13 @@ func (r *pipeline) full(t *testing.T) {
 			t.Skip("needs RISKD_BIN and the engine in RISKD_DATA: make bench-pipeline sets both")
 		}
 		dir := t.TempDir()
-		const n = pipelineEvents
-		t.Run("fill", func(t *testing.T) { // the server ends with the subtest and leaves its files
-			b := natstest.StartIn(t, filepath.Join(dir, "nats"), pipelinePartitions)
-			r.Full.Bytes = fillBroker(t, b, pipelineEventsOf(n, 10_000))
-		})
+		in := store(t, dir)
+		n, before := float64(in.events), in.cpu()
+		r.Full.Bytes = in.bytes
 		admin := freeAddr(t)
 		cmd := exec.Command(bin, "-data", dir, "-libchdb", lib, "-log-level", "warn", "-admin-listen", admin,
-			"-nats-listen", freeAddr(t), "-gateway-listen", freeAddr(t), "-console-listen", freeAddr(t), "-clickhouse-listen", freeAddr(t))
+			"-gateway-listen", freeAddr(t), "-console-listen", freeAddr(t), "-clickhouse-listen", freeAddr(t))
+		cmd.Args = append(cmd.Args, in.args...)
 		for flag, name := range map[string]string{"-geo-city": "GeoLite2-City.mmdb", "-geo-asn": "asn.mmdb"} {
 			if path := filepath.Join(data, "geo", name); exists(path) {
 				cmd.Args = append(cmd.Args, flag, path)
@@ -70,7 +88,7 @@ func (r *pipeline) full(t *testing.T) {
 			t.Errorf("riskd: %v", err)
 		}
 		s := cmd.ProcessState
-		r.Full.CPU = (s.UserTime() + s.SystemTime()).Seconds() / n * 1e6 // start and stop included
+		r.Full.CPU = ((s.UserTime() + s.SystemTime()).Seconds() + in.cpu() - before) / n * 1e6 // start and stop included
 	})
 	t.Logf("full: %+v, scorer in it %.0f events/s", r.Full, r.FullScorer)
 }

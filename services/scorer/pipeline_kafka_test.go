@@ -3,11 +3,13 @@ package scorer
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
-	"path/filepath"
+	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,209 +18,335 @@ import (
 	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/broker/kafka"
 	"github.com/riskd-io/riskd/pkg/broker/kafka/kafkatest"
-	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/enrich"
+	"github.com/riskd-io/riskd/pkg/sdk"
+	sdkkafka "github.com/riskd-io/riskd/pkg/sdk/kafka"
 	"github.com/riskd-io/riskd/pkg/service"
-	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
-// A transaction at a time for each partition is what bounds Kafka: few partitions, large batches.
-const kafkaPartitions = 8
+// restored is how fast state comes back, in seconds.
+type restored struct {
+	MB float64 `json:"megabytes"`
+	// Raw is a bare consumer of the topic of pages, Load the same pages read, decoded and indexed, four partitions at a time as a worker does.
+	Raw  float64 `json:"raw_seconds"`
+	Load float64 `json:"load_seconds"`
+	// Handover is from the stop signal until an event in each partition, sent meanwhile, is judged by the other worker.
+	Handover float64 `json:"handover_seconds"`
+}
 
-// kafkaSeconds is how long each rate is kept up.
-const kafkaSeconds = 3
+const kafkaNote = "Broker, worker and clients share the machine; CPU is that of all of them. Rates of relay and scorer begin when they own their partitions"
 
-// TestPipelineOnApacheKafka is `make bench-pipeline BROKER=kafka`: raw, relay and scorer, and the latency of flags, as TestPipeline
-// measures them, on a real Apache Kafka on the same machine. Its CPU is the clients' alone: the broker is another process. What needs
-// ClickHouse or a million users is not measured.
+// TestPipelineOnApacheKafka is `make bench-pipeline BROKER=kafka`: what TestPipeline measures, on a real Apache Kafka.
 func TestPipelineOnApacheKafka(t *testing.T) {
 	dir := os.Getenv("RISKD_PIPELINE_KAFKA")
 	if dir == "" {
-		t.Skip("a benchmark: make bench-pipeline BROKER=kafka")
+		t.Skip("a benchmark of five minutes: make bench-pipeline BROKER=kafka")
 	}
-	service.KeepHeapRoom()
+	service.KeepHeapRoom() // as riskd does
 	server := kafkatest.NewServer(t, t.TempDir())
 	server.Start(t)
 	t.Cleanup(server.Kill)
-	const n, users = 100_000, 10_000
-	evs := pipelineEventsOf(n, users)
-	open := func(cfg kafka.Config) *kafka.Broker {
-		b := kafkatest.Open(t, cfg)
-		if _, err := b.Open(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return b
+	k := &kafkaBench{server}
+	r := newPipeline("Apache Kafka", kafkaNote)
+	say := progress()
+	k.drain(t, 8, 10_000, 20_000) // the broker's code is compiled while it runs: not on our time
+	say("the broker is warm")
+	r.Main = k.drain(t, pipelinePartitions, 10_000, pipelineEvents)
+	t.Logf("drain: %+v", r.Main)
+	say("raw, relay and scorer")
+	for _, p := range []int{1, 8, 64} {
+		r.Partitions = append(r.Partitions, k.drain(t, p, 10_000, sweepEvents/2))
+		say(fmt.Sprintf("partitions: %d", p))
 	}
-	fill := func() kafka.Config {
-		cfg := kafkatest.Config([]string{server.Addr}, kafkaPartitions)
-		b := kafkatest.Install(t, cfg)
-		for at := 0; at < len(evs); at += 8192 {
-			for _, r := range b.Publisher().PublishBatch(t.Context(), evs[at:min(at+8192, len(evs))]) {
-				if r.Err != nil {
-					t.Fatal(r.Err)
-				}
-			}
-		}
-		return cfg
+	r.Users = append(r.Users, r.Main)
+	for _, rate := range []int{5000, 20000, int(0.9 * r.Main.Scorer.Rate)} {
+		r.Latency = append(r.Latency, k.latencies(t, rate))
+		t.Logf("latency: %+v", r.Latency[len(r.Latency)-1])
+		say(fmt.Sprintf("latency at %d/s", rate))
 	}
-	cfg := fill()
-	r := &pipeline{Machine: machine()}
-	b := open(cfg)
-	r.Main.Raw = measure(n, func() { eachPartition(kafkaPartitions, func(p int) { kafkaRelay(t, b, p, false) }) })
-	r.Main.Relay = measure(n, func() { eachPartition(kafkaPartitions, func(p int) { kafkaRelay(t, b, p, true) }) })
-	cfg = fill()
-	s, stop := kafkaWorker(t, open(cfg))
-	r.Main.Scorer = measure(n, func() {
-		for committed(&worker{Service: s}) < n {
-			time.Sleep(2 * time.Millisecond)
-		}
-	})
-	stop()
-	for _, rate := range []int{5000, 20000} {
-		cfg := kafkatest.Config([]string{server.Addr}, kafkaPartitions)
-		kafkatest.Install(t, cfg)
-		_, stop := kafkaWorker(t, open(cfg))
-		r.Latency = append(r.Latency, latencyPair{Rate: rate, Scorer: kafkaFlags(t, open(cfg), rate)})
-		stop()
-	}
-	m := r.Main
-	var out strings.Builder
-	fmt.Fprintf(&out, "machine: %s; broker, worker and clients share it; CPU without the broker's\n", r.Machine)
-	for name, c := range map[string]cost{"raw consume": m.Raw, "bare relay": m.Relay, "scorer, everything on": m.Scorer} {
-		fmt.Fprintf(&out, "%-34s %9.0f events/s %7.2f CPU s/M\n", name, c.Rate, c.CPU)
-	}
-	for _, l := range r.Latency {
-		fmt.Fprintf(&out, "event to flag at %6d/s  p50 %7.1f ms  p99 %7.1f ms  %d flags, producer fell behind: %v\n", l.Rate, l.Scorer.P50, l.Scorer.P99, l.Scorer.Flags, l.Scorer.FellBehind)
-	}
-	fmt.Fprintf(&out, "pipeline: broker=kafka raw=%.0f relay=%.0f scorer=%.0f ratio_raw=%.2f ratio_relay=%.2f p99_ms_5k=%.1f p99_ms_20k=%.1f\n",
-		m.Raw.Rate, m.Relay.Rate, m.Scorer.Rate, m.Scorer.Rate/m.Raw.Rate, m.Scorer.Rate/m.Relay.Rate, r.Latency[0].Scorer.P99, r.Latency[1].Scorer.P99)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "pipeline-kafka.txt"), []byte(out.String()), 0o644); err != nil {
+	r.full(t, k.stored)
+	say("all of riskd, into ClickHouse")
+	k.million(t, r)
+	say(fmt.Sprintf("restart, restore and takeover with %d users", r.Million))
+	if err := r.write(dir, "pipeline-kafka"); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// kafkaWorker runs a scorer until stop.
-func kafkaWorker(t *testing.T, b *kafka.Broker) (s *Service, stop func()) {
+// kafkaBench measures on one broker, with topics of their own for each part.
+type kafkaBench struct{ *kafkatest.Server }
+
+// install makes topics, with the time-outs that riskd has by default.
+func (k *kafkaBench) install(t testing.TB, partitions int) (kafka.Config, *kafka.Broker) {
+	cfg, quick := kafka.DefaultConfig(), kafkatest.Config([]string{k.Addr}, partitions)
+	cfg.Brokers, cfg.Partitions, cfg.Prefix = quick.Brokers, quick.Partitions, quick.Prefix
+	return cfg, kafkatest.Install(t, cfg)
+}
+
+// fill stores events; it returns their payload bytes per event.
+func (k *kafkaBench) fill(t testing.TB, b *kafka.Broker, evs []*riskdv1.Event) float64 {
+	size := 0
+	for at := 0; at < len(evs); at += 8192 {
+		chunk := evs[at:min(at+8192, len(evs))]
+		for i, r := range b.Publisher().PublishBatch(t.Context(), chunk) {
+			if r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			size += chunk[i].SizeVT()
+		}
+	}
+	return float64(size) / float64(len(evs))
+}
+
+// measure is measure with the broker's CPU.
+func (k *kafkaBench) measure(n int, do func()) cost {
+	before := k.CPUSeconds()
+	c := measure(n, do)
+	c.CPU += (k.CPUSeconds() - before) / float64(n) * 1e6
+	return c
+}
+
+func (k *kafkaBench) drain(t *testing.T, partitions, users, n int) (out drained) {
+	t.Run(fmt.Sprintf("drain partitions=%d users=%d", partitions, users), func(t *testing.T) {
+		evs := pipelineEventsOf(n, users)
+		cfg, b := k.install(t, partitions)
+		out = drained{Partitions: partitions, Users: users, Events: n}
+		payload := k.fill(t, b, evs)
+		out.Raw = k.measure(n, func() { kafkatest.Consume(t, cfg, "events") })
+		out.Raw.Bytes = payload
+		relay := newKafkaRelay(t, b, partitions, n)
+		out.Relay = k.measure(n, relay.run)
+		relay.close()
+		out.Relay.Bytes = float64(kafkatest.StoredBytes(t, cfg, "journal")) / float64(n)
+
+		cfg, b = k.install(t, partitions)
+		k.fill(t, b, evs)
+		w := startKafkaWorker(t, cfg)
+		head := 0
+		patiently(t, "all partitions are taken", func() bool { head = committed(w); return w.Ready() == nil || head > n/20 })
+		stop := profileTo(t, fmt.Sprintf("kafka-scorer-%d", partitions))
+		out.Scorer = k.measure(n-head, func() {
+			for committed(w) < n {
+				time.Sleep(2 * time.Millisecond)
+			}
+		})
+		stop()
+		t.Logf("partitions=%d: append %.1f ms in the mean, %.0f events a record", partitions, mean(w.metrics.commit)*1000, mean(w.metrics.batchEvents))
+		w.cancel()
+		<-w.done
+		out.Scorer.Bytes = float64(kafkatest.StoredBytes(t, cfg, "journal")) / float64(n)
+		signals, _ := kafkatest.Consume(t, cfg, "signals")
+		out.Signals = float64(signals) / float64(n) * 1000
+	})
+	return out
+}
+
+// startKafkaWorker runs a scorer with the default configuration until the test ends, or it is cancelled.
+func startKafkaWorker(t testing.TB, cfg kafka.Config) *worker {
+	b := kafkatest.Open(t, cfg)
 	en := newEnricher(t)
 	s, err := New(DefaultConfig(), Deps{Broker: b, Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = s.Run(ctx) }()
-	return s, func() { cancel(); <-done }
+	w := &worker{Service: s, cancel: cancel, done: make(chan error, 1)}
+	go func() { w.done <- s.Run(ctx); close(w.done) }()
+	t.Cleanup(func() { cancel(); <-w.done })
+	return w
 }
 
-// kafkaRelay reads a partition to its end, and with write decodes it and appends a record for each batch.
-func kafkaRelay(t *testing.T, b *kafka.Broker, p int, write bool) {
-	l := b.Log(p)
-	defer l.Close()
-	end, err := l.InputEnd(t.Context())
+func (k *kafkaBench) latencies(t *testing.T, rate int) latencyPair {
+	out := latencyPair{Rate: rate}
+	timed := func(t *testing.T, cfg kafka.Config, b *kafka.Broker) quantiles {
+		time.Sleep(time.Second)
+		return quantilesOf(timeFlags(t, b.Publisher(), func(opts ...sdk.Option) (*sdk.Client, error) {
+			return sdkkafka.Connect(sdkkafka.Config{Brokers: cfg.Brokers, Prefix: cfg.Prefix}, "//bench", opts...)
+		}, rate, latencySeconds(rate)))
+	}
+	t.Run(fmt.Sprintf("latency relay rate=%d", rate), func(t *testing.T) {
+		cfg, b := k.install(t, pipelinePartitions)
+		relay := newKafkaRelay(t, b, pipelinePartitions, 0)
+		done := make(chan struct{})
+		go func() { defer close(done); relay.run() }()
+		out.Relay = timed(t, cfg, b)
+		relay.close()
+		<-done
+	})
+	t.Run(fmt.Sprintf("latency scorer rate=%d", rate), func(t *testing.T) {
+		cfg, b := k.install(t, pipelinePartitions)
+		w := startKafkaWorker(t, cfg)
+		patiently(t, "all partitions are taken", func() bool { return w.Ready() == nil })
+		out.Scorer = timed(t, cfg, b)
+		t.Logf("append %.1f ms in the mean, %.1f events a record", mean(w.metrics.commit)*1000, mean(w.metrics.batchEvents))
+	})
+	return out
+}
+
+// stored leaves events for the whole of riskd; half as many as on NATS.
+func (k *kafkaBench) stored(t *testing.T, _ string) stored {
+	cfg, b := k.install(t, pipelinePartitions)
+	s := stored{events: pipelineEvents / 2, args: []string{"-broker", "kafka://" + k.Addr + "?prefix=" + cfg.Prefix}, cpu: k.CPUSeconds}
+	s.bytes = k.fill(t, b, pipelineEventsOf(s.events, 10_000))
+	return s
+}
+
+func init() { children["kafka"] = kafkaChild }
+
+// kafkaChild is a scorer as a process of its own: "kafka <addr> <prefix>".
+func kafkaChild(args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	service.KeepHeapRoom()
+	cfg := kafka.DefaultConfig()
+	cfg.Brokers, cfg.Prefix = args[1:2], args[2]
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	b, err := kafka.New(cfg, "child", log)
 	if err != nil {
-		t.Error(err)
-		return
+		return err
 	}
-	if write {
-		if err := l.Claim(t.Context()); err != nil {
-			t.Error(err)
-			return
-		}
-	}
-	in, err := l.Input(1, 2048, 8<<20)
+	defer b.Close()
+	engine, err := makeEngine()
 	if err != nil {
-		t.Error(err)
-		return
+		return err
 	}
-	defer in.Close()
-	var msgs []broker.Message
-	var data []byte
-	for at, last := uint64(0), uint64(0); at < end; {
-		if msgs, err = in.Take(t.Context(), msgs[:0], 2048, 1<<20); err != nil {
-			t.Error(err)
-			return
+	en, err := enrich.New(enrich.Config{})
+	if err != nil {
+		return err
+	}
+	s, err := New(DefaultConfig(), Deps{Broker: b, Engine: engine, Enricher: en, Sections: sectionsOf(en), Log: log, Registry: prometheus.NewRegistry()})
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// million measures what TestPipeline's does, and how fast state comes back beside a bare consumer.
+func (k *kafkaBench) million(t *testing.T, r *pipeline) {
+	t.Run("users=1M", func(t *testing.T) {
+		users := r.Million
+		cfg, b := k.install(t, pipelinePartitions)
+		evs := pipelineEventsOf(users, users)
+		for i, ev := range evs { // everybody once
+			ev.User = &riskdv1.User{Id: "u" + strconv.Itoa(i)}
+			ev.Device = &riskdv1.Device{Id: "device-of-u" + strconv.Itoa(i)}
 		}
-		at = msgs[len(msgs)-1].Seq
-		if !write {
-			continue
-		}
-		rec := riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH, InputLast: at}
-		for i := range msgs {
-			ev := new(riskdv1.Event)
-			if err := wire.DecodeInto(msgs[i].Envelope, msgs[i].Data, ev); err != nil {
-				t.Error(err)
+		out := drained{Partitions: pipelinePartitions, Users: users, Events: users}
+		out.Raw.Bytes = k.fill(t, b, evs)
+		evs = nil
+		out.Raw.Rate = k.measure(users, func() { kafkatest.Consume(t, cfg, "events") }).Rate
+		w := startKafkaWorker(t, cfg)
+		out.Scorer = k.measure(users, func() {
+			for committed(w) < users {
+				time.Sleep(2 * time.Millisecond)
 			}
-			rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Input: msgs[i].Seq, Status: 1, Event: ev})
+		})
+		out.Scorer.Bytes = float64(kafkatest.StoredBytes(t, cfg, "journal")) / float64(users)
+		r.Users = append(r.Users, out)
+		w.cfg.StopWait = time.Minute // all of a million pages at once
+		w.cancel()
+		<-w.done
+		r.Restore = k.restore(t, cfg, b)
+
+		child := func() *exec.Cmd { return spawn(t, "kafka "+k.Addr+" "+cfg.Prefix) }
+		began := time.Now()
+		a := child()
+		k.probe(t, b)
+		r.Restart = time.Since(began).Seconds()
+		time.Sleep(2 * time.Second) // until the buffers of the load are given back
+		r.RSSPerUser = float64(residentBytes(a.Process.Pid)) / float64(users)
+		second := child()
+		k.shared(t, b)
+		began = time.Now()
+		kill9(a)
+		k.probe(t, b)
+		r.Takeover = time.Since(began).Seconds()
+		child()
+		k.shared(t, b)
+		began = time.Now()
+		if err := second.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
 		}
-		if data, err = journal.Append(data[:0], &rec); err == nil {
-			last, err = l.Append(t.Context(), last, data, broker.Outgoing{InputLast: at})
+		k.probe(t, b)
+		r.Restore.Handover = time.Since(began).Seconds()
+	})
+	t.Logf("restart %.2f s, takeover %.2f s, %.0f B of memory per user, restore %+v", r.Restart, r.Takeover, r.RSSPerUser, r.Restore)
+}
+
+// shared waits until two workers have half of the partitions each, and have judged an event in each.
+func (k *kafkaBench) shared(t testing.TB, b *kafka.Broker) {
+	patiently(t, "the second worker has its half", func() bool {
+		owners := map[string]int{}
+		for p := range pipelinePartitions {
+			if s, ok, err := b.LastRecord(t.Context(), p); err == nil && ok && time.Since(time.UnixMilli(s.Record.WrittenMs)) < time.Minute {
+				owners[s.Record.Owner]++
+			}
 		}
+		return len(owners) == 2
+	})
+	time.Sleep(time.Second)
+	k.probe(t, b)
+}
+
+// patiently waits a minute for cond.
+func patiently(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after a minute still not: %s", what)
+		}
+	}
+}
+
+// probe sends events until every partition has a new one, and waits until all are judged.
+func (k *kafkaBench) probe(t testing.TB, b *kafka.Broker) {
+	var evs []*riskdv1.Event
+	for i := range 20 * pipelinePartitions { // one in none of them: once in 10 million
+		user := "probe" + strconv.Itoa(i)
+		evs = append(evs, &riskdv1.Event{Id: "probe" + strconv.FormatInt(time.Now().UnixNano(), 36) + user, Source: "//probe", Type: "dev.riskd.activity.v1",
+			TimeMs: time.Now().UnixMilli(), TenantId: "acme", User: &riskdv1.User{Id: user}, Action: "resource.read", Outcome: "success"})
+	}
+	k.fill(t, b, evs)
+	for p := range pipelinePartitions {
+		end, err := b.Log(p).InputEnd(t.Context())
 		if err != nil {
-			t.Error(err)
-			return
+			t.Fatal(err)
 		}
+		patiently(t, fmt.Sprintf("partition %d is judged up to %d", p, end), func() bool {
+			s, ok, err := b.LastRecord(t.Context(), p)
+			return err == nil && ok && s.Record.InputLast >= end
+		})
 	}
 }
 
-// kafkaFlags publishes at a rate and measures from the publish call to the flag in a reader of the signals.
-func kafkaFlags(t *testing.T, b *kafka.Broker, rate int) quantiles {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	reader, err := b.Follow()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sent sync.Map
-	var lat []time.Duration
-	seen := make(chan struct{})
-	go func() {
-		defer close(seen)
-		defer reader.Close()
-		for {
-			flags, err := reader.Take(ctx, nil)
-			if err != nil {
-				return
+// restore reads all pages as a bare consumer does, and as a worker does.
+func (k *kafkaBench) restore(t testing.TB, cfg kafka.Config, b *kafka.Broker) *restored {
+	var out restored
+	began := time.Now()
+	_, bytes := kafkatest.Consume(t, cfg, "pages")
+	out.Raw, out.MB = time.Since(began).Seconds(), float64(bytes)/1e6
+	began = time.Now()
+	turns := make(chan struct{}, DefaultConfig().Takeovers)
+	eachPartition(pipelinePartitions, func(p int) {
+		turns <- struct{}{}
+		defer func() { <-turns }()
+		l, st := b.Log(p), newStore()
+		defer l.Close()
+		if err := l.Pages(t.Context(), func(pg broker.Page) error {
+			n, err := strconv.Atoi(pg.Name)
+			if err == nil {
+				_, err = st.openPage(n, pg.Data)
+			} else if strings.HasPrefix(pg.Name, manifestName) {
+				err = nil
+			} else {
+				_, _, _, err = openSection(pg.Data)
 			}
-			for _, f := range flags {
-				if f.Signal == nil {
-					continue
-				}
-				if at, ok := sent.LoadAndDelete(f.Signal.SessionId); ok {
-					lat = append(lat, time.Since(at.(time.Time)))
-				}
-			}
+			return err
+		}); err != nil {
+			t.Error(err)
 		}
-	}()
-	evs := benchEvents(rate*kafkaSeconds, 20000)
-	for i, ev := range evs {
-		ev.Id = strconv.Itoa(i)
-		ev.Type, ev.Action, ev.Outcome, ev.ChallengeId = "dev.riskd.activity.v1", "resource.read", "success", ""
-		ev.Network.Geo = london
-		if i%100 == 0 {
-			ev.Session = &riskdv1.Session{Id: "flagged-" + strconv.Itoa(i)}
-			ev.Action, ev.Resource = "apikey.create", &riskdv1.Resource{Type: "apikey", Id: "k", Sensitivity: "critical"}
-		}
-	}
-	time.Sleep(3 * time.Second) // the partitions are taken
-	var wg sync.WaitGroup
-	begin, per := time.Now(), max(rate/500, 1)
-	for start := 0; start < len(evs); start += per {
-		time.Sleep(time.Until(begin.Add(time.Duration(start) * time.Second / time.Duration(rate))))
-		chunk, now := evs[start:min(start+per, len(evs))], time.Now()
-		for _, ev := range chunk {
-			if strings.HasPrefix(ev.Session.Id, "flagged-") {
-				sent.Store(ev.Session.Id, now)
-			}
-		}
-		wg.Go(func() { b.Publisher().PublishBatch(ctx, chunk) })
-	}
-	wg.Wait()
-	behind := time.Since(begin) > kafkaSeconds*time.Second*5/4
-	time.Sleep(5 * time.Second)
-	cancel()
-	<-seen
-	return quantilesOf(lat, behind)
+	})
+	out.Load = time.Since(began).Seconds()
+	return &out
 }

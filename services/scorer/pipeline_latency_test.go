@@ -101,9 +101,7 @@ func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, effectParallel*4)
 	raise := func(p int, seq uint64, ev *riskdv1.Event) {
-		sig := &riskdv1.Signal{ChallengeId: subject.ChallengeID(ev.TenantId, ev.Session.Id, ev.Source, ev.Id), Revision: 1, TenantId: ev.TenantId,
-			UserId: ev.User.Id, SessionId: ev.Session.Id, State: "required", IssuedAtMs: ev.TimeMs, ExpiresAtMs: ev.TimeMs + 600_000, OnExpiry: "deny",
-			Require: &riskdv1.Requirement{AcrValues: []string{"aal2"}}, AtMs: ev.TimeMs, EventId: ev.Id, Cause: "restricted"}
+		sig := flagFor(ev)
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()

@@ -12,8 +12,8 @@ import (
 
 func cores() int { return runtime.GOMAXPROCS(0) }
 
-// write leaves pipeline.html, pipeline.json and pipeline.txt in dir.
-func (r *pipeline) write(dir string) error {
+// write leaves name.html, name.json and name.txt in dir.
+func (r *pipeline) write(dir, name string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -21,17 +21,17 @@ func (r *pipeline) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "pipeline.json"), append(data, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), 0o644); err != nil {
 		return err
 	}
 	var page strings.Builder
 	if err := pipelinePage.Execute(&page, map[string]any{"R": r, "Line": r.line(), "Plots": r.plots()}); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "pipeline.html"), []byte(page.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name+".html"), []byte(page.String()), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "pipeline.txt"), []byte(r.table()+r.line()+"\n"), 0o644)
+	return os.WriteFile(filepath.Join(dir, name+".txt"), []byte(r.table()+r.line()+"\n"), 0o644)
 }
 
 // table is the report for a terminal.
@@ -40,7 +40,7 @@ func (r *pipeline) table() string {
 	row := func(name string, c cost) {
 		fmt.Fprintf(&b, "%-37s %9.0f events/s %7.2f CPU s/M %7.0f B/event\n", name, c.Rate, c.CPU, c.Bytes)
 	}
-	fmt.Fprintf(&b, "machine: %s; server, worker and clients share it\n", r.Machine)
+	fmt.Fprintf(&b, "%s; machine: %s. %s\n", r.Broker, r.Machine, r.Note)
 	row("raw consume", r.Main.Raw)
 	row("bare relay", r.Main.Relay)
 	row("scorer, everything on", r.Main.Scorer)
@@ -67,6 +67,11 @@ func (r *pipeline) table() string {
 		fmt.Fprintf(&b, "  in the scorer, on average: %.1f events per record, %.2f ms from append to answer, %.2f ms from an event's storing to its flag's\n", l.Events, l.AppendMS, l.FlagMS)
 	}
 	fmt.Fprintf(&b, "%d users: restart %.1f s, takeover after a kill %.1f s, %.0f B of resident memory per user\n", r.Million, r.Restart, r.Takeover, r.RSSPerUser)
+	if x := r.Restore; x != nil {
+		fmt.Fprintf(&b, "state of %d users, %.0f MB: a bare consumer reads it in %.2f s (%.0f MB/s), the scorer's load takes %.2f s (%.0f MB/s), ratio %.2f\n", r.Million, x.MB,
+			x.Raw, x.MB/x.Raw, x.Load, x.MB/x.Load, x.Raw/x.Load)
+		fmt.Fprintf(&b, "handover after a graceful stop %.1f s\n", x.Handover)
+	}
 	return b.String()
 }
 
@@ -134,12 +139,14 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:760px;margin:2rem auto;padding
 svg{width:100%;height:auto}text{font:13px system-ui,sans-serif;fill:currentColor}code{display:block;overflow-x:auto;padding:.6rem;border:1px solid #8886}
 .raw{fill:var(--raw)}.relay{fill:var(--relay)}.scorer{fill:var(--scorer)}.full{fill:var(--full)}</style>
 <h1>What riskd costs beside its broker</h1>
-<p>{{.R.Machine}}; {{.R.At.Format "2006-01-02 15:04"}} UTC. Server, worker and clients share the machine; raw, relay and scorer read the same stored events in
+<p>{{.R.Machine}}; {{.R.At.Format "2006-01-02 15:04"}} UTC; {{.R.Broker}}. {{.R.Note}}; raw, relay and scorer read the same stored events in
 one run. The relay decodes each event and appends one record per batch; it judges nothing.</p><code>{{.Line}}</code>
 {{range .Plots}}<h2>{{.Title}}</h2><svg viewBox="0 0 720 {{.Height}}" role="img" aria-label="{{.Title}}">{{$u := .Unit}}
 {{range .Bars}}<g transform="translate(0 {{.Y}})"><text x="150" y="17" text-anchor="end">{{.Name}}</text><rect class="{{.Kind}}" x="160" y="3" width="{{printf "%.1f" .Width}}" height="20"><title>{{.Name}}: {{printf "%.2f" .Value}} {{$u}}</title></rect>
 <text x="{{printf "%.1f" .End}}" y="17">{{.Text}} {{$u}}</text></g>{{end}}</svg>{{end}}
-<p>With {{.R.Million}} users: restart {{printf "%.1f" .R.Restart}} s, takeover after kill -9 {{printf "%.1f" .R.Takeover}} s, {{printf "%.0f" .R.RSSPerUser}} bytes of resident memory per user.</p>`))
+<p>With {{.R.Million}} users: restart {{printf "%.1f" .R.Restart}} s, takeover after kill -9 {{printf "%.1f" .R.Takeover}} s, {{printf "%.0f" .R.RSSPerUser}} bytes of resident memory per user.</p>
+{{with .R.Restore}}<p>Their state is {{printf "%.0f" .MB}} MB: a bare consumer reads it in {{printf "%.2f" .Raw}} s, the scorer's load takes {{printf "%.2f" .Load}} s.
+Handover after a graceful stop: {{printf "%.1f" .Handover}} s.</p>{{end}}`))
 
 // End is where the value is written.
 func (b bar) End() float64 { return 166 + b.Width }

@@ -40,6 +40,9 @@ type drained struct {
 
 // pipeline is the whole report; its JSON lies beside the page.
 type pipeline struct {
+	Broker string `json:"broker"`
+	// Note says what shares the machine, and how it was measured.
+	Note    string    `json:"note"`
 	Machine string    `json:"machine"`
 	At      time.Time `json:"at"`
 	Main    drained   `json:"main"`
@@ -54,6 +57,8 @@ type pipeline struct {
 	Restart    float64       `json:"restart_seconds"`
 	RSSPerUser float64       `json:"rss_per_user_bytes"`
 	Million    int           `json:"restart_users"`
+	// Restore is how fast the users' state comes back from the broker, beside a bare consumer that reads the same bytes. Only on Kafka.
+	Restore *restored `json:"restore,omitempty"`
 }
 
 const (
@@ -70,12 +75,7 @@ func TestPipeline(t *testing.T) {
 		t.Skip("a benchmark of four minutes: make bench-pipeline")
 	}
 	service.KeepHeapRoom() // as riskd does
-	million := 1_000_000
-	if s := os.Getenv("RISKD_PIPELINE_USERS"); s != "" {
-		million, _ = strconv.Atoi(s)
-	}
-	r := &pipeline{Machine: machine(), At: time.Now().UTC().Truncate(time.Second), Million: million}
-	useGeoData()
+	r := newPipeline("nats", "Server, worker and clients share the machine")
 	say := progress()
 	r.Main = drainAll(t, pipelinePartitions, 10_000, pipelineEvents)
 	t.Logf("drain: %+v", r.Main)
@@ -93,13 +93,23 @@ func TestPipeline(t *testing.T) {
 		t.Logf("latency: %+v", r.Latency[len(r.Latency)-1])
 		say(fmt.Sprintf("latency at %d/s", rate))
 	}
-	r.full(t)
+	r.full(t, storedInNATS)
 	say("all of riskd, into ClickHouse")
-	r.million(t, million)
-	say(fmt.Sprintf("restart and takeover with %d users", million))
-	if err := r.write(dir); err != nil {
+	r.million(t, r.Million)
+	say(fmt.Sprintf("restart and takeover with %d users", r.Million))
+	if err := r.write(dir, "pipeline"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// newPipeline begins a report. RISKD_PIPELINE_USERS is for how many users a restart is measured, RISKD_DATA where the geo data is.
+func newPipeline(broker, note string) *pipeline {
+	million := 1_000_000
+	if s := os.Getenv("RISKD_PIPELINE_USERS"); s != "" {
+		million, _ = strconv.Atoi(s)
+	}
+	useGeoData()
+	return &pipeline{Broker: broker, Note: note, Machine: machine(), At: time.Now().UTC().Truncate(time.Second), Million: million}
 }
 
 // useGeoData lets the workers look up places and networks where RISKD_DATA has the files.

@@ -1,0 +1,91 @@
+package kafkatest
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/riskd-io/riskd/pkg/broker/kafka"
+)
+
+// clockTick is the unit of /proc/PID/stat on every Linux that Go runs on, in seconds.
+const clockTick = 0.01
+
+// CPUSeconds is what the broker's process has used so far; 0 where the system does not tell.
+func (s *Server) CPUSeconds() float64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(f[11], 64)
+	system, _ := strconv.ParseFloat(f[12], 64)
+	return (user + system) * clockTick
+}
+
+func client(t testing.TB, cfg kafka.Config, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(cfg.Brokers...))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cl
+}
+
+// Consume reads all that is committed of one of riskd's topics with a bare consumer, and does nothing with it: the broker's own speed.
+func Consume(t testing.TB, cfg kafka.Config, name string) (records, bytes int) {
+	t.Helper()
+	topic := cfg.Prefix + name
+	cl := client(t, cfg, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), kgo.FetchMaxBytes(32<<20), kgo.FetchMaxPartitionBytes(2<<20))
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := make(map[int32]int64)
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			open[o.Partition] = o.Offset
+		}
+	})
+	for len(open) > 0 {
+		fetches := cl.PollFetches(ctx)
+		if ctx.Err() != nil {
+			t.Fatalf("consuming %s: %v", topic, ctx.Err())
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if r.Offset+1 >= open[r.Partition] {
+				delete(open, r.Partition)
+			}
+			if !r.Attrs.IsControl() {
+				records, bytes = records+1, bytes+len(r.Value)
+			}
+		})
+	}
+	return records, bytes
+}
+
+// StoredBytes is what one of riskd's topics takes on the broker's disk.
+func StoredBytes(t testing.TB, cfg kafka.Config, name string) (sum int64) {
+	t.Helper()
+	cl := client(t, cfg)
+	defer cl.Close()
+	dirs, err := kadm.NewClient(cl).DescribeAllLogDirs(t.Context(), kadm.TopicsSet{cfg.Prefix + name: nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs.Each(func(d kadm.DescribedLogDir) { sum += d.Size() })
+	return sum
+}
