@@ -43,6 +43,8 @@ type Installation struct {
 	Partitions int
 	// MaxMessage is how many bytes one message may have.
 	MaxMessage int
+	// BatchEvents is how many events a record had better hold at most, 0 when the broker does not mind.
+	BatchEvents int
 	// OwnPartitions tells that partitions are computed by [subject.Partition]. Otherwise they are the producers' affair:
 	// all events of a user are in one, whichever it is.
 	OwnPartitions bool

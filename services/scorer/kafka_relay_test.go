@@ -19,6 +19,7 @@ type kafkaRelay struct {
 	t      testing.TB
 	logs   []broker.Log
 	flags  bool // also the flags that the events of the latency test ask for
+	batch  int  // events of a record at most
 	left   atomic.Int64
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -26,7 +27,7 @@ type kafkaRelay struct {
 
 // newKafkaRelay claims the partitions; run ends after n events, or with 0 not before close, and raises flags then.
 func newKafkaRelay(t testing.TB, b *kafka.Broker, partitions, n int) *kafkaRelay {
-	r := &kafkaRelay{t: t, flags: n == 0}
+	r := &kafkaRelay{t: t, flags: n == 0, batch: kafkaBatch}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if r.left.Store(int64(n)); n == 0 {
 		r.left.Store(1 << 40)
@@ -51,7 +52,7 @@ func (r *kafkaRelay) close() {
 }
 
 func (r *kafkaRelay) relay(p int) {
-	in, err := r.logs[p].Input(1, 2048, 8<<20)
+	in, err := r.logs[p].Input(1, 4*r.batch, 8<<20)
 	if err != nil {
 		r.t.Error(err)
 		return
@@ -64,7 +65,7 @@ func (r *kafkaRelay) relay(p int) {
 		last uint64
 	)
 	for r.left.Load() > 0 {
-		if msgs, err = in.Take(r.ctx, msgs[:0], 512, 1<<20); err != nil {
+		if msgs, err = in.Take(r.ctx, msgs[:0], r.batch, 1<<20); err != nil {
 			return
 		}
 		out := broker.Outgoing{InputLast: msgs[len(msgs)-1].Seq}

@@ -71,20 +71,44 @@ func (b *Broker) readAll(ctx context.Context, topic string, partition int32, fro
 	return b.scan(ctx, topic, partition, from, to, kgo.ReadUncommitted(), func(r *kgo.Record) error { visit(r); return nil })
 }
 
+// scan asks for the next part while one is visited.
 func (b *Broker) scan(ctx context.Context, topic string, partition int32, from, to int64, level kgo.IsolationLevel, visit func(*kgo.Record) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	all := level == kgo.ReadUncommitted()
-	for from < to {
-		p, err := b.fetchOnce(ctx, topic, partition, from, all)
-		if err != nil {
-			if IsTransient(err) && sleep(ctx, openRetry) {
+	src := source{topic: topic, partition: partition, leader: -1}
+	type answer struct {
+		part *kmsg.FetchResponseTopicPartition
+		err  error
+	}
+	ask := func(from int64) chan answer {
+		c := make(chan answer, 1)
+		go func() {
+			part, err := b.fetchOnce(ctx, &src, from, all)
+			c <- answer{part, err}
+		}()
+		return c
+	}
+	if from >= to {
+		return nil
+	}
+	for asked := ask(from); ; {
+		got := <-asked
+		if got.err != nil {
+			if src.leader = -1; IsTransient(got.err) && sleep(ctx, openRetry) {
+				asked = ask(from)
 				continue
 			}
-			return fmt.Errorf("reading %s/%d at %d: %w", topic, partition, from, explain(err))
+			return fmt.Errorf("reading %s/%d at %d: %w", topic, partition, from, explain(got.err))
 		}
 		fp, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{Offset: from, IsolationLevel: level, KeepControlRecords: all,
-			Topic: topic, Partition: partition}, p, kgo.DefaultDecompressor(), func(kgo.FetchBatchMetrics) {})
+			Topic: topic, Partition: partition}, got.part, kgo.DefaultDecompressor(), func(kgo.FetchBatchMetrics) {})
 		if fp.Err != nil {
 			return fmt.Errorf("reading %s/%d at %d: %w", topic, partition, from, explain(fp.Err))
+		}
+		more := next > from && next < to // else compaction took the rest
+		if more {
+			asked = ask(next)
 		}
 		for _, r := range fp.Records {
 			if r.Offset >= to {
@@ -94,23 +118,33 @@ func (b *Broker) scan(ctx context.Context, topic string, partition int32, from, 
 				return err
 			}
 		}
-		if next <= from { // nothing behind it: compaction took the rest
+		if !more {
 			return nil
 		}
 		from = next
 	}
-	return nil
+}
+
+// source is where a partition is fetched from.
+type source struct {
+	topic     string
+	partition int32
+	id        [16]byte
+	leader    int32 // -1: not known
 }
 
 // fetchOnce asks the partition's leader for what is at an offset.
-func (b *Broker) fetchOnce(ctx context.Context, topic string, partition int32, from int64, all bool) (*kmsg.FetchResponseTopicPartition, error) {
-	meta, err := b.adm.Metadata(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	t := meta.Topics[topic]
-	if t.Err != nil {
-		return nil, t.Err
+func (b *Broker) fetchOnce(ctx context.Context, src *source, from int64, all bool) (*kmsg.FetchResponseTopicPartition, error) {
+	if src.leader < 0 {
+		meta, err := b.adm.Metadata(ctx, src.topic)
+		if err != nil {
+			return nil, err
+		}
+		t := meta.Topics[src.topic]
+		if t.Err != nil {
+			return nil, t.Err
+		}
+		src.id, src.leader = t.ID, t.Partitions[src.partition].Leader
 	}
 	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.IsolationLevel = 0, 0, fetchBytes, 1
@@ -118,12 +152,12 @@ func (b *Broker) fetchOnce(ctx context.Context, topic string, partition int32, f
 		req.IsolationLevel = 0
 	}
 	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic, rt.TopicID = topic, t.ID
+	rt.Topic, rt.TopicID = src.topic, src.id
 	rp := kmsg.NewFetchRequestTopicPartition()
-	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = partition, from, fetchBytes, -1
+	rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes, rp.CurrentLeaderEpoch = src.partition, from, fetchBytes, -1
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
-	kresp, err := b.cl.Broker(int(t.Partitions[partition].Leader)).RetriableRequest(ctx, req)
+	kresp, err := b.cl.Broker(int(src.leader)).RetriableRequest(ctx, req)
 	if err != nil {
 		return nil, err
 	}

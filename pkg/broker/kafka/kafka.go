@@ -30,6 +30,8 @@ const (
 	openTimeout = 10 * time.Second
 	// readyFor is how long an answer to Ready holds, and how long the brokers may take to give it.
 	readyFor = 2 * time.Second
+	// batchEvents go into a record when so many wait: a transaction costs the brokers about the same whatever it holds.
+	batchEvents = 2048
 )
 
 // Broker is an installation on Kafka as riskd's roles use it. Open comes first; Close ends all it has opened.
@@ -158,7 +160,7 @@ func (b *Broker) Open(ctx context.Context) (broker.Installation, error) {
 					return broker.Installation{}, err
 				}
 			}
-			return broker.Installation{Partitions: n, MaxMessage: maxMessage}, nil
+			return broker.Installation{Partitions: n, MaxMessage: maxMessage, BatchEvents: batchEvents}, nil
 		}
 		if ctx.Err() != nil || !IsTransient(err) || !sleep(ctx, openRetry) {
 			return broker.Installation{}, err

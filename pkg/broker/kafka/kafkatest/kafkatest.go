@@ -217,7 +217,7 @@ func Config(addrs []string, partitions int) kafka.Config {
 	cfg := kafka.DefaultConfig()
 	cfg.Brokers, cfg.Partitions = addrs, partitions
 	cfg.Prefix = fmt.Sprintf("t%d-%d.", os.Getpid(), installations.Add(1))
-	cfg.SessionTimeout, cfg.TransactionTimeout = 2*time.Second, 2*time.Second
+	cfg.SessionTimeout, cfg.TransactionTimeout, cfg.OffsetsEvery = 2*time.Second, 2*time.Second, time.Second
 	return cfg
 }
 

@@ -82,10 +82,14 @@ func StoredBytes(t testing.TB, cfg kafka.Config, name string) (sum int64) {
 	t.Helper()
 	cl := client(t, cfg)
 	defer cl.Close()
-	dirs, err := kadm.NewClient(cl).DescribeAllLogDirs(t.Context(), kadm.TopicsSet{cfg.Prefix + name: nil})
+	dirs, err := kadm.NewClient(cl).DescribeAllLogDirs(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dirs.Each(func(d kadm.DescribedLogDir) { sum += d.Size() })
+	dirs.Each(func(d kadm.DescribedLogDir) {
+		for _, p := range d.Topics[cfg.Prefix+name] {
+			sum += p.Size
+		}
+	})
 	return sum
 }
