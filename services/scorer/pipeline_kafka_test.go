@@ -211,9 +211,9 @@ func (k *kafkaBench) stored(t *testing.T, _ string) stored {
 	return s
 }
 
-func init() { children["kafka"] = kafkaChild }
+func init() { children["kafka-default"] = kafkaChild }
 
-// kafkaChild is a scorer as a process of its own: "kafka <addr> <prefix>".
+// kafkaChild is a scorer as a process of its own: "kafka-default <addr> <prefix>".
 func kafkaChild(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -268,7 +268,7 @@ func (k *kafkaBench) million(t *testing.T, r *pipeline) {
 		<-w.done
 		r.Restore = k.restore(t, cfg, b)
 
-		child := func() *exec.Cmd { return spawn(t, "kafka "+k.Addr+" "+cfg.Prefix) }
+		child := func() *exec.Cmd { return spawn(t, "kafka-default "+k.Addr+" "+cfg.Prefix) }
 		began := time.Now()
 		a := child()
 		k.probe(t, b)
