@@ -22,7 +22,13 @@ import (
 // onTopics is riskd on a Kafka, with the prefix of its topics.
 func onTopics(t *testing.T, addr, prefix string, settings ...string) *house {
 	t.Helper()
-	return start(t, t.TempDir(), append([]string{"-broker", "kafka://" + addr + "?prefix=" + prefix, "-partitions", "2"}, settings...)...)
+	return onTopicsIn(t, t.TempDir(), addr, prefix, settings...)
+}
+
+// onTopicsIn is that with a data folder of before.
+func onTopicsIn(t *testing.T, data, addr, prefix string, settings ...string) *house {
+	t.Helper()
+	return start(t, data, append([]string{"-broker", "kafka://" + addr + "?prefix=" + prefix, "-partitions", "2"}, settings...)...)
 }
 
 // place is where somebody logs in.

@@ -75,6 +75,25 @@ func TestATopicWithWrongSettingsIsRefused(t *testing.T) {
 	}
 }
 
+func TestMoreInSyncThanReplicasIsRefused(t *testing.T) {
+	cfg := kafkatest.Config(kafkatest.Fake(t), 1)
+	kafkatest.Install(t, cfg)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	two := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "min.insync.replicas", Value: kadm.StringPtr("2")}}
+	if resp, err := kadm.NewClient(cl).AlterTopicConfigs(t.Context(), two, cfg.Prefix+"events"); err != nil || resp[0].Err != nil {
+		t.Fatal(err, resp)
+	}
+	_, err = kafkatest.Open(t, cfg).Ensure(t.Context())
+	var wrong *kafka.SettingsError
+	if !errors.As(err, &wrong) || wrong.Setting != "min.insync.replicas" || wrong.Have != "2" {
+		t.Fatalf("got %v, want a SettingsError of min.insync.replicas", err)
+	}
+}
+
 func TestAnotherPartitionCountIsRefused(t *testing.T) {
 	cfg := kafkatest.Config(kafkatest.Fake(t), 2)
 	kafkatest.Install(t, cfg)

@@ -10,3 +10,7 @@ import (
 )
 
 func TestABrokerKeepsItsPromisesOnApacheKafka(t *testing.T) { brokertest.Run(t, suite(kafkatest.Real)) }
+
+func TestOrphansOnApacheKafkaEndAsTheRestOfTheirTransactionDid(t *testing.T) {
+	orphansEnd(t, kafkatest.Real(t))
+}

@@ -99,8 +99,9 @@ func secure(t *testing.T) *secured {
 		"advertised.listeners=PLAINTEXT://"+s.plain+",SASL_SSL://"+s.sasl+",SSL://"+s.mutual,
 		"ssl.keystore.type=PEM", "ssl.keystore.location="+s.file("broker.all.pem"), "ssl.truststore.type=PEM", "ssl.truststore.location="+s.file("ca.pem"),
 		"listener.name.ssl.ssl.client.auth=required",
+		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users=User:ANONYMOUS;User:riskd;User:CN=client",
 		"sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
-		"listener.name.sasl_ssl.plain.sasl.jaas.config="+jaas+`plain.PlainLoginModule required user_riskd="open sesame";`,
+		"listener.name.sasl_ssl.plain.sasl.jaas.config="+jaas+`plain.PlainLoginModule required user_riskd="open sesame" user_guest="guest";`,
 		"listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config="+jaas+"scram.ScramLoginModule required;",
 		"listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config="+jaas+"scram.ScramLoginModule required;",
 	)
@@ -145,6 +146,8 @@ func TestClustersThatAskWhoWeAreAreJoinedAndWrongSettingsAreNamed(t *testing.T) 
 		"TLS against plain text":      {change(login("plain"), func(c *kafka.Config) { c.Brokers = []string{s.plain} }), "-kafka-tls"},
 		"an unknown authority":        {change(login("plain"), func(c *kafka.Config) { c.CA = "" }), "-kafka-ca"},
 		"no login where one is asked": {change(login("plain"), func(c *kafka.Config) { c.SASL, c.User, c.Password = "", "", "" }), "-kafka-sasl"},
+		"a login nobody asks for":     {change(login("plain"), func(c *kafka.Config) { c.Brokers, c.TLS, c.CA = []string{s.plain}, false, "" }), "-kafka-sasl"},
+		"a user without permissions":  {change(login("plain"), func(c *kafka.Config) { c.User, c.Password = "guest", "guest" }), "no permission"},
 		"no certificate":              {change(mutual, func(c *kafka.Config) { c.Cert, c.Key = "", "" }), "-kafka-cert"},
 	} {
 		t.Run(name, func(t *testing.T) {
