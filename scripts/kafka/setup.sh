@@ -18,6 +18,7 @@ if ! command -v mvn >/dev/null; then
 	exit 3
 fi
 mkdir -p "$data/kafka"
+data=$(cd "$data" && pwd) # Maven stands beside the pom
 exec 9>"$data/kafka/setup.lock"
 flock 9
 if [ "$(cat "$data/kafka/version" 2>/dev/null)" = "$want" ]; then
