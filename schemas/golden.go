@@ -37,7 +37,7 @@ func (e *Example) Bytes() []byte {
 	return e.Input
 }
 
-// Examples reads the golden files of one kind: event, decision or signal.
+// Examples reads the golden files of one kind: event, decision, signal or notice.
 func Examples(kind string) ([]Example, error) {
 	files, err := fs.Glob(Golden, path.Join("golden", kind, "*.json"))
 	if err != nil {

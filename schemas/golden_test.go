@@ -8,7 +8,7 @@ import (
 )
 
 func TestGoldenFilesHaveOneInputAndSayWhatTheyShow(t *testing.T) {
-	for _, kind := range []string{"event", "decision", "signal"} {
+	for _, kind := range []string{"event", "decision", "signal", "notice"} {
 		examples, err := schemas.Examples(kind)
 		if err != nil {
 			t.Fatal(err)

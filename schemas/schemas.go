@@ -11,7 +11,7 @@ import "embed"
 //go:embed json/*.json
 var JSON embed.FS
 
-// Golden holds golden/{event,decision,signal}/*.json; each file is one [Example].
+// Golden holds golden/{event,decision,signal,notice}/*.json; each file is one [Example].
 //
 //go:embed golden/*/*.json
 var Golden embed.FS

@@ -16,6 +16,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/notice"
 )
 
 var (
@@ -79,6 +80,8 @@ type Reader interface {
 type Outgoing struct {
 	Signals []*riskdv1.Signal
 	Dead    []*riskdv1.JournalEntry
+	// Notices get their [NoticeID] where they are stored.
+	Notices []*notice.Notice
 	// InputLast is the input position that the record includes.
 	InputLast uint64
 }
@@ -131,6 +134,10 @@ type Outlet interface {
 	// LastSignal is the newest signal stored for a session and where it comes from; ok is false when there is none.
 	LastSignal(ctx context.Context, tenant, session string) (sig *riskdv1.Signal, pos Position, ok bool, err error)
 	Dead(ctx context.Context, partition int, e *riskdv1.JournalEntry) error
+	// Notice stores one notice; it has its id.
+	Notice(ctx context.Context, n *notice.Notice) error
+	// LastNotice is the id of the newest notice stored for a user; "" when there is none.
+	LastNotice(ctx context.Context, tenant, user string) (id string, err error)
 }
 
 // WorkersConfig is one worker among others.

@@ -208,6 +208,14 @@ func (e *Engine) For(tenant, user string) *risk.Engine {
 	return e.others.of(tenant, user)
 }
 
+// Note is what a rule of a user's policy has to say when it applies; ok is false when it is no rule that notifies.
+func (e *Engine) Note(tenant, user, rule string) (n Note, ok bool) {
+	if s, is := e.For(tenant, user).Policy().Judge().(*set); is {
+		n, ok = s.notes[rule]
+	}
+	return n, ok
+}
+
 // Versions of all policies in use, that of the other tenants first.
 func (e *Engine) Versions() []string {
 	out := e.others.versions()

@@ -18,6 +18,7 @@ type set struct {
 	rules   []Rule
 	hits    []decision.Hit // of each rule
 	reasons map[string]string
+	notes   map[string]Note // of rules that notify
 	index   map[string]int
 	lists   []*list
 	digest  []byte
@@ -28,7 +29,7 @@ type set struct {
 }
 
 func newSet(rules []Rule, l *language, digest []byte) *set {
-	s := &set{rules: rules, index: l.index, lists: l.lists, digest: digest, counters: l.counters, reasons: map[string]string{}}
+	s := &set{rules: rules, index: l.index, lists: l.lists, digest: digest, counters: l.counters, reasons: map[string]string{}, notes: map[string]Note{}}
 	for _, c := range l.counters {
 		s.counted = append(s.counted, c.Counter)
 	}
@@ -38,10 +39,16 @@ func newSet(rules []Rule, l *language, digest []byte) *set {
 			Rule: r.Name, Effect: r.Effect, Shadow: r.Shadow, Level: r.Level, MaxAge: r.MaxAge, AMR: strings.Join(r.AMR, " "), Scope: r.Scope,
 		})
 		s.reasons[r.Name] = r.ReasonUser
+		if r.Effect == decision.NotifyEffect {
+			s.notes[r.Name] = Note{r.ReasonUser, r.ReasonAnalyst}
+		}
 	}
 	s.scenes.New = func() any { return &scene{set: s, values: make([]ref.Val, len(facts)+len(l.lists)+len(l.counters))} }
 	return s
 }
+
+// Note is what a rule that notifies has to say, to the user and to analysts.
+type Note struct{ User, Analyst string }
 
 // Digest implements [policy.Judge].
 func (s *set) Digest() []byte { return s.digest }

@@ -13,7 +13,7 @@
 //	step_up  wants proof of a level within an age, at any risk; people only. Its scope says what waits for the proof: the
 //	         session (the default), the action, whatever it is done to, or the resource, whatever is done to it
 //	allow    keeps risk alone, short of severe, from asking; it does not lift what other rules want
-//	notify   is recorded, and no more
+//	notify   is recorded and told to apps (riskd.notices), and blocks nothing
 //
 // A rule in mode shadow, or beyond its rollout, is recorded as a shadow hit and changes nothing.
 //

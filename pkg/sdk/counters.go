@@ -25,6 +25,9 @@ type Counters struct {
 	// Snapshots are complete readings of the bucket: the first, and one after every interruption.
 	Snapshots uint64 `json:"snapshots"`
 
+	// NoticesInvalid could not be read.
+	NoticesInvalid uint64 `json:"notices_invalid"`
+
 	// What the middleware did with requests.
 	Passed       uint64 `json:"passed"`
 	StepUps      uint64 `json:"step_ups"`
@@ -40,9 +43,9 @@ type Counters struct {
 }
 
 type counters struct {
-	reported, acknowledged, duplicates, refused, dropped, retries   atomic.Uint64
-	flagUpdates, flagsIgnored, flagsInvalid, snapshots              atomic.Uint64
-	passed, stepUps, localStepUps, blocked, unavailable, failedOpen atomic.Uint64
+	reported, acknowledged, duplicates, refused, dropped, retries      atomic.Uint64
+	flagUpdates, flagsIgnored, flagsInvalid, snapshots, noticesInvalid atomic.Uint64
+	passed, stepUps, localStepUps, blocked, unavailable, failedOpen    atomic.Uint64
 }
 
 func (c *counters) read() Counters {
@@ -50,8 +53,8 @@ func (c *counters) read() Counters {
 		Reported: c.reported.Load(), Acknowledged: c.acknowledged.Load(), Duplicates: c.duplicates.Load(),
 		Refused: c.refused.Load(), Dropped: c.dropped.Load(), Retries: c.retries.Load(),
 		FlagUpdates: c.flagUpdates.Load(), FlagsIgnored: c.flagsIgnored.Load(), FlagsInvalid: c.flagsInvalid.Load(),
-		Snapshots: c.snapshots.Load(),
-		Passed:    c.passed.Load(), StepUps: c.stepUps.Load(), LocalStepUps: c.localStepUps.Load(), Blocked: c.blocked.Load(),
+		Snapshots: c.snapshots.Load(), NoticesInvalid: c.noticesInvalid.Load(),
+		Passed: c.passed.Load(), StepUps: c.stepUps.Load(), LocalStepUps: c.localStepUps.Load(), Blocked: c.blocked.Load(),
 		Unavailable: c.unavailable.Load(), FailedOpen: c.failedOpen.Load(),
 	}
 }

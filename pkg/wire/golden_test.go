@@ -86,7 +86,7 @@ func TestGoldenSignalsAreWrittenAsTheySay(t *testing.T) {
 
 func TestGoldenFilesAndSchemasAgree(t *testing.T) {
 	c := compiler(t)
-	for _, kind := range []string{"event", "decision", "signal"} {
+	for _, kind := range []string{"event", "decision", "signal", "notice"} {
 		schema, err := c.Compile("https://schemas.riskd.dev/v1/" + kind + ".schema.json")
 		if err != nil {
 			t.Fatal(err)

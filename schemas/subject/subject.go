@@ -24,6 +24,8 @@ const (
 	Journal = "riskd.journal"
 	// Signals carry each revision of a challenge: riskd.signals.<tenant>.<session>.
 	Signals = "riskd.signals"
+	// Notices tell of rules that only notify: riskd.notices.<tenant>.<user>.
+	Notices = "riskd.notices"
 	// Dead is the dead-letter subject: riskd.dead.<partition>.
 	Dead = "riskd.dead"
 	// Pages hold checkpointed profiles: riskd.pages.<partition>.<page>.
@@ -37,6 +39,8 @@ const (
 	PoliciesBucket = "riskd_policies"
 	// SignalsStream keeps recent signals for subscribers.
 	SignalsStream = "RISKD_SIGNALS"
+	// NoticesStream keeps recent notices for subscribers.
+	NoticesStream = "RISKD_NOTICES"
 	// DeadStream keeps dead letters for inspection and re-drive.
 	DeadStream = "RISKD_DEAD"
 
@@ -86,6 +90,9 @@ func SectionPage(name string) string { return "state-" + name }
 func Signal(tenant, session string) string {
 	return Signals + "." + Token(tenant) + "." + Token(session)
 }
+
+// Notice is the subject of a user's notices.
+func Notice(tenant, user string) string { return Notices + "." + Token(tenant) + "." + Token(user) }
 
 // Key is a session's key in [StepUpBucket].
 func Key(tenant, session string) string { return Token(tenant) + "." + Token(session) }

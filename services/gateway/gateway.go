@@ -19,8 +19,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/service"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/notice"
 )
 
 // ListenFlag is the name of the flag that holds Config.Listen.
@@ -110,6 +112,12 @@ type Signals interface {
 	Open(from uint64) (SignalReader, error)
 }
 
+// Notices is the stored stream of notices: *kafka.Broker, *natsjs.Broker.
+type Notices interface {
+	NewestNotice(ctx context.Context) (uint64, error)
+	OpenNotices(from uint64) (broker.NoticeReader, error)
+}
+
 // SignalReader is one reader of the stream, for one goroutine.
 type SignalReader interface {
 	// Take appends at least one signal to dst; it blocks until ctx ends.
@@ -117,10 +125,11 @@ type SignalReader interface {
 	Close()
 }
 
-// Positioned is a signal and its position in the stream.
+// Positioned is a signal, or a notice, and its position in its stream. Neither is there where the stream holds something else.
 type Positioned struct {
 	Position uint64
 	Signal   *riskdv1.Signal
+	Notice   *notice.Notice
 }
 
 // Deps are what the role works with. All but Listener and Now are required.
@@ -128,6 +137,7 @@ type Deps struct {
 	Publisher Publisher
 	Sessions  Sessions
 	Signals   Signals
+	Notices   Notices
 	Keys      *Keys
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer
@@ -162,8 +172,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if deps.Publisher == nil || deps.Sessions == nil || deps.Signals == nil || deps.Keys == nil || deps.Log == nil || deps.Metrics == nil {
-		return nil, errors.New("gateway: Publisher, Sessions, Signals, Keys, Log and Metrics are required")
+	if deps.Publisher == nil || deps.Sessions == nil || deps.Signals == nil || deps.Notices == nil || deps.Keys == nil || deps.Log == nil || deps.Metrics == nil {
+		return nil, errors.New("gateway: Publisher, Sessions, Signals, Notices, Keys, Log and Metrics are required")
 	}
 	if deps.Now == nil {
 		deps.Now = time.Now
@@ -249,6 +259,7 @@ func (s *Service) Handler() http.Handler {
 	mux.Handle("POST /v1/events", s.route("events", ScopePublish, s.postEvents))
 	mux.Handle("GET /v1/sessions/{tenant}/{session}", s.route("session", ScopeRead, s.getSession))
 	mux.Handle("GET /v1/signals", s.route("signals", ScopeRead, s.getSignals))
+	mux.Handle("GET /v1/notices", s.route("notices", ScopeRead, s.getNotices))
 	mux.Handle("GET /healthz", s.route("health", "", s.getHealth))
 	mux.Handle("GET /openapi.json", s.route("openapi", "", s.getOpenAPI))
 	mux.Handle("/", s.route("none", "", s.notFound))

@@ -12,6 +12,7 @@ import (
 // them, sessions and signals stay what they are: those of another broker.
 func OverKafka(deps Deps, b *kafka.Broker, flags *kafka.Table) Deps {
 	deps.Publisher = kafkaPublisher{b.Publisher()}
+	deps.Notices = b
 	if flags != nil {
 		deps.Sessions, deps.Signals = flags, kafkaSignals{b}
 	}

@@ -22,6 +22,7 @@ func OverNATS(ctx context.Context, deps Deps, js jetstream.JetStream, partitions
 		return deps, err
 	}
 	deps.Publisher, deps.Sessions, deps.Signals = natsPublisher{pub}, natsSessions{flags}, natsSignals{js}
+	deps.Notices = natsjs.NewBroker(js)
 	return deps, nil
 }
 

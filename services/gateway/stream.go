@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/pkg/wire"
 )
@@ -23,6 +24,43 @@ import (
 // every heartbeat. Only signals of the key's tenants are sent. A client that does not read is
 // dropped, and finds its place again by its last id; so is one whose key is taken away.
 func (s *Service) getSignals(w http.ResponseWriter, r *http.Request) {
+	s.stream(w, r, s.deps.Signals)
+}
+
+// getNotices streams notices in the same way, as events named notice.
+func (s *Service) getNotices(w http.ResponseWriter, r *http.Request) {
+	s.stream(w, r, noticeStream{s.deps.Notices})
+}
+
+// noticeStream reads notices as signals are read.
+type noticeStream struct{ of Notices }
+
+func (n noticeStream) Last(ctx context.Context) (uint64, error) { return n.of.NewestNotice(ctx) }
+
+func (n noticeStream) Open(from uint64) (SignalReader, error) {
+	r, err := n.of.OpenNotices(from)
+	if err != nil {
+		return nil, err
+	}
+	return &noticeReader{r: r}, nil
+}
+
+type noticeReader struct {
+	r    broker.NoticeReader
+	took []broker.StoredNotice
+}
+
+func (n *noticeReader) Close() { n.r.Close() }
+
+func (n *noticeReader) Take(ctx context.Context, dst []Positioned) (_ []Positioned, err error) {
+	n.took, err = n.r.Take(ctx, n.took[:0])
+	for _, s := range n.took {
+		dst = append(dst, Positioned{Position: s.Position, Notice: s.Notice})
+	}
+	return dst, err
+}
+
+func (s *Service) stream(w http.ResponseWriter, r *http.Request, source Signals) {
 	from, resumed, ok := lastEventID(r)
 	if !ok {
 		refuse(w, http.StatusBadRequest, "bad-request", "Last-Event-ID is not a position", "")
@@ -44,18 +82,18 @@ func (s *Service) getSignals(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusServiceUnavailable, "busy", "Too many streams", "")
 		return
 	}
-	last, err := s.deps.Signals.Last(r.Context())
+	last, err := source.Last(r.Context())
 	if err == nil && (!resumed || from > last) { // a position of another installation: begin here
 		from = last
 	}
 	var reader SignalReader
 	if err == nil {
-		reader, err = s.deps.Signals.Open(from + 1)
+		reader, err = source.Open(from + 1)
 	}
 	if err != nil {
-		s.deps.Log.Warn("signals not opened", "error", err)
+		s.deps.Log.Warn("stream not opened", "path", r.URL.Path, "error", err)
 		comeBack(w, 1)
-		refuse(w, http.StatusServiceUnavailable, "unavailable", "Signals could not be read", "")
+		refuse(w, http.StatusServiceUnavailable, "unavailable", "The stream could not be read", "")
 		return
 	}
 	defer reader.Close()
@@ -146,7 +184,7 @@ func (st *stream) follow(ctx context.Context, reader SignalReader) {
 	}
 }
 
-// add writes one signal to the buffer. What was trimmed away since the client's last id is
+// add writes one signal or notice to the buffer. What was trimmed away since the client's last id is
 // admitted once.
 func (st *stream) add(p Positioned) {
 	if st.resumed && p.Position > st.pos+1 {
@@ -158,14 +196,28 @@ func (st *stream) add(p Positioned) {
 	}
 	st.resumed = false
 	st.pos = p.Position
-	if p.Signal == nil || !st.key.For(p.Signal.TenantId) || st.tenant != "" && st.tenant != p.Signal.TenantId {
+	var data []byte
+	kind := "signal"
+	switch {
+	case p.Signal != nil && st.may(p.Signal.TenantId):
+		data = wire.AppendSignalJSON(nil, p.Signal)
+	case p.Notice != nil && st.may(p.Notice.Tenant):
+		kind = "notice"
+		data, _ = p.Notice.Encode() // it was decoded, so that it can be written
+	}
+	if data == nil {
 		return
 	}
 	st.buf = append(st.buf, "id: "...)
 	st.buf = strconv.AppendUint(st.buf, p.Position, 10)
-	st.buf = append(st.buf, "\nevent: signal\ndata: "...)
-	st.buf = append(wire.AppendSignalJSON(st.buf, p.Signal), "\n\n"...)
+	st.buf = append(st.buf, "\nevent: "+kind+"\ndata: "...)
+	st.buf = append(append(st.buf, data...), "\n\n"...)
 	st.s.metrics.signals.Inc()
+}
+
+// may tells whether the client sees a tenant.
+func (st *stream) may(tenant string) bool {
+	return st.key.For(tenant) && (st.tenant == "" || st.tenant == tenant)
 }
 
 // beat keeps the connection alive and moves the client's last id past what was not for it.

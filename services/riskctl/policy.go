@@ -145,7 +145,7 @@ func showPolicy(w io.Writer, name string, f *rules.File) (int, error) {
 // describe says in words what a rule does.
 func describe(r *rules.Rule) string {
 	what := map[decision.Effect]string{
-		decision.AllowEffect: "risk alone, short of severe, does not ask", decision.DenyEffect: "shuts the session", decision.RevokeEffect: "shuts the session and has apps end it", decision.NotifyEffect: "only records",
+		decision.AllowEffect: "risk alone, short of severe, does not ask", decision.DenyEffect: "shuts the session", decision.RevokeEffect: "shuts the session and has apps end it", decision.NotifyEffect: "records, and lets apps know",
 	}[r.Effect]
 	if r.Effect == decision.StepUpEffect {
 		what = fmt.Sprintf("wants a proof of aal%d, at most %s old", r.Level, time.Duration(r.MaxAge)*time.Second)

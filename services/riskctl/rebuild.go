@@ -118,7 +118,7 @@ func localTable(name string, tables []string) string {
 }
 
 // notOfTheJournal are tables that a rebuild must leave: nothing could fill them again.
-var notOfTheJournal = []string{"schema_migrations", "console_audit", "policy_changes", "sink_losses"}
+var notOfTheJournal = []string{"schema_migrations", "console_audit", "policy_changes", "sink_losses", "notices"}
 
 // tables are those that hold rows made from the journal.
 func (r *rebuild) tables(ctx context.Context) ([]string, error) {

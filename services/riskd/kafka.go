@@ -244,7 +244,7 @@ func (a *app) kafkaSink(ctx context.Context) (service.Runner, error) {
 		cfg := a.cfg.Sink
 		cfg.Partitions, cfg.Sharded = a.topology.Partitions, a.cfg.ClickHouse.Migrate.Sharded
 		r.worker, err = sink.New(cfg, sink.Deps{ClickHouse: a.schema.rows, Native: a.schema.native, Journal: r.b.Reader(), Prepare: a.schema.Wait,
-			Policies: r.b.PolicyLog(), Log: a.roleLog(Sink), Metrics: a.metrics})
+			Policies: r.b.PolicyLog(), Notices: r.b, Log: a.roleLog(Sink), Metrics: a.metrics})
 		return err
 	})
 }

@@ -173,7 +173,8 @@ func (a *app) openSink(ctx context.Context) (service.Runner, error) {
 		}
 		cfg.Partitions, cfg.Sharded = a.topology.Partitions, a.cfg.ClickHouse.Migrate.Sharded
 		return sink.New(cfg, sink.Deps{
-			ClickHouse: a.schema.rows, Native: a.schema.native, Journal: natsjs.NewJournalReader(js), Prepare: a.schema.Wait, Policies: policies, Log: a.roleLog(Sink), Metrics: a.metrics,
+			ClickHouse: a.schema.rows, Native: a.schema.native, Journal: natsjs.NewJournalReader(js), Prepare: a.schema.Wait, Policies: policies,
+			Notices: natsjs.NewBroker(js), Log: a.roleLog(Sink), Metrics: a.metrics,
 		})
 	})
 }

@@ -58,6 +58,7 @@ type batch struct {
 	looked  []*riskdv1.Enrichment
 	dec     riskdv1.Decision // of the event in hand: it is written at once, while it is in the processor's cache
 	raised  []raised
+	noticed []noticed
 	w       *journal.Writer
 	stored  []byte
 	counts  riskdv1.Counts // of this batch
@@ -86,7 +87,8 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 	b.grow(len(msgs))
 	b.fold.reset()
 	b.fold.engine = p.by.engine
-	b.fx, b.raised = effect{}, b.raised[:0]
+	clear(b.noticed)
+	b.fx, b.raised, b.noticed = effect{}, b.raised[:0], b.noticed[:0]
 	b.counts.Reset()
 	geo := s.deps.Enricher.GeoVersion()
 	b.rec.Reset()
@@ -131,6 +133,10 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 	for _, r := range b.raised {
 		b.fx.add(r.signals, msgs[r.entry].StoredNS)
 	}
+	var beyond int
+	if b.fx.notices, beyond = bounded(b.noticed); beyond > 0 {
+		s.metrics.noticesBeyond.Add(float64(beyond))
+	}
 	b.after = p.at.totals
 	b.after.add(&b.counts)
 	b.rec.Totals = b.after.record()
@@ -170,6 +176,7 @@ func (b *batch) judge(it *item, d *decision.Decision, geo string) {
 		if e.Decision == nil && d.PeakFrom|d.PeakTo != 0 { // written already; this is for the sections
 			e.Decision = &riskdv1.Decision{PeakFrom: d.PeakFrom, PeakTo: d.PeakTo}
 		}
+		b.noticed = appendNotices(b.noticed, b.fold.engine, it.at, it.pb, &b.dec)
 		if len(b.dec.Signals) > 0 {
 			b.raised = append(b.raised, raised{it.at, b.dec.Signals})
 		}

@@ -8,11 +8,12 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/notice"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 const (
-	// effectQueue is how many records' effects may be on their way, and effectWaiting how many sessions and dead letters; the
+	// effectQueue is how many records' effects may be on their way, and effectWaiting how many sessions, users told of and dead letters; the
 	// partition waits when there are more.
 	effectQueue   = 128
 	effectWaiting = 256
@@ -22,12 +23,15 @@ const (
 	effectTimeout = 3 * time.Second
 )
 
-// effect is what one committed record makes visible: signals, flags, dead letters.
+// effect is what one committed record makes visible: signals, flags, notices, dead letters.
 type effect struct {
 	seq     uint64
 	signals []*riskdv1.Signal
 	stored  []int64 // per signal: when the broker took the event, Unix nanoseconds; 0 when repeated
 	dead    []*riskdv1.JournalEntry
+	notices []*notice.Notice
+	// repeated tells that an earlier owner may have published it.
+	repeated bool
 }
 
 func (e *effect) add(signals []*riskdv1.Signal, storedNS int64) {
@@ -37,7 +41,7 @@ func (e *effect) add(signals []*riskdv1.Signal, storedNS int64) {
 	}
 }
 
-func (e *effect) empty() bool { return len(e.signals) == 0 && len(e.dead) == 0 }
+func (e *effect) empty() bool { return len(e.signals) == 0 && len(e.dead) == 0 && len(e.notices) == 0 }
 
 // effects publishes what records caused, after they are stored, until it is acknowledged: in order per session, while other
 // sessions, also of later records, do not wait for it. Records say how far that got, so that a new owner repeats the rest and
@@ -47,7 +51,7 @@ type effects struct {
 	n     int             // partition
 	ctx   context.Context // ends when the owner gives up
 	room  chan struct{}   // one for each record on its way
-	ways  chan struct{}   // one for each session or dead letter on its way
+	ways  chan struct{}   // one for each lane or dead letter on its way
 	slots chan struct{}   // one for each of them that is being published
 	work  sync.WaitGroup
 
@@ -64,7 +68,7 @@ type caused struct {
 	left int // sessions and dead letters that are not acknowledged
 }
 
-// lane is a session that is being published, and what came meanwhile and goes next.
+// lane is a session, or a user who is told of, that is being published, and what came meanwhile and goes next.
 type lane struct{ next *outgoing }
 
 // newEffects publishes until ctx ends.
@@ -110,7 +114,9 @@ func (f *effects) enqueue(ctx context.Context, e effect) bool {
 		f.mu.Unlock()
 		f.work.Go(func() { f.bury(rec, d) })
 	}
-	for key, o := range f.bySession(rec, &e) {
+	lanes := f.bySession(rec, &e)
+	f.byUser(lanes, rec, &e)
+	for key, o := range lanes {
 		if f.join(key, o) {
 			continue
 		}
@@ -154,9 +160,10 @@ func (f *effects) begin(seq uint64) *caused {
 	return rec
 }
 
-// outgoing is one session's signals in order; the last one says what the flag has to be.
+// outgoing is one session's signals in order, of which the last one says what the flag has to be; or one user's notices.
 type outgoing struct {
 	signals []*riskdv1.Signal
+	notices []*notice.Notice
 	pos     []broker.Position
 	stored  int64
 	// repeated tells that some of them may have been published by an earlier owner.
@@ -194,6 +201,7 @@ func (f *effects) join(key string, o *outgoing) bool {
 	o.of[0].left++
 	if n := at.next; n != nil {
 		n.signals, n.pos, n.of = append(n.signals, o.signals...), append(n.pos, o.pos...), append(n.of, o.of...)
+		n.notices = append(n.notices, o.notices...)
 		n.repeated = n.repeated || o.repeated
 	} else {
 		at.next = o
@@ -216,7 +224,7 @@ func (f *effects) bury(rec *caused, d *riskdv1.JournalEntry) {
 // follow publishes a session until nothing more of it waits.
 func (f *effects) follow(key string, o *outgoing) {
 	defer func() { <-f.ways }()
-	for o != nil && f.slot(func() error { return f.publishSession(f.ctx, o) }) {
+	for o != nil && f.slot(func() error { return f.publish(f.ctx, o) }) {
 		f.mu.Lock()
 		for _, rec := range o.of {
 			f.acknowledged(rec)
@@ -250,6 +258,13 @@ func (f *effects) acknowledged(rec *caused) {
 		f.pending[0] = nil
 		f.pending = f.pending[1:]
 	}
+}
+
+func (f *effects) publish(ctx context.Context, o *outgoing) error {
+	if len(o.notices) > 0 {
+		return f.publishNotices(ctx, o)
+	}
+	return f.publishSession(ctx, o)
 }
 
 // publishSession sets the flag first: it is what the apps' guards wait for.
@@ -308,6 +323,9 @@ func (f *effects) alreadyThere(ctx context.Context, o *outgoing) (int, error) {
 
 // published counts what became visible along with its record. Repeated ones have no time of storage: they are not counted again.
 func (f *effects) published(e *effect) {
+	if !e.repeated {
+		f.s.metrics.notices.Add(float64(len(e.notices)))
+	}
 	for i, sig := range e.signals {
 		if at := e.stored[i]; at > 0 {
 			f.s.metrics.eventToFlag.Observe(time.Since(time.Unix(0, at)).Seconds())

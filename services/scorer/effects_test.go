@@ -15,6 +15,7 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/notice"
 )
 
 // forgetful is a broker that stores every signal it is sent, as one does whose window for repeated messages is over, and loses some
@@ -24,6 +25,7 @@ type forgetful struct {
 	pos    []broker.Position
 	// loseAnswer is the number of the signal whose first answer is lost.
 	loseAnswer int
+	told       []string // ids of notices
 }
 
 func (f *forgetful) Flag(context.Context, *riskdv1.Signal, broker.Position) (bool, error) {
@@ -45,6 +47,52 @@ func (f *forgetful) LastSignal(context.Context, string, string) (*riskdv1.Signal
 		return nil, broker.Position{}, false, nil
 	}
 	return f.stored[n-1], f.pos[n-1], true, nil
+}
+
+func (f *forgetful) LastNotice(context.Context, string, string) (string, error) {
+	if len(f.told) == 0 {
+		return "", nil
+	}
+	return f.told[len(f.told)-1], nil
+}
+
+func (f *forgetful) Notice(_ context.Context, n *notice.Notice) error {
+	f.told = append(f.told, n.ID)
+	if len(f.told) == f.loseAnswer {
+		return errors.New("no answer")
+	}
+	return nil
+}
+
+func TestNoticesAreToldOnceHoweverOftenAndLateTheyAreRepeated(t *testing.T) {
+	batch := func(repeated bool) []effect { // three records; the second one tells two things
+		tell := func(n int) (out []*notice.Notice) {
+			for range n {
+				out = append(out, &notice.Notice{Tenant: "acme", User: notice.User{ID: "u"}, Rule: "r"})
+			}
+			return out
+		}
+		return []effect{{seq: 3, notices: tell(1), repeated: repeated}, {seq: 5, notices: tell(2), repeated: repeated}, {seq: 16, notices: tell(1), repeated: repeated}}
+	}
+	for lost := range 5 { // 0: no answer is lost
+		for died := range 5 { // the first owner dies after so many are stored
+			out := &forgetful{loseAnswer: lost}
+			s := &Service{outlet: out, deps: Deps{Log: testLog()}}
+			s.metrics = newMetrics(prometheus.NewRegistry(), s)
+			ctx, cancel := context.WithCancel(t.Context())
+			s.outlet = &dies{forgetful: out, after: died, die: cancel}
+			publishAndFinish(newEffects(ctx, s, 7), batch(false))
+			cancel()
+			s.outlet = out
+			second := newEffects(t.Context(), s, 7)
+			if publishAndFinish(second, batch(true)); second.publishedThrough(20) != 20 {
+				t.Fatal("not published")
+			}
+			if want := []string{"7:3:0", "7:5:0", "7:5:1", "7:16:0"}; !slices.Equal(out.told, want) {
+				t.Errorf("answer %d lost, owner dead after %d: told %v, want %v", lost, died, out.told, want)
+			}
+		}
+	}
 }
 
 func TestSignalsAreStoredOnceHoweverOftenAndLateTheyAreRepeated(t *testing.T) {
@@ -83,7 +131,7 @@ func TestSignalsAreStoredOnceHoweverOftenAndLateTheyAreRepeated(t *testing.T) {
 	}
 }
 
-// dies ends its owner after so many signals.
+// dies ends its owner after so many signals or notices.
 type dies struct {
 	*forgetful
 	after int
@@ -96,6 +144,14 @@ func (d *dies) Signal(ctx context.Context, sig *riskdv1.Signal, pos broker.Posit
 		return ctx.Err()
 	}
 	return d.forgetful.Signal(ctx, sig, pos)
+}
+
+func (d *dies) Notice(ctx context.Context, n *notice.Notice) error {
+	if len(d.told) >= d.after {
+		d.die()
+		return ctx.Err()
+	}
+	return d.forgetful.Notice(ctx, n)
 }
 
 func publishAndFinish(f *effects, records []effect) {
@@ -111,6 +167,10 @@ type slow struct {
 	flags   []string // sessions, in order
 	release chan struct{}
 }
+
+func (*slow) Notice(context.Context, *notice.Notice) error { return nil }
+
+func (*slow) LastNotice(context.Context, string, string) (string, error) { return "", nil }
 
 func (o *slow) Flag(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (bool, error) {
 	if strings.HasPrefix(sig.SessionId, "slow") {

@@ -168,8 +168,8 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 				return err
 			}
 			differ += n
-			if !p.repeatEffects(stop, rec, published) {
-				return stop.Err()
+			if err := p.repeatEffects(stop, rec, published); err != nil {
+				return err
 			}
 		}
 		clear(buf)
@@ -227,16 +227,28 @@ func sameOutcome(e *riskdv1.JournalEntry, d *decision.Decision) bool {
 }
 
 // repeatEffects hands on a record's effects if no record says that they were published.
-func (p *partition) repeatEffects(stop context.Context, s journal.Stored, published uint64) bool {
+func (p *partition) repeatEffects(stop context.Context, s journal.Stored, published uint64) error {
 	if s.Seq <= published {
-		return true
+		return nil
 	}
-	fx := effect{seq: s.Seq}
-	for _, e := range s.Record.Entries {
+	fx := effect{seq: s.Seq, repeated: true}
+	var all []noticed
+	for i, e := range s.Record.Entries {
 		fx.add(e.Decision.GetSignals(), 0)
+		if len(e.Decision.GetHits()) > 0 {
+			engine, err := p.judgedBy(stop, s.Record.Policies)
+			if err != nil {
+				return err
+			}
+			all = appendNotices(all, engine, i, e.Event, e.Decision)
+		}
 		if e.Status == riskdv1.JournalEntry_STATUS_DEAD {
 			fx.dead = append(fx.dead, e)
 		}
 	}
-	return p.fx.enqueue(stop, fx)
+	fx.notices, _ = bounded(all)
+	if !p.fx.enqueue(stop, fx) {
+		return stop.Err()
+	}
+	return nil
 }

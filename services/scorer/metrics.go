@@ -14,6 +14,7 @@ type metrics struct {
 	takeover                                                        prometheus.Histogram
 	inputGaps, replayed, replayDiffers, policySwaps, pages, expired prometheus.Counter
 	effectWaits, effectRetries, effectDrops, checkpointFails        prometheus.Counter
+	notices, noticesBeyond                                          prometheus.Counter
 }
 
 // maxDeadReasons bounds the label of dead letters: stable codes of ours, the rest is "other".
@@ -60,6 +61,8 @@ func newMetrics(reg prometheus.Registerer, s *Service) *metrics {
 		effectWaits:     counter("effect_waits_total", "Times a partition waited because signals could not be published fast enough."),
 		effectRetries:   counter("effect_retries_total", "Signals, flags or dead letters that had to be published again."),
 		effectDrops:     counter("effect_drops_total", "Signals or dead letters that could not be encoded."),
+		notices:         counter("notices_total", "Notices published: rules that only notify, and applied."),
+		noticesBeyond:   counter("notices_beyond_total", "Notices not published because one record had too many; they are in the ledger."),
 		checkpointFails: counter("checkpoint_failures_total", "Page or manifest writes that failed and are repeated."),
 	}
 	m.scored, m.duplicate = m.events.WithLabelValues("scored"), m.events.WithLabelValues("duplicate")

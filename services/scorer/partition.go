@@ -353,7 +353,7 @@ func (p *partition) commit(stop context.Context, msgs []broker.Message) error {
 
 	enter(stageAppend)
 	sent := time.Now()
-	seq, err := p.append(stop, p.at.seq, b.stored, broker.Outgoing{Signals: b.fx.signals, Dead: b.fx.dead, InputLast: b.rec.InputLast})
+	seq, err := p.append(stop, p.at.seq, b.stored, broker.Outgoing{Signals: b.fx.signals, Notices: b.fx.notices, Dead: b.fx.dead, InputLast: b.rec.InputLast})
 	switch {
 	case err == nil:
 		p.s.metrics.commit.Observe(time.Since(sent).Seconds())

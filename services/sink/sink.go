@@ -44,8 +44,10 @@ type Deps struct {
 	Prepare func(ctx context.Context) error
 	// Policies, when there, is copied to policy_changes.
 	Policies policylog.Log
-	Log      *slog.Logger
-	Metrics  prometheus.Registerer
+	// Notices, when there, are copied to notices.
+	Notices Notices
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
 }
 
 // BlockInserter sends columns as one block; settings are those of the insert. native.Client is one.
@@ -60,6 +62,7 @@ type Service struct {
 	native   BlockInserter
 	journal  JournalSource
 	policies policylog.Log
+	notices  Notices
 	prepare  func(ctx context.Context) error
 	trust    time.Duration // how long what the books said is taken for true within a batch
 	log      *slog.Logger
@@ -93,7 +96,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	host, _ := os.Hostname()
 	s := &Service{
-		cfg: cfg, native: deps.Native, journal: deps.Journal, policies: deps.Policies, prepare: deps.Prepare, trust: booksTrust, log: deps.Log, m: m,
+		cfg: cfg, native: deps.Native, journal: deps.Journal, policies: deps.Policies, notices: deps.Notices, prepare: deps.Prepare, trust: booksTrust, log: deps.Log, m: m,
 		writer: host + ":" + strconv.Itoa(os.Getpid()) + ":" + hex.EncodeToString(nonce[:]),
 		books: books{conn: deps.ClickHouse, sink: cfg.Name, timeout: cfg.Timeout,
 			batches: cfg.table("sink_batches"), positions: cfg.table("sink_positions"), losses: cfg.table("sink_losses")},
@@ -108,6 +111,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.watchLag(ctx) })
 	wg.Go(func() { s.copyPolicies(ctx) })
+	wg.Go(func() { s.copyNotices(ctx) })
 	defer wg.Wait()
 
 	backoff := s.cfg.BackoffMin

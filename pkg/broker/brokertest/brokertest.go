@@ -23,6 +23,7 @@ type Broker interface {
 	Outlet() broker.Outlet
 	Publisher() broker.Publisher
 	Follow() (broker.FlagReader, error)
+	broker.Notices
 }
 
 // Open makes an installation of that many partitions; the result opens it as one more process would.
@@ -41,6 +42,7 @@ func Run(t *testing.T, open Open) {
 		{"pages are kept, the newest of each name", pagesAreKept},
 		{"what was trimmed is told", trimmedIsTold},
 		{"signals become flags, and cleared ones leave", signalsBecomeFlags},
+		{"notices are told once, in order, to whoever comes later", noticesAreTold},
 		{"workers share the partitions, and hand them over", workersShare},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })

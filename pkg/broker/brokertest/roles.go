@@ -9,8 +9,80 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+	"github.com/riskd-io/riskd/schemas/notice"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
+
+func noticesAreTold(t *testing.T, open Open) {
+	b, _ := opened(t, open(t, 1))
+	o := own(t, b, 0, "a")
+	var want []string
+	tell := func(rules ...string) {
+		t.Helper()
+		var out broker.Outgoing
+		for _, rule := range rules {
+			out.Notices = append(out.Notices, &notice.Notice{Tenant: "acme", User: notice.User{ID: "u"}, EventID: "e", Source: "//t", Rule: rule, Policy: "p@1", Decision: "allow"})
+		}
+		if err := o.batch(out); err != nil {
+			t.Fatal(err)
+		}
+		for i, n := range out.Notices {
+			n.ID = broker.NoticeID(broker.Position{Partition: 0, Seq: o.last.Seq}, i)
+			want = append(want, n.Rule)
+			if outlet := b.Outlet(); outlet != nil {
+				for range 2 { // the second time is a repetition
+					if err := outlet.Notice(t.Context(), n); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if last, err := outlet.LastNotice(t.Context(), "acme", "u"); err != nil || last != n.ID {
+					t.Fatalf("the newest is %q (%v), want %q", last, err, n.ID)
+				}
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if at, err := b.NewestNotice(ctx); err != nil || at != 0 {
+		t.Fatalf("before the first one the newest is at %d (%v)", at, err)
+	}
+	tell("a", "b")
+	tell("c")
+	r, err := b.OpenNotices(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var all []broker.StoredNotice
+	for len(all) < 3 {
+		if all, err = r.Take(ctx, all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell("d")
+	for len(all) < 4 {
+		if all, err = r.Take(ctx, all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	last := ""
+	for _, s := range all {
+		got = append(got, s.Notice.Rule)
+		was, n, _ := broker.ParseNoticeID(last)
+		is, k, ok := broker.ParseNoticeID(s.Notice.ID)
+		if !ok || is.Seq < was.Seq || is.Seq == was.Seq && last != "" && k <= n {
+			t.Errorf("%s has id %q behind %q", s.Notice.Rule, s.Notice.ID, last)
+		}
+		last = s.Notice.ID
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("told %v, want %v", got, want)
+	}
+	if at, err := b.NewestNotice(ctx); err != nil || at < all[3].Position {
+		t.Errorf("the newest is at %d (%v), the last read at %d", at, err, all[3].Position)
+	}
+}
 
 func signalsBecomeFlags(t *testing.T, open Open) {
 	b, _ := opened(t, open(t, 1))

@@ -139,7 +139,7 @@ func (l *partitionLog) Last(ctx context.Context) (journal.Stored, bool, error) {
 	return l.b.LastRecord(ctx, int(l.n))
 }
 
-// Append stores the record, its signals and dead letters, pages that wait, and now and then the group's offsets, all or none.
+// Append stores the record, its signals, notices and dead letters, pages that wait, and now and then the group's offsets, all or none.
 func (l *partitionLog) Append(ctx context.Context, last uint64, stored []byte, out broker.Outgoing) (uint64, error) {
 	if err := l.lock(ctx); err != nil {
 		return 0, err
@@ -161,6 +161,13 @@ func (l *partitionLog) Append(ctx context.Context, last uint64, stored []byte, o
 	}
 	for _, d := range out.Dead {
 		r, err := l.b.deadRecord(broker.Position{Partition: int(l.n), Seq: last + 1}, d)
+		if err != nil {
+			return 0, err
+		}
+		recs = append(recs, r)
+	}
+	for i, n := range out.Notices {
+		r, err := l.b.noticeRecord(n, broker.NoticeID(broker.Position{Partition: int(l.n), Seq: last + 1}, i))
 		if err != nil {
 			return 0, err
 		}

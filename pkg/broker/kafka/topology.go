@@ -35,6 +35,7 @@ const (
 	pagesTopic   = "pages"
 	signalsTopic = "signals"
 	deadTopic    = "dead"
+	noticesTopic = "notices"
 )
 
 func (b *Broker) topic(name string) string { return b.cfg.Prefix + name }
@@ -66,6 +67,7 @@ func (b *Broker) specs() []topicSpec {
 		{name: policiesTopic, single: true, settings: map[string]string{"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1",
 			"max.message.bytes": "4194304", "unclean.leader.election.enable": "false"},
 			must: map[string]string{"cleanup.policy": "changes of policies would be lost", "retention.ms": "changes of policies would be lost"}},
+		{name: noticesTopic, single: true, settings: map[string]string{"cleanup.policy": "delete", "retention.ms": ms(broker.NoticesMaxAge), "retention.bytes": strconv.Itoa(broker.NoticesMaxBytes)}},
 		{name: deadTopic, settings: map[string]string{"cleanup.policy": "delete", "retention.ms": ms(30 * 24 * time.Hour)}},
 		// The events come last: where they are, all of it is.
 		{name: eventsTopic, settings: map[string]string{"cleanup.policy": "delete", "retention.ms": ms(b.cfg.EventsKeep)},

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
@@ -138,7 +139,7 @@ func Ensure(ctx context.Context, js jetstream.JetStream, t Topology) (Topology, 
 
 // streams lists every stream, those under the buckets included.
 func (t Topology) streams() []jetstream.StreamConfig {
-	out := []jetstream.StreamConfig{t.signals(), t.dead(), t.flags(), t.workers(), t.policies()}
+	out := []jetstream.StreamConfig{t.signals(), t.notices(), t.dead(), t.flags(), t.workers(), t.policies()}
 	for p := range t.Partitions {
 		out = append(out, t.events(p), t.journal(p), t.pages(p))
 	}
@@ -185,6 +186,13 @@ func (t Topology) signals() jetstream.StreamConfig {
 	c.MaxAge = t.SignalsMaxAge
 	// A new owner repeats the signals that may not have been published.
 	c.Duplicates = max(t.DedupeWindow, 2*time.Minute)
+	return c
+}
+
+func (t Topology) notices() jetstream.StreamConfig {
+	c := t.base(subject.NoticesStream, subject.Notices+".>")
+	c.Description = "what rules that notify have said"
+	c.MaxAge, c.MaxBytes, c.Duplicates = broker.NoticesMaxAge, broker.NoticesMaxBytes, max(t.DedupeWindow, 2*time.Minute)
 	return c
 }
 

@@ -19,7 +19,7 @@ import (
 // Tenanted are the tables whose rows are of one tenant. Who may see some tenants sees these, and of these those rows.
 var Tenanted = []string{
 	"active_day", "activity_5m", "asn_day", "blocked", "console_audit", "dead_letters", "decided_5m", "decided_day", "decided_hour", "enforcement", "event_hours",
-	"events", "features", "feedback", "new_places", "part_hour", "policy_changes", "profiles", "rule_hour", "sessions", "signals", "user_day", "user_hours",
+	"events", "features", "feedback", "new_places", "notices", "part_hour", "policy_changes", "profiles", "rule_hour", "sessions", "signals", "user_day", "user_hours",
 }
 
 // Config is whom to make.

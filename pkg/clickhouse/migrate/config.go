@@ -62,6 +62,7 @@ func DefaultConfig() Config {
 		"user_hours":    400,
 		"decided_day":   400,
 		"feedback":      730,
+		"notices":       730,
 		"active_day":    730,
 		"asn_day":       400,
 	}}

@@ -107,7 +107,7 @@ func TestAnEditedFileIsRefused(t *testing.T) {
 	opt := enginetest.Options(t)
 	one := fstest.MapFS{"001_a.sql": {Data: []byte("CREATE TABLE IF NOT EXISTS {{.Local}}activity_5m (t DateTime) ENGINE = MergeTree ORDER BY t")}}
 	for _, name := range []string{"events", "features", "signals", "enforcement", "ledger", "dead_letters", "sink_batches", "part_hour", "user_day", "decided_hour", "decided_5m", "console_audit",
-		"sessions", "new_places", "blocked", "rule_hour", "event_hours", "user_hours", "decided_day", "feedback", "active_day", "asn_day"} {
+		"sessions", "new_places", "blocked", "rule_hour", "event_hours", "user_hours", "decided_day", "feedback", "active_day", "asn_day", "notices"} {
 		one["001_a.sql"].Data = append(one["001_a.sql"].Data, fmt.Sprintf(";\nCREATE TABLE IF NOT EXISTS %s (t DateTime, at DateTime, decided_at DateTime, cut_at DateTime, hour DateTime, day Date) ENGINE = MergeTree ORDER BY t", name)...)
 	}
 	if _, err := up(t.Context(), opt, DefaultConfig(), enginetest.Quiet(), one); err != nil {

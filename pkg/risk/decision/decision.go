@@ -84,7 +84,7 @@ type Effect uint8
 
 // Effects of rules.
 const (
-	// NotifyEffect only records that the rule applied.
+	// NotifyEffect records that the rule applied, and lets apps know.
 	NotifyEffect Effect = iota + 1
 	// AllowEffect raises no challenge for risk alone, short of severe.
 	AllowEffect

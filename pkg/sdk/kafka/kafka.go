@@ -72,6 +72,7 @@ const (
 
 // Broker implements [sdk.Broker] on Kafka.
 type Broker struct {
+	base     []kgo.Opt
 	cfg      Config
 	producer *kgo.Client
 	reader   *kgo.Client
@@ -115,7 +116,7 @@ func New(cfg Config) (*Broker, error) {
 	if cfg.Partitioner == Librdkafka {
 		partitioner = kgo.StickyKeyPartitioner(func(key []byte, n int) int { return int(crc32.ChecksumIEEE(key) % uint32(n)) })
 	}
-	b := &Broker{cfg: cfg}
+	b := &Broker{cfg: cfg, base: base}
 	var err error
 	if b.producer, err = kgo.NewClient(append(base[:len(base):len(base)], kgo.DefaultProduceTopic(cfg.Prefix+"events"), kgo.RecordPartitioner(partitioner),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(maxBuffered), kgo.RecordDeliveryTimeout(sendWait))...); err != nil {
