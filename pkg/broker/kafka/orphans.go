@@ -210,8 +210,8 @@ func (l *partitionLog) verdict(ctx context.Context, found []orphan) (commit bool
 	if err != nil || followed {
 		return followed, err
 	}
-	if commit, known := l.b.decided(ctx, found[at].owner.txn, book, written); known {
-		return commit, nil
+	if commit, known, err := l.b.decided(ctx, found[at].owner.txn, book, written); known || err != nil {
+		return commit, err
 	}
 	want := broker.Position{Partition: int(l.n), Seq: before + 1}
 	for _, p := range l.places() { // the signals tell about the record
@@ -273,13 +273,30 @@ func (l *partitionLog) followed(ctx context.Context, from int64) (written time.T
 // coordinatorLog is the topic of the brokers that holds what became of transactions.
 const coordinatorLog = "__transaction_state"
 
-// decided is how the last transaction ended that wrote to a place, by the coordinator's log; known is false where that cannot be read,
-// which managed clusters do not allow, or says nothing.
-func (b *Broker) decided(ctx context.Context, txn string, at place, since time.Time) (commit, known bool) {
+// decided is how the last transaction ended that wrote to a place, by the coordinator's log; known is false where that may not be read,
+// as on managed clusters, or says nothing. Where it cannot be read just now, which is so for a moment after a broker came back, nobody may
+// guess: an acknowledged transaction would be aborted.
+func (b *Broker) decided(ctx context.Context, txn string, at place, since time.Time) (commit, known bool, err error) {
+	withheld := func(err error) (bool, bool, error) {
+		if errors.Is(err, kerr.TopicAuthorizationFailed) {
+			return false, false, nil
+		}
+		return false, false, fmt.Errorf("reading what became of transactions: %w", explain(err))
+	}
 	meta, err := b.adm.Metadata(ctx, coordinatorLog)
-	n := len(meta.Topics[coordinatorLog].Partitions)
-	if err != nil || n == 0 {
-		return false, false
+	if err != nil {
+		return withheld(err)
+	}
+	about := meta.Topics[coordinatorLog]
+	if errors.Is(about.Err, kerr.UnknownTopicOrPartition) { // a broker that knows our topics knows this one, or keeps it to itself
+		return false, false, nil
+	}
+	if about.Err != nil {
+		return withheld(about.Err)
+	}
+	n := len(about.Partitions)
+	if n == 0 {
+		return false, false, nil
 	}
 	var hash int32
 	for _, c := range []byte(txn) { // String.hashCode: ids are ASCII
@@ -287,13 +304,19 @@ func (b *Broker) decided(ctx context.Context, txn string, at place, since time.T
 	}
 	partition := (hash & 0x7fffffff) % int32(n)
 	listed, err := b.adm.ListOffsetsAfterMilli(ctx, since.Add(-siblingWindow).UnixMilli(), coordinatorLog)
+	if err != nil {
+		return withheld(err)
+	}
 	from, ok := listed.Lookup(coordinatorLog, partition)
-	if err != nil || !ok || from.Err != nil {
-		return false, false
+	if ok && from.Err != nil {
+		return withheld(from.Err)
+	}
+	if !ok {
+		return withheld(kerr.LeaderNotAvailable)
 	}
 	end, err := b.bounds(ctx, coordinatorLog, partition)
 	if err != nil {
-		return false, false
+		return withheld(err)
 	}
 	err = b.readAll(ctx, coordinatorLog, partition, from.Offset, end.end, func(r *kgo.Record) {
 		k, v := kmsg.NewTxnMetadataKey(), kmsg.NewTxnMetadataValue()
@@ -306,7 +329,10 @@ func (b *Broker) decided(ctx context.Context, txn string, at place, since time.T
 			}
 		}
 	})
-	return commit, known && err == nil
+	if err != nil {
+		return withheld(err)
+	}
+	return commit, known, nil
 }
 
 // lastBefore is the sequence of the newest committed record before an offset, 0 when there is none.
