@@ -284,6 +284,19 @@ func ofTexts(function string, x, y term) term {
 		}
 	}
 	switch function {
+	case overloads.StartsWith:
+		return term{truth: func(sc *scene) bool { return strings.HasPrefix(a(sc), b(sc)) }}
+	case overloads.EndsWith:
+		return term{truth: func(sc *scene) bool { return strings.HasSuffix(a(sc), b(sc)) }}
+	case overloads.Contains:
+		return term{truth: func(sc *scene) bool { return strings.Contains(a(sc), b(sc)) }}
+	}
+	return ordered(function, a, b)
+}
+
+// ordered compares two values of a type in which any two are less, equal or greater. Reals are not: there is NaN.
+func ordered[T string | int64](function string, a, b func(*scene) T) term {
+	switch function {
 	case operators.Equals:
 		return term{truth: func(sc *scene) bool { return a(sc) == b(sc) }}
 	case operators.NotEquals:
@@ -296,12 +309,6 @@ func ofTexts(function string, x, y term) term {
 		return term{truth: func(sc *scene) bool { return a(sc) > b(sc) }}
 	case operators.GreaterEquals:
 		return term{truth: func(sc *scene) bool { return a(sc) >= b(sc) }}
-	case overloads.StartsWith:
-		return term{truth: func(sc *scene) bool { return strings.HasPrefix(a(sc), b(sc)) }}
-	case overloads.EndsWith:
-		return term{truth: func(sc *scene) bool { return strings.HasSuffix(a(sc), b(sc)) }}
-	case overloads.Contains:
-		return term{truth: func(sc *scene) bool { return strings.Contains(a(sc), b(sc)) }}
 	}
 	return term{}
 }

@@ -50,18 +50,6 @@ func ofReals(function string, a, b func(*scene) float64) term {
 
 func ofWholes(function string, a, b func(*scene) int64) term {
 	switch function {
-	case operators.Equals:
-		return term{truth: func(sc *scene) bool { return a(sc) == b(sc) }}
-	case operators.NotEquals:
-		return term{truth: func(sc *scene) bool { return a(sc) != b(sc) }}
-	case operators.Less:
-		return term{truth: func(sc *scene) bool { return a(sc) < b(sc) }}
-	case operators.LessEquals:
-		return term{truth: func(sc *scene) bool { return a(sc) <= b(sc) }}
-	case operators.Greater:
-		return term{truth: func(sc *scene) bool { return a(sc) > b(sc) }}
-	case operators.GreaterEquals:
-		return term{truth: func(sc *scene) bool { return a(sc) >= b(sc) }}
 	case operators.Add:
 		return term{whole: func(sc *scene) int64 {
 			x, y := a(sc), b(sc)
@@ -104,7 +92,7 @@ func ofWholes(function string, a, b func(*scene) int64) term {
 			return x % y
 		}}
 	}
-	return term{}
+	return ordered(function, a, b)
 }
 
 // magnitude is |v|, also of the least number.
