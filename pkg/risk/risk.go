@@ -50,7 +50,7 @@ import (
 )
 
 // Version of the engine's formulas. It changes whenever the same events could give other decisions.
-const Version = "2026-11-28.8"
+const Version = "2026-11-28.9"
 
 // Reasons of events that are not scored.
 const (

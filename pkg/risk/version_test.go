@@ -50,6 +50,12 @@ func digestOfDecisions(t *testing.T) string {
 	plain, ruled := newEngine(t), ruledEngine(t)
 	sum := sha256.New()
 	challenged, scored := 0, 0
+	tell := func(d *decision.Decision) { // what apps hear
+		for i := range d.Signals {
+			s := &d.Signals[i]
+			fmt.Fprintln(sum, s.ChallengeID, s.Revision, s.State, s.Cause, s.Rule, s.Require, s.Scope, s.Expires, s.OnExpiry)
+		}
+	}
 	for user := range 30 {
 		e := plain
 		if user >= 24 {
@@ -75,19 +81,22 @@ func digestOfDecisions(t *testing.T) string {
 				challenged++
 			}
 			fmt.Fprintln(sum, d.EventID, d.Status, d.Action, d.SessionState, d.Risk, d.Level, d.Rule, d.Scores, d.Parts, d.Unknown)
+			tell(&d)
 			if d.SessionState == "required" && draw(3) > 0 {
 				proof := ev
 				proof.ID, proof.Type, proof.Action, proof.Time, proof.ChallengeID = ev.ID+"p", event.StepUpCompleted, "stepup.completed", at+20_000, d.ChallengeID
 				proof.Session.ACR, proof.Session.AMR, proof.Session.AuthTime = "aal2", []string{"pwd", "otp"}, proof.Time
 				e.Step(&p, &proof, &d)
 				fmt.Fprintln(sum, d.EventID, d.Status, d.SessionState, d.Risk, d.Parts)
+				tell(&d)
 			}
 			if d.Risk > 30 && draw(4) == 0 {
 				said := ev
 				said.ID, said.Type, said.Action, said.Time = ev.ID+"f", event.FeedbackEvent, "feedback", at+40_000
-				said.Feedback = event.Feedback{Verdict: []string{"legitimate", "attack", "withdraw"}[draw(3)], Author: "ana"}
+				said.Feedback = event.Feedback{Verdict: []string{"legitimate", "attack", "withdraw", "revoke_session"}[draw(4)], Author: "ana"}
 				e.Step(&p, &said, &d)
 				fmt.Fprintln(sum, d.EventID, d.Status, d.SessionState, d.Risk, d.Rule, d.Parts)
+				tell(&d)
 			}
 		}
 	}

@@ -285,7 +285,7 @@ func TestADeniedSessionGets403AndAReceiptPerInterval(t *testing.T) {
 }
 
 func TestARevokedSessionIsEndedAndNotChallenged(t *testing.T) {
-	for _, cause := range []string{"session_revoked", "feedback_revoke_session", "stepup_failed"} {
+	for _, cause := range []string{"session_revoked", "feedback_revoke_session", "still_revoked", "stepup_failed"} {
 		t.Run(cause, func(t *testing.T) {
 			ended := []string{}
 			s := newSite(t)

@@ -108,7 +108,7 @@ func (v Verdict) UserReason() string { return v.signal().GetReasonUser() }
 // the user logs in anew, rather than only refuse it.
 func (v Verdict) Revoked() bool {
 	switch v.signal().GetCause() {
-	case "session_revoked", "feedback_revoke_session":
+	case "session_revoked", "feedback_revoke_session", "still_revoked":
 		return v.State == Denied
 	}
 	return false

@@ -67,6 +67,7 @@ var causes = map[string]string{
 	"stepup_failed":           "too many failed attempts",
 	"stepup_denied":           "the user said: that was not me",
 	"still_denied":            "the session is shut and goes on all the same",
+	"still_revoked":           "the session was revoked and goes on all the same",
 	"stepup_abandoned":        "nobody answered",
 	"expired":                 "nobody answered in time",
 	"severe":                  "evidence too severe to ask",
@@ -77,7 +78,8 @@ var causes = map[string]string{
 	"wrong_session":           "the proof belongs to another session",
 	"answered_too_late":       "the proof came too late",
 	"feedback_attack":         "judged to be an attack",
-	"feedback_revoke_session": "the session was revoked",
+	"feedback_revoke_session": "the session was revoked by hand",
+	"session_revoked":         "the session was revoked by a rule",
 	"feedback_end_challenge":  "the challenge was ended by hand",
 	"quiet_elsewhere":         "the machine came back quietly from another address",
 	"feedback_legitimate":     "judged to be legitimate",
@@ -104,6 +106,9 @@ func Cause(code string) string {
 	}
 	if demand, ok := strings.CutPrefix(code, "stronger_"); ok {
 		return "more is needed: " + Cause(demand)
+	}
+	if demand, ok := strings.CutPrefix(code, "wider_"); ok {
+		return "more waits for it: " + Cause(demand)
 	}
 	if code == "" {
 		return "risk"

@@ -21,6 +21,7 @@ const (
 	flagSameAgent
 	flagSameDevice
 	flagScope
+	flagRevoked
 	flagEnd
 )
 
@@ -38,6 +39,7 @@ func (w *writer) session(s *Session, before *Context) {
 	set(s.Challenge.ID != "", flagChallenge)
 	set(s.Challenge.AllowOnExpiry, flagAllowOnExpiry)
 	set(!s.Challenge.Scope.Whole(), flagScope)
+	set(s.Challenge.Revoked, flagRevoked)
 	set(len(s.Novel) > 0, flagNovel)
 	set(s.Context.Network == before.Network, flagSameNetwork)
 	set(s.Context.Agent == before.Agent, flagSameAgent)
@@ -134,6 +136,7 @@ func (r *reader) session(s *Session, before *Context) {
 		s.ID = r.text(MaxText)
 		r.challenge(&s.Challenge)
 		s.Challenge.AllowOnExpiry = flags&flagAllowOnExpiry != 0
+		s.Challenge.Revoked = flags&flagRevoked != 0
 	}
 	if flags&flagScope != 0 {
 		r.scope(&s.Challenge.Scope)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -54,6 +55,38 @@ func lived() *profile.Profile {
 	}
 	p.Prompts = append(p.Prompts, noon, noon+1)
 	return p
+}
+
+// A profile that a build wrote which did not know of revoked challenges yet (engine 2026-11-28.8).
+func TestProfilesOfOlderBuildsAreRead(t *testing.T) {
+	t.Parallel()
+	old, err := os.ReadFile("testdata/engine_8.profile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p profile.Profile
+	if err := profile.Decode(old, &p); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.AppendBinary(nil); !bytes.Equal(got, old) || !bytes.Equal(got, lived().AppendBinary(nil)) {
+		t.Error("it comes back otherwise")
+	}
+	for i := range p.Sessions {
+		p.Sessions[i].Challenge.Revoked = p.Sessions[i].Challenge.ID != ""
+	}
+	var back profile.Profile
+	if err := profile.Decode(p.AppendBinary(nil), &back); err != nil {
+		t.Fatal(err)
+	}
+	revoked := 0
+	for i := range back.Sessions {
+		if back.Sessions[i].Challenge.Revoked {
+			revoked++
+		}
+	}
+	if revoked == 0 || revoked == len(back.Sessions) {
+		t.Errorf("%d of %d sessions are revoked", revoked, len(back.Sessions))
+	}
 }
 
 func TestAProfileSurvivesItsCodec(t *testing.T) {

@@ -81,6 +81,8 @@ type Challenge struct {
 	Failures uint8
 	// AllowOnExpiry lets the session pass when nobody answered.
 	AllowOnExpiry bool
+	// Revoked tells of a denied session that apps are to end it, not only to refuse it.
+	Revoked bool
 	// Scope is what waits for the answer; zero: the whole session.
 	Scope signal.Scope
 	// Rule that raised it; empty: the threshold.

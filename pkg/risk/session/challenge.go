@@ -41,7 +41,25 @@ func (m Machine) remind(c *Case, previous uint8) {
 		return
 	}
 	s.Since = t
-	m.signal(c, signal.Denied, "still_denied", previous)
+	why := "still_denied"
+	if s.Challenge.Revoked {
+		why = CauseStillRevoked
+	}
+	m.signal(c, signal.Denied, why, previous)
+}
+
+// revoke has apps end a session, which may be shut already. rule is whose doing it is, "" for people's.
+func (m Machine) revoke(c *Case, rule, why string, previous uint8) {
+	s := c.Session
+	if !s.Open() {
+		m.open(c)
+	}
+	if rule != "" {
+		s.Challenge.Rule = profile.Text(rule)
+	}
+	s.Challenge.Revoked = true
+	s.State, s.Since = profile.Denied, c.Event.Time
+	m.signal(c, signal.Denied, why, previous)
 }
 
 // shut denies the session without asking.

@@ -188,12 +188,14 @@ func (m Machine) Feedback(c *Case) Outcome {
 	m.begin(c)
 	defer m.finish(c)
 	switch ev.Feedback.Verdict {
-	case "attack", "revoke_session":
+	case "attack":
 		if s.State != profile.Denied {
-			m.shut(c, "feedback_"+ev.Feedback.Verdict, s.Level)
+			m.shut(c, "feedback_attack", s.Level)
 		}
-		if ev.Feedback.Verdict == "attack" {
-			return Blamed
+		return Blamed
+	case "revoke_session":
+		if s.State != profile.Denied || !s.Challenge.Revoked {
+			m.revoke(c, "", CauseRevokedByHand, s.Level)
 		}
 	case "end_challenge":
 		m.cancel(c, "feedback_end_challenge")
@@ -229,5 +231,6 @@ func (m Machine) cancel(c *Case, why string) {
 	m.passed(c)
 	s.State, s.Since = profile.Clear, c.Event.Time
 	s.Level, s.Peak = 0, 0
+	s.Challenge.Revoked = false
 	m.signal(c, signal.Cancelled, why, previous)
 }

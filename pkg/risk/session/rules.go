@@ -19,11 +19,10 @@ func (m Machine) refused(c *Case, previous uint8) bool {
 	if outside(c.Event) {
 		return false
 	}
-	rule, cause := first(d, decision.RevokeEffect), CauseRevoked
-	if rule == "" {
-		rule = first(d, decision.DenyEffect)
-		cause = rule
+	if m.revoked(c, previous) {
+		return true
 	}
+	rule := first(d, decision.DenyEffect)
 	if rule == "" {
 		severe := c.Event.User.Kind == event.Person && d.Risk >= th.Severe && th.OnSevere == "deny"
 		if severe {
@@ -37,12 +36,32 @@ func (m Machine) refused(c *Case, previous uint8) bool {
 	}
 	s.Challenge.Rule = profile.Text(rule)
 	s.State, s.Since = profile.Denied, c.Event.Time
-	m.signal(c, signal.Denied, cause, previous)
+	m.signal(c, signal.Denied, rule, previous)
 	return true
 }
 
-// CauseRevoked is why a rule with revoke shut a session: apps should end it, not only refuse it.
-const CauseRevoked = "session_revoked"
+// revoked has the session ended when a rule says so and apps were not told yet, and reports whether it did.
+func (m Machine) revoked(c *Case, previous uint8) bool {
+	rule := first(c.Decision, decision.RevokeEffect)
+	if rule == "" || outside(c.Event) || c.Session.State == profile.Denied && c.Session.Challenge.Revoked {
+		return false
+	}
+	c.Decision.Rule = rule
+	m.revoke(c, rule, CauseRevoked, previous)
+	return true
+}
+
+// Why a session is shut that apps should end, not only refuse: a rule, an analyst, or either of them some hours ago.
+const (
+	CauseRevoked       = "session_revoked"
+	CauseRevokedByHand = "feedback_revoke_session"
+	CauseStillRevoked  = "still_revoked"
+)
+
+// revokes tells the causes that have apps end a session.
+func revokes(cause string) bool {
+	return cause == CauseRevoked || cause == CauseRevokedByHand || cause == CauseStillRevoked
+}
 
 // vouched names the first rule that lets risk pass, "" when none does.
 func vouched(d *decision.Decision) string { return first(d, decision.AllowEffect) }

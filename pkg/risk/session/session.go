@@ -58,7 +58,9 @@ func (m Machine) Judge(c *Case) {
 	s.Peak = max(s.Peak, uint16(d.Risk*100+0.5))
 
 	if s.State == profile.Denied {
-		m.remind(c, previous)
+		if !m.revoked(c, previous) {
+			m.remind(c, previous)
+		}
 		m.finish(c)
 		return
 	}

@@ -74,14 +74,15 @@ func obey(p *profile.Profile, sg *signal.Signal) {
 	}
 	s := &p.Sessions[i]
 	s.ID = profile.Text(sg.Session)
-	failures := uint8(0)
+	failures, revoked := uint8(0), revokes(sg.Cause)
 	if s.Challenge.ID == sg.ChallengeID {
 		failures = s.Challenge.Failures
+		revoked = revoked || s.Challenge.Revoked // engines before .9 forgot to say so again
 	}
 	s.Challenge = profile.Challenge{
 		ID: profile.Text(sg.ChallengeID), Revision: sg.Revision, Issued: sg.Issued, Expires: sg.Expires,
 		Score: uint16(sg.Score*100 + 0.5), AMR: profile.Text(strings.Join(sg.Require.AMR, " ")), MaxAge: sg.Require.MaxAgeSeconds,
-		Failures: failures, AllowOnExpiry: sg.OnExpiry == "allow", Scope: kept(sg.Scope), Rule: profile.Text(sg.Rule),
+		Failures: failures, AllowOnExpiry: sg.OnExpiry == "allow", Revoked: revoked && sg.State == signal.Denied, Scope: kept(sg.Scope), Rule: profile.Text(sg.Rule),
 		Reasons: profile.Text(strings.Join(sg.Reasons, " ")),
 	}
 	if len(sg.Require.ACR) > 0 {
