@@ -16,3 +16,5 @@ bench "Step: what an event costs" 'Step' ./pkg/risk
 bench "Rules: what 20 of them add" 'TwentyRules|Step' ./pkg/rules
 step "event to flag in the guard, at a low and a high rate" \
   go test -run '^$' -bench 'EventToFlag' -benchtime 1x -timeout 10m ./services/scorer
+step "backtest beside the live scorer, over the same events" \
+  go test -run '^$' -bench 'Backtest$' -benchtime 200000x -timeout 10m ./services/scorer

@@ -45,6 +45,8 @@ type Item struct {
 	Made Made
 	// Revision of the policies that made it; 0: those riskd was started with.
 	Revision uint64
+	// Attack is the kind of attack that the event and its session are known to be part of; "": none is known.
+	Attack string
 
 	partition int
 }

@@ -133,6 +133,32 @@ func TestAnAttackThatTheNewPolicyLetsPassIsNamed(t *testing.T) {
 	}
 }
 
+func TestLabelledAttacksAreCountedByKindWhetherTheyAreQuestionedOrNot(t *testing.T) {
+	src := history(t, "0 ann s1 auth.login", "1 ann s1 a.export", "2 ann s1 a.read", "0 bob s2 auth.login", "1 bob s2 a.read", "0 eve s3 auth.login", "1 eve s3 a.export", "20000 cid s4 a.export")
+	labels := map[string]string{"e1": "stolen", "e4": "stolen", "e5": "insider", "e7": "insider"}
+	labelled := func(ctx context.Context, hand func(Item) error) error {
+		return src(ctx, func(it Item) error {
+			it.Attack = labels[it.Event.Id]
+			return hand(it)
+		})
+	}
+	r := run(t, Config{Live: engine(t, exports), New: engine(t, "id: lax"), To: begin.Add(time.Hour)}, labelled)
+	if stolen := r.Attacks["stolen"]; stolen == nil || *stolen != (Attack{2, [2]int{1, 0}}) {
+		t.Errorf("stolen sessions: %+v, want 2, the live policy questioning 1 and the new one none", stolen)
+	}
+	if insider := r.Attacks["insider"]; insider == nil || *insider != (Attack{1, [2]int{1, 0}}) {
+		t.Errorf("insiders: %+v, want 1: the other is outside the time", insider)
+	}
+	if r.Caught != 2 || r.Missed != 2 {
+		t.Errorf("caught %d, missed %d, want both of those questioned", r.Caught, r.Missed)
+	}
+	var out strings.Builder
+	r.Write(&out)
+	if !strings.Contains(out.String(), "insider: of 1") || !strings.Contains(out.String(), "stolen: of 2") {
+		t.Errorf("the kinds are not written:\n%s", &out)
+	}
+}
+
 func TestAnswersInHistoryGoToTheChallengeOfTheSession(t *testing.T) {
 	src := history(t, "0 bob s2 auth.login", "1 bob s2 a.export", "2 bob s2 stepup.completed", "3 bob s2 a.export", "4 bob s2 a.read")
 	earlier := engine(t, strings.ReplaceAll(exports, `event.action == "a.export"`, `event.action in ["a.export", "auth.login"]`))

@@ -62,13 +62,18 @@ type tally struct {
 	CountNoLonger int    `json:"no_longer_questioned_sessions"`
 	Caught        int    `json:"attacks_caught_live"`
 	Missed        int    `json:"attacks_missed_new"`
+	// Attacks are the sessions known to be attacks, by kind.
+	Attacks map[string]*Attack `json:"attacks_labelled"`
 	// The riskiest of each.
 	NewlyAsked     []Case `json:"newly_questioned"`
 	NoLongerAsked  []Case `json:"no_longer_questioned"`
 	MissedSessions []Case `json:"missed_attacks"`
 }
 
-// RuleCount is what one rule did; "risk" is the threshold.
+// Threshold stands among the rules for the risk itself.
+const Threshold = "risk"
+
+// RuleCount is what one rule did, or the [Threshold].
 type RuleCount struct {
 	Hits    [2]int `json:"hits"`
 	Shadow  [2]int `json:"shadow_hits"`
@@ -76,8 +81,26 @@ type RuleCount struct {
 	Denials [2]int `json:"denials"`
 }
 
+// Labelled is the kind of an attack that somebody has labelled as one: by feedback.
+const Labelled = "by feedback"
+
+// Attack is how many sessions are known to be of a kind of attack, and how many of them are questioned or shut.
+type Attack struct {
+	Sessions   int    `json:"sessions"`
+	Questioned [2]int `json:"questioned"`
+}
+
 func newTally() tally {
-	return tally{OtherVersions: map[string]int{}, Changed: map[[2]decision.Action]int{}, Rules: map[string]*RuleCount{}}
+	return tally{OtherVersions: map[string]int{}, Changed: map[[2]decision.Action]int{}, Rules: map[string]*RuleCount{}, Attacks: map[string]*Attack{}}
+}
+
+func (t *tally) attack(kind string) *Attack {
+	a := t.Attacks[kind]
+	if a == nil {
+		a = &Attack{}
+		t.Attacks[kind] = a
+	}
+	return a
 }
 
 func (t *tally) rule(name string) *RuleCount {
@@ -142,6 +165,12 @@ func (r *Report) merge(w *worker) {
 	r.CountNoLonger += t.CountNoLonger
 	r.Caught += t.Caught
 	r.Missed += t.Missed
+	for kind, a := range t.Attacks {
+		to := r.attack(kind)
+		to.Sessions += a.Sessions
+		to.Questioned[0] += a.Questioned[0]
+		to.Questioned[1] += a.Questioned[1]
+	}
 	r.NewlyAsked = append(r.NewlyAsked, t.NewlyAsked...)
 	r.NoLongerAsked = append(r.NoLongerAsked, t.NoLongerAsked...)
 	r.MissedSessions = append(r.MissedSessions, t.MissedSessions...)
@@ -184,6 +213,15 @@ func (r *tally) session(u userKey, id string, s *session) {
 			r.Sessions[i]++
 		}
 	}
+	if s.label != "" && (s.inside || s.at != [2]event.Millis{}) {
+		a := r.attack(s.label)
+		a.Sessions++
+		for i := range 2 {
+			if s.at[i] != 0 {
+				a.Questioned[i]++
+			}
+		}
+	}
 	one := func(side int) Case {
 		return Case{
 			Tenant: u.tenant, User: u.user, Session: id, Event: s.eventN[side], Time: time.UnixMilli(int64(s.at[side])).UTC(), Risk: s.risk[side], Rule: s.by[side],
@@ -197,7 +235,7 @@ func (r *tally) session(u userKey, id string, s *session) {
 		r.CountNoLonger++
 		r.NoLongerAsked = append(r.NoLongerAsked, one(0))
 	}
-	if s.at[0] != 0 && (s.labelled || s.failed && !s.passed) {
+	if s.at[0] != 0 && (s.label != "" || s.failed && !s.passed) {
 		r.Caught++
 		if s.at[1] == 0 {
 			r.Missed++
@@ -234,9 +272,6 @@ func (r *Report) Write(out io.Writer) {
 	defer w.Flush()
 	line := func(format string, a ...any) { fmt.Fprintf(w, format+"\n", a...) }
 	line("%d events of %d users, %d counted (%s to %s), %d not scored", r.Events, r.Users, r.Counted, day(r.First), day(r.Last), r.NotScored)
-	if s := r.Took.Seconds(); s > 0 {
-		line("played under both policies in %.1f s: %.0f events/s with %d workers", s, float64(r.Events)/s, r.Workers)
-	}
 	switch {
 	case r.Recorded == 0:
 		line("history holds no decisions to compare with")
@@ -251,8 +286,13 @@ func (r *Report) Write(out io.Writer) {
 	line("prompts per user and week\t%.4f\t%.4f\t", r.PromptsPerUserWeek[0], r.PromptsPerUserWeek[1])
 	line("users prompted\t%d\t%d\t", r.UsersPrompted[0], r.UsersPrompted[1])
 	line("sessions questioned or shut\t%d\t%d\t", r.Sessions[0], r.Sessions[1])
+	shadows := 0
 	for _, name := range r.RuleNames() {
 		c := r.Rules[name]
+		shadows += c.Shadow[1]
+		if name == Threshold {
+			name = "risk above the threshold"
+		}
 		for _, x := range []struct {
 			what string
 			n    [2]int
@@ -262,11 +302,21 @@ func (r *Report) Write(out io.Writer) {
 			}
 		}
 	}
+	if shadows > 0 {
+		line("a rule in shadow asks nobody: a copy with mode: enforce shows whom it would ask")
+	}
 	line("\nsessions questioned only under the new policy: %d; only under the live one: %d", r.CountNewly, r.CountNoLonger)
 	for _, k := range r.Turns() {
 		line("  events that go from %s to %s: %d", k[0], k[1], r.Changed[k])
 	}
 	line("attacks caught live (challenge failed and never passed, or labelled): %d; the new policy would not question %d of them", r.Caught, r.Missed)
+	if len(r.Attacks) > 0 {
+		line("\nsessions labelled as attacks: questioned or shut\tlive\tnew\t")
+		for _, kind := range slices.Sorted(maps.Keys(r.Attacks)) {
+			a := r.Attacks[kind]
+			line("  %s: of %d\t%d\t%d\t", kind, a.Sessions, a.Questioned[0], a.Questioned[1])
+		}
+	}
 	if r.Assumed > 0 {
 		line("%d answers assumed: challenges that history does not answer count as passed when the session goes on", r.Assumed)
 	}

@@ -70,8 +70,10 @@ type session struct {
 	by     [2]string
 	eventN [2]string
 	risk   [2]float64
-	// failed, passed and labelled tell of answers and judgements in history.
-	failed, passed, labelled bool
+	// failed and passed tell of answers in history, label of which attack it is known to be a part; inside, that an event since lies
+	// between From and To.
+	failed, passed, inside bool
+	label                  string
 }
 
 func newWorker(cfg *Config) *worker {
@@ -160,7 +162,7 @@ func (w *worker) play(it *Item) error {
 	if it.known() {
 		w.recall(it)
 	}
-	w.count(u, ev)
+	w.count(u, ev, it.Attack)
 	return nil
 }
 
@@ -274,7 +276,7 @@ func encode(buf []byte, d *riskdv1.Decision) ([]byte, error) {
 }
 
 // count enters both decisions into the report.
-func (w *worker) count(u *user, ev *event.Event) {
+func (w *worker) count(u *user, ev *event.Event, attack string) {
 	t := &w.tally
 	t.Events++
 	if w.old.Status != decision.Scored || w.new.Status != decision.Scored {
@@ -298,14 +300,20 @@ func (w *worker) count(u *user, ev *event.Event) {
 		}
 	case event.FeedbackEvent:
 		if v := ev.Feedback.Verdict; v == "attack" || v == "revoke_session" {
-			note().labelled = true
+			note().label = Labelled
 		}
+	}
+	if attack != "" {
+		note().label = attack
 	}
 	ms := int64(ev.Time)
 	if !w.cfg.From.IsZero() && ms < w.cfg.From.UnixMilli() || !w.cfg.To.IsZero() && ms >= w.cfg.To.UnixMilli() {
 		return
 	}
 	t.Counted++
+	if s != nil {
+		s.inside = true
+	}
 	if t.First == 0 || ev.Time < t.First {
 		t.First = ev.Time
 	}
@@ -331,7 +339,7 @@ func (w *worker) count(u *user, ev *event.Event) {
 			}
 			by := g.Rule
 			if by == "" {
-				by = "risk"
+				by = Threshold
 			}
 			if denied {
 				t.rule(by).Denials[side]++

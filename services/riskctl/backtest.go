@@ -14,6 +14,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/backtest"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
+	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/rules"
 	"github.com/riskd-io/riskd/pkg/service"
 )
@@ -40,7 +41,10 @@ on. With decisions on record that is so for the new policy alone, with files (ba
 
   riskctl backtest -policy new.yaml
   riskctl backtest -policy new.yaml -from 2026-11-01 -to 2026-11-15
-  riskctl backtest -policy new.yaml -live now.yaml -json events.jsonl | jq .rules`,
+  riskctl backtest -policy new.yaml -live now.yaml -json events.jsonl | jq .rules
+  riskctl simulate -labels truth.jsonl > events.jsonl; riskctl backtest -policy new.yaml -labels truth.jsonl events.jsonl
+
+The last line says how fast it was. An event is judged twice, by both policies.`,
 	bind: func(fs *flag.FlagSet) func(context.Context, streams, []string) error {
 		var b backtesting
 		bindBroker(fs, &b.broker)
@@ -55,6 +59,7 @@ on. With decisions on record that is so for the new policy alone, with files (ba
 		fs.StringVar(&b.to, "to", "", "count events before this `day` or time")
 		fs.IntVar(&b.workers, "workers", 0, "`number` of users played at the same time; 0: one per processor")
 		fs.IntVar(&b.examples, "examples", 10, "`number` of changed sessions to name of each sort")
+		fs.StringVar(&b.labels, "labels", "", "with files: `file` that says which events were attackers', JSON lines with id and kind as riskctl simulate -labels writes them")
 		fs.StringVar(&b.answers, "answers", "", "`history`, assumed or none: answers to challenges; empty: history with the journal, assumed with files")
 		fs.BoolVar(&b.asJSON, "json", false, "the report as JSON")
 		fs.BoolVar(&b.quiet, "quiet", false, "no progress on stderr")
@@ -71,13 +76,14 @@ type backtesting struct {
 	live, next, baseline       string
 	from, to                   string
 	workers, examples          int
-	answers                    string
+	answers, labels            string
 	asJSON, quiet              bool
 	badLines                   int
 	trimmed                    uint64 // records of the journal, or events of ClickHouse
 	cut                        bool   // by -warm-up
 	errOut                     io.Writer
 	enricher                   *enrich.Enricher
+	attacks                    map[string]string // kinds by event id, of -labels
 	population                 *baseline.Baseline
 	base                       []*rules.File // of -live
 	liveVersions, nextVersions []string
@@ -107,6 +113,8 @@ func (b *backtesting) run(ctx context.Context, std streams, files []string) erro
 			return err
 		}
 		play = func(ctx context.Context) (*backtest.Report, error) { return backtest.Run(ctx, cfg, src) }
+	case b.labels != "":
+		return usageError("-labels is for files; in what ClickHouse and the journal hold, people's feedback is the label")
 	case b.source != "clickhouse" && b.source != "journal":
 		return usageError("-source: want clickhouse or journal")
 	default:
@@ -127,12 +135,13 @@ func (b *backtesting) run(ctx context.Context, std streams, files []string) erro
 	if !b.quiet {
 		bar.start()
 	}
+	cpu := processorTime()
 	report, err := play(ctx)
 	bar.end()
 	if err != nil {
 		return err
 	}
-	return b.print(std.out, report)
+	return b.print(std.out, report, newSpeed(report, processorTime()-cpu))
 }
 
 var answerModes = map[string]backtest.Answers{
@@ -204,6 +213,12 @@ func (b *backtesting) files(names []string, bar *progress) (backtest.Source, err
 		bar.total += info.Size()
 	}
 	bar.done = bar.bytes.Load
+	if b.labels != "" {
+		var err error
+		if b.attacks, err = readLabels(b.labels); err != nil {
+			return nil, usageError("-labels %s: %w", b.labels, err)
+		}
+	}
 	if err := b.geo.settle(); err != nil {
 		return nil, err
 	}
@@ -249,7 +264,7 @@ func (b *backtesting) file(ctx context.Context, name string, hand func(backtest.
 				continue
 			}
 			if failed == nil {
-				failed = hand(backtest.Item{Event: l.ev, Enrichment: b.enricher.Enrich(l.ev, l.ev.TimeMs)})
+				failed = hand(backtest.Item{Event: l.ev, Enrichment: b.enricher.Enrich(l.ev, l.ev.TimeMs), Attack: b.attacks[l.ev.Id]})
 			}
 		}
 		if failed != nil {
@@ -269,8 +284,19 @@ func (b *backtesting) file(ctx context.Context, name string, hand func(backtest.
 // maxComplaints bounds the lines on stderr about bad input.
 const maxComplaints = 20
 
-func (b *backtesting) print(out io.Writer, r *backtest.Report) error {
+// turned is how many events get another action.
+type turned struct {
+	Live   decision.Action `json:"live"`
+	New    decision.Action `json:"new"`
+	Events int             `json:"events"`
+}
+
+func (b *backtesting) print(out io.Writer, r *backtest.Report, s speed) error {
 	if b.asJSON {
+		changed := []turned{}
+		for _, t := range r.Turns() {
+			changed = append(changed, turned{t[0], t[1], r.Changed[t]})
+		}
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(struct {
@@ -279,7 +305,9 @@ func (b *backtesting) print(out io.Writer, r *backtest.Report) error {
 			Trimmed  uint64   `json:"trimmed"`
 			BadLines int      `json:"bad_lines"`
 			*backtest.Report
-		}{b.liveVersions, b.nextVersions, b.trimmed, b.badLines, r})
+			Changed []turned `json:"changed_events"`
+			Speed   speed    `json:"speed"`
+		}{b.liveVersions, b.nextVersions, b.trimmed, b.badLines, r, changed, s})
 	}
 	fmt.Fprintf(out, "live %s\nnew  %s\n", list(b.liveVersions), list(b.nextVersions))
 	switch {
@@ -292,6 +320,7 @@ func (b *backtesting) print(out io.Writer, r *backtest.Report) error {
 		fmt.Fprintf(out, "%d lines were no events\n", b.badLines)
 	}
 	r.Write(out)
+	fmt.Fprintf(out, "\n%s\n", s)
 	if r.Differ > 0 {
 		fmt.Fprintf(out, "\nthe first decision that differs, as recorded and\n%s\n", r.FirstDiffer)
 		if b.trimmed == 0 && !b.cut {

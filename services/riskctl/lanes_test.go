@@ -16,6 +16,9 @@ type slowTarget struct {
 	mu           sync.Mutex
 	users        map[string][]string
 	under, peak  int
+	now          map[string]bool // users in a batch under way
+	twice        bool            // a user was in two
+	over         spread
 	failedBefore int // batches still to fail
 }
 
@@ -25,12 +28,18 @@ func (s *slowTarget) put(_ context.Context, evs []*riskdv1.Event) []outcome {
 	s.peak = max(s.peak, s.under)
 	fail := s.failedBefore > 0
 	s.failedBefore--
+	mine := map[string]bool{}
 	for _, ev := range evs {
+		s.twice = s.twice || s.now[ev.User.Id] && !mine[ev.User.Id]
+		s.now[ev.User.Id], mine[ev.User.Id] = true, true
 		s.users[ev.User.Id] = append(s.users[ev.User.Id], ev.Id)
 	}
 	s.mu.Unlock()
 	time.Sleep(5 * time.Millisecond)
 	s.mu.Lock()
+	for u := range mine {
+		delete(s.now, u)
+	}
 	s.under--
 	s.mu.Unlock()
 	out := make([]outcome, len(evs))
@@ -41,6 +50,8 @@ func (s *slowTarget) put(_ context.Context, evs []*riskdv1.Event) []outcome {
 	}
 	return out
 }
+
+func (s *slowTarget) spread() spread { return s.over }
 
 func (s *slowTarget) close() {}
 
@@ -59,23 +70,33 @@ func TestManyBatchesAreUnderWayAndEachUsersEventsKeepTheirOrder(t *testing.T) {
 			want[l.ev.User.Id] = append(want[l.ev.User.Id], l.ev.Id)
 		}
 	}
-	to := &slowTarget{users: map[string][]string{}, failedBefore: 1}
-	var complaints strings.Builder
-	s := sending{from: 1, err: &complaints, begin: time.Now()}
-	lanes := s.startLanes(t.Context(), to)
-	if err := s.file(t.Context(), strings.NewReader(in.String()), "-", lanes); err != nil {
-		t.Fatal(err)
-	}
-	lanes.finish()
-	if s.accepted+s.failed != events || s.failed == 0 || s.firstFailed == 0 {
-		t.Errorf("accepted %d, failed %d from line %d on; want %d in all and one batch failed", s.accepted, s.failed, s.firstFailed, events)
-	}
-	for user, ids := range want {
-		if got := strings.Join(to.users[user], " "); got != strings.Join(ids, " ") {
-			t.Errorf("%s: sent in another order than written", user)
-		}
-	}
-	if to.peak < laneCount/2 {
-		t.Errorf("at most %d batches were under way, want about %d", to.peak, laneCount)
+	for name, c := range map[string]struct {
+		over    spread
+		atLeast int // batches under way at the same time
+	}{"a batch is a request": {byRequest, byRequest.lanes / 2}, "a batch is a user": {byMessage, users / 2}} {
+		t.Run(name, func(t *testing.T) {
+			to := &slowTarget{users: map[string][]string{}, now: map[string]bool{}, over: c.over, failedBefore: 1}
+			var complaints strings.Builder
+			s := sending{from: 1, err: &complaints, begin: time.Now()}
+			lanes := s.startLanes(t.Context(), to)
+			if err := s.file(t.Context(), strings.NewReader(in.String()), "-", lanes); err != nil {
+				t.Fatal(err)
+			}
+			lanes.finish()
+			if s.accepted+s.failed != events || s.failed == 0 || s.firstFailed == 0 {
+				t.Errorf("accepted %d, failed %d from line %d on; want %d in all and one batch failed", s.accepted, s.failed, s.firstFailed, events)
+			}
+			for user, ids := range want {
+				if got := strings.Join(to.users[user], " "); got != strings.Join(ids, " ") {
+					t.Errorf("%s: sent in another order than written", user)
+				}
+			}
+			if to.peak < c.atLeast || to.twice {
+				t.Errorf("at most %d batches were under way, want %d or more; a user in two at once: %v", to.peak, c.atLeast, to.twice)
+			}
+			if len(lanes.users) != 0 || lanes.held != 0 {
+				t.Errorf("at the end %d users are left, and %d events", len(lanes.users), lanes.held)
+			}
+		})
 	}
 }

@@ -62,6 +62,7 @@ type sending struct {
 // target is where events go. It returns one result per event.
 type target interface {
 	put(ctx context.Context, evs []*riskdv1.Event) []outcome
+	spread() spread
 	close()
 }
 
@@ -161,6 +162,7 @@ func (s *sending) pace(ctx context.Context) error {
 // overBroker publishes to the input and waits for the broker's acknowledgement.
 type overBroker struct {
 	pub  broker.Publisher
+	over spread
 	done func()
 }
 
@@ -177,7 +179,11 @@ func openBroker(ctx context.Context, n brokerFlags) (target, error) {
 		in.close()
 		return nil, err
 	}
-	return &overBroker{pub, in.close}, nil
+	over := byMessage
+	if strings.HasPrefix(n.kafka, "kafka://") {
+		over = byRequest // its client makes requests of what is handed over together
+	}
+	return &overBroker{pub, over, in.close}, nil
 }
 
 func (o *overBroker) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
@@ -192,6 +198,8 @@ func (o *overBroker) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
 	}
 	return out
 }
+
+func (o *overBroker) spread() spread { return o.over }
 
 func (o *overBroker) close() { o.done() }
 
@@ -239,6 +247,8 @@ func (o *overHTTP) put(ctx context.Context, evs []*riskdv1.Event) []outcome {
 	}
 	return out
 }
+
+func (o *overHTTP) spread() spread { return byRequest }
 
 func (o *overHTTP) close() {}
 
