@@ -103,6 +103,13 @@ type SessionStory struct {
 	Challenges []Challenge
 }
 
+// Bits of sessions.lacks: what a session certainly has none of.
+const (
+	lacksLate = 1 << iota
+	lacksEnforcement
+	lacksSignals
+)
+
 // Session tells one session's story with at most limit decisions (0: 100). ErrNotFound when nothing is known of it.
 func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (SessionStory, error) {
 	st := SessionStory{Tenant: tenant}
@@ -114,10 +121,11 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 	)
 	// Whose it is and when it was is asked once: the others then read a few granules each, and cost little to plan.
 	few := args{"tenant": tenant, "session": session, "limit": limit(max)}
+	var lacks uint8
 	err := r.ask(ctx, "session_bounds", args{"tenant": tenant, "session": session}, func(rows driver.Rows) error {
 		var users []string
 		var first, last time.Time
-		err := rows.Scan(&users, &first, &last)
+		err := rows.Scan(&users, &first, &last, &lacks)
 		few["users"], few["first"], few["last"] = users, first, last
 		return err
 	})
@@ -129,24 +137,30 @@ func (r *Reader) Session(ctx context.Context, tenant, session string, max int) (
 	}
 	all := maps.Clone(few)
 	all["limit"] = uint32(MaxRows)
-	err = together(ctx,
-		func(ctx context.Context) (err error) {
-			decisions, err = r.decisions(ctx, "session_decisions", few)
-			return err
-		},
-		func(ctx context.Context) (err error) {
+	// What the session has none of is not asked for: planning a question costs more than reading a few rows.
+	ask := []func(context.Context) error{func(ctx context.Context) (err error) {
+		decisions, err = r.decisions(ctx, "session_decisions", few)
+		return err
+	}}
+	if lacks&lacksLate == 0 {
+		ask = append(ask, func(ctx context.Context) (err error) {
 			late, err = r.late(ctx, few)
 			return err
-		},
-		func(ctx context.Context) (err error) {
+		})
+	}
+	if lacks&lacksEnforcement == 0 {
+		ask = append(ask, func(ctx context.Context) (err error) {
 			enforcement, err = r.enforcement(ctx, "session_enforcement", few)
 			return err
-		},
-		func(ctx context.Context) (err error) {
+		})
+	}
+	if lacks&lacksSignals == 0 {
+		ask = append(ask, func(ctx context.Context) (err error) {
 			signals, err = r.signals(ctx, "session_signals", all)
 			return err
-		},
-	)
+		})
+	}
+	err = together(ctx, ask...)
 	switch {
 	case err != nil:
 		return st, err

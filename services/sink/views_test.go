@@ -17,6 +17,10 @@ var views = map[string]map[string]string{
 		"sessions": `SELECT count() > 0 AND countIf(n = 1) = 0 FROM (SELECT x, count() AS n FROM (
 			SELECT (tenant, session_id, user_id, min(ts), max(ts), max(decided_at)) AS x FROM events GROUP BY tenant, session_id, user_id
 			UNION ALL SELECT (tenant, session_id, user_id, min(first), max(last), max(decided_at)) FROM sessions GROUP BY tenant, session_id, user_id) GROUP BY x)`,
+		"sessions, what they lack": `SELECT count() > 0 AND uniqExact(has) = 2 AND countIf(lacks != 7 - has) = 0 FROM (
+			SELECT tenant, session_id, groupBitAnd(lacks) AS lacks, max(1 * has((SELECT groupUniqArray(session_id) FROM events WHERE status = 'late'), session_id)
+				+ 2 * has((SELECT groupUniqArray(session_id) FROM enforcement), session_id) + 4 * has((SELECT groupUniqArray(session_id) FROM signals), session_id)) AS has
+			FROM sessions GROUP BY tenant, session_id)`,
 		"new_places": `SELECT count() > 0 AND countIf(n = 1) = 0 FROM (SELECT x, count() AS n FROM (
 			SELECT (user_id, session_id, 'country', ip, argMin(event_id, ts), min(ts), max(risk)) AS x FROM features
 			WHERE event_type = 'dev.riskd.activity.v1' AND has(parts.code, 'new_network') GROUP BY user_id, session_id, ip
