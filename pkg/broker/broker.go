@@ -49,6 +49,11 @@ type Installation struct {
 	// OwnPartitions tells that partitions are computed by [subject.Partition]. Otherwise they are the producers' affair:
 	// all events of a user are in one, whichever it is.
 	OwnPartitions bool
+	// PartitionOf is where riskd's own producers put a user's events; nil with OwnPartitions. Safe for concurrent use. Events that
+	// lie elsewhere are scored like all others: what matters is that all of a user's are in one partition. Elsewhere is what to do
+	// about those that are not where PartitionOf says.
+	PartitionOf func(tenant, user string) int
+	Elsewhere   string
 }
 
 // Message is one stored message.

@@ -51,18 +51,19 @@ func enter(s stage) { pprof.SetGoroutineLabels(stageLabels[s]) }
 
 // batch turns messages into one journal record. It is reused: what it holds is valid until the next build.
 type batch struct {
-	fold    *fold
-	rec     riskdv1.JournalRecord
-	entries []*riskdv1.JournalEntry
-	events  []*riskdv1.Event
-	looked  []*riskdv1.Enrichment
-	dec     riskdv1.Decision // of the event in hand: it is written at once, while it is in the processor's cache
-	raised  []raised
-	noticed []noticed
-	w       *journal.Writer
-	stored  []byte
-	counts  riskdv1.Counts // of this batch
-	after   counts         // the partition's totals with it
+	fold      *fold
+	rec       riskdv1.JournalRecord
+	entries   []*riskdv1.JournalEntry
+	events    []*riskdv1.Event
+	looked    []*riskdv1.Enrichment
+	dec       riskdv1.Decision // of the event in hand: it is written at once, while it is in the processor's cache
+	raised    []raised
+	noticed   []noticed
+	w         *journal.Writer
+	stored    []byte
+	counts    riskdv1.Counts // of this batch
+	after     counts         // the partition's totals with it
+	elsewhere elsewhere
 
 	fx effect // what has to be published once the record is stored
 }
@@ -90,6 +91,7 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 	clear(b.noticed)
 	b.fx, b.raised, b.noticed = effect{}, b.raised[:0], b.noticed[:0]
 	b.counts.Reset()
+	b.elsewhere = elsewhere{}
 	geo := s.deps.Enricher.GeoVersion()
 	b.rec.Reset()
 	b.rec.Kind, b.rec.Partition, b.rec.Epoch = riskdv1.JournalRecord_KIND_BATCH, uint32(p.n), p.at.epoch
@@ -157,6 +159,9 @@ func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
 	if s.ownPartitions && subject.Partition(pb.TenantId, pb.User.GetId(), s.partitions) != p.n {
 		bury(e, reasonPartition, "its user belongs to another partition", m.Data)
 		return
+	}
+	if s.partitionOf != nil {
+		b.elsewhere.look(p.n, s.partitionOf(pb.TenantId, pb.User.GetId()), pb)
 	}
 	s.deps.Enricher.EnrichIn(p.n, pb, m.StoredNS/1e6, en)
 	p.lookUp(pb, en)

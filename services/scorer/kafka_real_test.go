@@ -25,7 +25,7 @@ func TestChaosOnApacheKafkaLosesAndDoublesNothing(t *testing.T) {
 	t.Cleanup(server.Kill)
 	cfg := kafkatest.Config([]string{server.Addr}, partitions)
 	b := kafkatest.Install(t, cfg)
-	c := &crew{t: t, addr: server.Addr, prefix: cfg.Prefix, dir: t.TempDir()}
+	c := &crew{t: t, addr: server.Addr, prefix: cfg.Prefix, partitions: partitions, dir: t.TempDir()}
 	for range workers {
 		c.join()
 	}
@@ -85,8 +85,8 @@ func TestChaosOnApacheKafkaLosesAndDoublesNothing(t *testing.T) {
 		}
 	}
 	ok := lost == 0 && wrong == 0 && doubled == 0 && rebalances > 0 && !t.Failed()
-	fmt.Printf("chaos: broker=kafka kills=%d restarts=%d pauses=%d rebalances=%d stops=%d fenced=%d events=%d signals=%d lost=%d doubled=%d state_equal=%v ok=%v\n",
-		c.kills, restarts, pauses, rebalances, c.stops, c.said("taken by another worker"), len(evs), len(signals), lost, doubled, wrong == 0, ok)
+	fmt.Printf("chaos: broker=kafka kills=%d restarts=%d pauses=%d rebalances=%d stops=%d in_transaction=%d fenced=%d events=%d signals=%d lost=%d doubled=%d state_equal=%v ok=%v\n",
+		c.kills, restarts, pauses, rebalances, c.stops, c.caught, c.said("taken by another worker"), len(evs), len(signals), lost, doubled, wrong == 0, ok)
 	if !ok {
 		t.Errorf("lost %d, doubled %d, otherwise decided %d, rebalanced %d times", lost, doubled, wrong, rebalances)
 	}

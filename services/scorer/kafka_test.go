@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -162,6 +163,40 @@ func (o *outcome) add(t *testing.T, rec *riskdv1.JournalRecord) {
 // signalName tells signals apart.
 func signalName(sig *riskdv1.Signal) string {
 	return fmt.Sprintf("%s@%d of %s", sig.ChallengeId, sig.Revision, sig.SessionId)
+}
+
+// storedSignals is how often each signal is in its topic.
+func storedSignals(t *testing.T, ctx context.Context, b *kafka.Broker) map[string]int {
+	t.Helper()
+	end, err := b.LastSignal(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.OpenSignals(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	out := make(map[string]int)
+	for at := uint64(0); at < end; {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // what is last may be the end of a transaction, which no reader gets
+		got, err := r.Take(ctx)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range got {
+			at = s.Position
+			if s.Signal == nil {
+				t.Fatalf("what is at %d cannot be read", at)
+			}
+			out[signalName(s.Signal)]++
+		}
+	}
+	return out
 }
 
 // overKafka makes a new installation; each road of it has clients of its own.

@@ -4,9 +4,9 @@ package scorer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/riskd-io/riskd/pkg/broker"
@@ -70,11 +71,46 @@ func runOnKafka(args []string) error {
 type crew struct {
 	t            *testing.T
 	addr, prefix string
+	partitions   int
 	dir          string
 	at           []*exec.Cmd // the oldest first
 	started      int
 
-	kills, stops int
+	kills, stops, caught int
+}
+
+// open is an open transaction on a partition of the journal.
+type open struct {
+	partition int32
+	producer  int64
+	from      int64
+}
+
+func (c *crew) openTransactions() map[open]bool {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addr))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Second)
+	defer cancel()
+	var set kadm.TopicsSet
+	for p := range int32(c.partitions) {
+		set.Add(c.prefix+"journal", p)
+	}
+	out := make(map[open]bool)
+	described, err := kadm.NewClient(cl).DescribeProducers(ctx, set)
+	if err != nil {
+		return out // the broker is busy
+	}
+	described.EachPartition(func(p kadm.DescribedProducersPartition) {
+		for id, a := range p.ActiveProducers {
+			if a.CurrentTxnStartOffset >= 0 {
+				out[open{p.Partition, id, a.CurrentTxnStartOffset}] = true
+			}
+		}
+	})
+	return out
 }
 
 // join starts a worker.
@@ -117,9 +153,24 @@ func (c *crew) replace() {
 	c.join()
 }
 
-// freeze stops the oldest worker, which holds partitions and may be in the midst of a transaction, while do runs, and wakes it as a zombie.
+// freeze stops the oldest worker, which holds partitions, while do runs, and wakes it as a zombie. If it can it catches it in the midst of a
+// transaction.
 func (c *crew) freeze(do func()) {
 	cmd := c.oldest()
+	for range 60 {
+		_ = cmd.Process.Signal(syscall.SIGSTOP)
+		if before := c.openTransactions(); len(before) > 0 {
+			time.Sleep(100 * time.Millisecond)
+			after := c.openTransactions()
+			maps.DeleteFunc(after, func(at open, _ bool) bool { return !before[at] })
+			if len(after) > 0 { // nobody else's takes so long
+				c.caught++
+				break
+			}
+		}
+		_ = cmd.Process.Signal(syscall.SIGCONT)
+		time.Sleep(5 * time.Millisecond)
+	}
 	_ = cmd.Process.Signal(syscall.SIGSTOP)
 	do()
 	_ = cmd.Process.Signal(syscall.SIGCONT)
@@ -187,38 +238,4 @@ func flow(t *testing.T, pub broker.Publisher, evs []*riskdv1.Event, every time.D
 		}
 	}()
 	return func() []*riskdv1.Event { close(stop); <-done; return evs[:n] }
-}
-
-// storedSignals is how often each signal is in its topic.
-func storedSignals(t *testing.T, ctx context.Context, b *kafka.Broker) map[string]int {
-	t.Helper()
-	end, err := b.LastSignal(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := b.OpenSignals(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	out := make(map[string]int)
-	for at := uint64(0); at < end; {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // what is last may be the end of a transaction, which no reader gets
-		got, err := r.Take(ctx)
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range got {
-			at = s.Position
-			if s.Signal == nil {
-				t.Fatalf("what is at %d cannot be read", at)
-			}
-			out[signalName(s.Signal)]++
-		}
-	}
-	return out
 }

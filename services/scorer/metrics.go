@@ -14,7 +14,7 @@ type metrics struct {
 	takeover                                                        prometheus.Histogram
 	inputGaps, replayed, replayDiffers, policySwaps, pages, expired prometheus.Counter
 	effectWaits, effectRetries, effectDrops, checkpointFails        prometheus.Counter
-	notices, noticesBeyond                                          prometheus.Counter
+	notices, noticesBeyond, fenced, elsewhere                       prometheus.Counter
 }
 
 // maxDeadReasons bounds the label of dead letters: stable codes of ours, the rest is "other".
@@ -63,6 +63,8 @@ func newMetrics(reg prometheus.Registerer, s *Service) *metrics {
 		effectDrops:     counter("effect_drops_total", "Signals or dead letters that could not be encoded."),
 		notices:         counter("notices_total", "Notices published: rules that only notify, and applied."),
 		noticesBeyond:   counter("notices_beyond_total", "Notices not published because one record had too many; they are in the ledger."),
+		fenced:          counter("fenced_total", "Batches given up because another worker had taken the partition: its record was refused, or had never been committed."),
+		elsewhere:       counter("elsewhere_total", "Events scored in another partition than riskd's own producers would have used: producers do not share one partitioner, or the key is not tenant:user."),
 		checkpointFails: counter("checkpoint_failures_total", "Page or manifest writes that failed and are repeated."),
 	}
 	m.scored, m.duplicate = m.events.WithLabelValues("scored"), m.events.WithLabelValues("duplicate")

@@ -358,9 +358,13 @@ func (p *partition) commit(stop context.Context, msgs []broker.Message) error {
 	case err == nil:
 		p.s.metrics.commit.Observe(time.Since(sent).Seconds())
 	case errors.Is(err, broker.ErrConflict):
+		p.s.metrics.fenced.Inc()
 		return errFenced
 	default:
 		if seq, err = p.settle(stop, b, err); err != nil {
+			if errors.Is(err, errFenced) {
+				p.s.metrics.fenced.Inc()
+			}
 			return err
 		}
 		if seq == 0 { // not stored: the same messages again, behind our new fence
@@ -408,6 +412,7 @@ func (p *partition) merge(stop context.Context, b *batch, seq uint64, msgs []bro
 	p.users.Store(int64(p.st.users))
 	p.bytes.Store(int64(p.st.bytes))
 	p.s.metrics.committed(b)
+	p.s.elsewhere.give(p, &b.elsewhere)
 	fx := b.fx
 	fx.seq = seq
 	if !p.fx.enqueue(stop, fx) {

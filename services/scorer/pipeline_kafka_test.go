@@ -138,7 +138,7 @@ func (k *kafkaBench) drain(t *testing.T, partitions, users, n int) (out drained)
 
 		cfg, b = k.install(t, partitions)
 		k.fill(t, b, evs)
-		w := startKafkaWorker(t, cfg)
+		w := startKafkaWorker(t, cfg, DefaultConfig())
 		head := 0
 		patiently(t, "all partitions are taken", func() bool { head = committed(w); return w.Ready() == nil || head > n/20 })
 		stop := profileTo(t, fmt.Sprintf("kafka-scorer-%d", partitions))
@@ -161,11 +161,11 @@ func (k *kafkaBench) drain(t *testing.T, partitions, users, n int) (out drained)
 // kafkaBatch is how many events a record of the relay holds at most: as many as the scorer's.
 const kafkaBatch = 2048
 
-// startKafkaWorker runs a scorer with the default configuration until the test ends, or it is cancelled.
-func startKafkaWorker(t testing.TB, cfg kafka.Config) *worker {
+// startKafkaWorker runs a scorer until the test ends, or it is cancelled.
+func startKafkaWorker(t testing.TB, cfg kafka.Config, scorer Config) *worker {
 	b := kafkatest.Open(t, cfg)
 	en := newEnricher(t)
-	s, err := New(DefaultConfig(), Deps{Broker: b, Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
+	s, err := New(scorer, Deps{Broker: b, Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func (k *kafkaBench) latencies(t *testing.T, rate int) latencyPair {
 	})
 	t.Run(fmt.Sprintf("latency scorer rate=%d", rate), func(t *testing.T) {
 		cfg, b := k.install(t, pipelinePartitions)
-		w := startKafkaWorker(t, cfg)
+		w := startKafkaWorker(t, cfg, DefaultConfig())
 		patiently(t, "all partitions are taken", func() bool { return w.Ready() == nil })
 		out.Scorer = timed(t, cfg, b)
 		t.Logf("append %.1f ms in the mean, %.1f events a record", mean(w.metrics.commit)*1000, mean(w.metrics.batchEvents))
@@ -255,7 +255,7 @@ func (k *kafkaBench) million(t *testing.T, r *pipeline) {
 		out.Raw.Bytes = k.fill(t, b, evs)
 		evs = nil
 		out.Raw.Rate = k.measure(users, func() { kafkatest.Consume(t, cfg, "events") }).Rate
-		w := startKafkaWorker(t, cfg)
+		w := startKafkaWorker(t, cfg, DefaultConfig())
 		out.Scorer = k.measure(users, func() {
 			for committed(w) < users {
 				time.Sleep(2 * time.Millisecond)

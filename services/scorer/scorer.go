@@ -73,7 +73,10 @@ type Service struct {
 	partitions int
 	// ownPartitions tells that an event has to lie in the partition that package subject computes.
 	ownPartitions bool
-	maxRecord     int
+	// partitionOf is where riskd's own producers would have put an event, nil when ownPartitions settles it.
+	partitionOf func(tenant, user string) int
+	elsewhere   advice
+	maxRecord   int
 	// batchEvents and batchBytes are the configured ones within what the broker takes.
 	batchEvents, batchBytes int
 	outlet                  broker.Outlet // nil: effects are stored together with their record
@@ -181,6 +184,7 @@ func (s *Service) open(ctx context.Context) error {
 		return err
 	}
 	s.partitions, s.ownPartitions, s.outlet = in.Partitions, in.OwnPartitions, s.deps.Broker.Outlet()
+	s.partitionOf, s.elsewhere.text = in.PartitionOf, in.Elsewhere
 	if in.MaxMessage < minPayload {
 		return fmt.Errorf("the broker takes messages of at most %d bytes, a journal record may need %d: raise its limit (max_payload of NATS, max.message.bytes of Kafka; 8 MiB is what riskd's own server has)", in.MaxMessage, minPayload)
 	}

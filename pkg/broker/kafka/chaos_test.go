@@ -190,10 +190,14 @@ func TestChaosTransactionsThatABrokerLeavesOpenAreEnded(t *testing.T) {
 				there[s.Seq], at = s.Hash, s.Seq
 			}
 		}
+		var gone []uint64
 		for seq, hash := range w.acks {
 			if acked++; there[seq] != hash {
-				lost++
+				gone = append(gone, seq)
 			}
+		}
+		if lost += len(gone); len(gone) > 0 {
+			trace(t, cfg, p, gone)
 		}
 	}
 	fmt.Printf("chaos: broker=kafka restarts=%d acknowledged=%d lost=%d back=%v\n", rounds, acked, lost, longest.Round(time.Millisecond))

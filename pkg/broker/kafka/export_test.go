@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -9,6 +10,9 @@ import (
 
 // SignalRecord is how a signal is stored.
 var SignalRecord = (*Broker).signalRecord
+
+// SetIDs is how many transactional ids a partition has, before anything is claimed.
+func (b *Broker) SetIDs(n int) { b.ids = n }
 
 // TransactionalID is that of a partition.
 func (b *Broker) TransactionalID(partition int) string {
@@ -36,12 +40,41 @@ func (b *Broker) Verdict(ctx context.Context, partition int, producer int64, ope
 		if topic == signalsTopic {
 			at.partition = 0
 		}
-		found = append(found, orphan{at, &claimed{txn: l.txnIDs()[0]}, producer, offset})
+		found = append(found, orphan{at, &claimed{txn: l.txnIDs()[0]}, producer, 0, 0, offset})
 	}
 	return l.verdict(ctx, found)
 }
 
-// EndOpen ends what is open on a partition.
-func (b *Broker) EndOpen(ctx context.Context, cl *kgo.Client, txn, topic string, partition int32, commit bool) error {
-	return b.end(ctx, []orphan{{place: place{b.topic(topic), partition}, owner: &claimed{cl: cl, txn: txn}}}, commit)
+// EndOpen ends what is open on a partition, with a mark or, without the permission for that, with a transaction.
+func (b *Broker) EndOpen(ctx context.Context, cl *kgo.Client, txn, topic string, partition int32, commit, allowed bool) error {
+	producer, epoch, err := cl.ProducerID(ctx)
+	if err != nil {
+		return err
+	}
+	open := []orphan{{place: place{b.topic(topic), partition}, owner: &claimed{cl: cl, txn: txn}, producer: producer, epoch: epoch}}
+	if allowed {
+		return b.mark(ctx, open, commit)
+	}
+	return b.end(ctx, open, commit)
+}
+
+// CoordinatorPartition is where the coordinator logs what becomes of an id's transactions.
+var CoordinatorPartition = coordinatorPartition
+
+// Decided is how the coordinator's log says that the last transaction under each id of a partition ended that wrote to its journal.
+func (b *Broker) Decided(ctx context.Context, partition int, since time.Time) (commits, known int, err error) {
+	l := &partitionLog{b: b, n: int32(partition)}
+	for _, txn := range l.txnIDs() {
+		commit, ok, err := b.decided(ctx, txn, place{b.topic(journalTopic), l.n}, since)
+		if err != nil {
+			return commits, known, err
+		}
+		if ok {
+			known++
+		}
+		if commit {
+			commits++
+		}
+	}
+	return commits, known, nil
 }

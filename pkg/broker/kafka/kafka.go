@@ -43,6 +43,7 @@ type Broker struct {
 	adm     *kadm.Client
 	inputs  *tailer // of the events
 	records *tailer // of everything else
+	ids     int     // transactional ids of a partition
 
 	ctx   context.Context // ends with Close
 	stop  context.CancelFunc
@@ -71,7 +72,7 @@ func New(cfg Config, name string, log *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new kafka broker: %w", err)
 	}
-	b := &Broker{cfg: cfg, log: log, cl: cl, adm: kadm.NewClient(cl)}
+	b := &Broker{cfg: cfg, log: log, cl: cl, adm: kadm.NewClient(cl), ids: idsInTurn}
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.inputs, b.records, b.owners = newTailer(opts), newTailer(opts), make(map[*kgo.Client]bool)
 	return b, nil
@@ -160,7 +161,8 @@ func (b *Broker) Open(ctx context.Context) (broker.Installation, error) {
 					return broker.Installation{}, err
 				}
 			}
-			return broker.Installation{Partitions: n, MaxMessage: maxMessage, BatchEvents: batchEvents}, nil
+			return broker.Installation{Partitions: n, MaxMessage: maxMessage, BatchEvents: batchEvents,
+				PartitionOf: b.cfg.partitionOf(n), Elsewhere: elsewhere}, nil
 		}
 		if ctx.Err() != nil || !IsTransient(err) || !sleep(ctx, openRetry) {
 			return broker.Installation{}, err

@@ -43,6 +43,8 @@ type orphan struct {
 	place
 	owner    *claimed
 	producer int64 // id of the owner's producer
+	epoch    int16 // of the owner's claim, later than that of what is open
+	term     int32 // of the coordinator that ended something there last
 	offset   int64 // the first of it
 }
 
@@ -71,7 +73,7 @@ func (b *Broker) orphans(ctx context.Context, ids []*claimed, places []place) ([
 				if a.ProducerEpoch > epoch {
 					return nil, kerr.ProducerFenced
 				}
-				out = append(out, orphan{p, c, producer, a.CurrentTxnStartOffset})
+				out = append(out, orphan{p, c, producer, epoch, a.CoordinatorEpoch, a.CurrentTxnStartOffset})
 			}
 		}
 	}
@@ -84,25 +86,20 @@ type judge func(ctx context.Context, found []orphan) (now []orphan, commit bool,
 // claim makes clients with new epochs of transactional ids: nothing of an older epoch is taken from now on, what it left open is aborted,
 // or completed if it was on its way, and orphans are ended as judge says. watcher is told when brokers go away; nil: nobody is.
 func (b *Broker) claim(ctx context.Context, watcher *partitionLog, txns []string, places []place, judge judge, opts ...kgo.Opt) ([]*claimed, error) {
+	timeout := b.cfg.TransactionTimeout
 	for range orphanRounds * len(txns) {
-		ids, err := b.claimAll(ctx, watcher, txns, opts)
+		ids, err := b.claimAll(ctx, watcher, txns, append(opts[:len(opts):len(opts)], kgo.TransactionTimeout(timeout)))
 		var found []orphan
 		if err == nil {
 			found, err = b.orphans(ctx, ids, places)
 		}
-		if err == nil && len(found) == 0 {
+		if err == nil && len(found) == 0 && timeout == b.cfg.TransactionTimeout {
 			return ids, nil
 		}
-		var now []orphan
-		var commit bool
-		if err == nil {
-			now, commit, err = judge(ctx, found)
-		}
-		if err == nil {
-			for _, o := range now {
-				b.log.Warn("ending a transaction that the brokers left open", "topic", o.topic, "partition", o.partition, "offset", o.offset, "commit", commit)
-			}
-			err = b.end(ctx, now, commit)
+		if err == nil && len(found) > 0 {
+			timeout, err = b.endOrphans(ctx, found, judge, timeout)
+		} else {
+			timeout = b.cfg.TransactionTimeout
 		}
 		closeAll(ids)
 		if err != nil {
@@ -118,7 +115,7 @@ func (b *Broker) claimAll(ctx context.Context, watcher *partitionLog, txns []str
 	ids, errs := make([]*claimed, len(txns)), make([]error, len(txns))
 	claim := func(i int) {
 		c := &claimed{l: watcher, txn: txns[i]}
-		all := append(append(b.cfg.plainOptions("riskd "+c.txn), opts...), kgo.TransactionalID(c.txn), kgo.TransactionTimeout(b.cfg.TransactionTimeout),
+		all := append(append(b.cfg.plainOptions("riskd "+c.txn), opts...), kgo.TransactionalID(c.txn),
 			kgo.Dialer(dialUsed(b.cfg)), kgo.ConnIdleTimeout(connIdle), kgo.WithHooks(c))
 		if c.cl, errs[i] = kgo.NewClient(all...); errs[i] == nil {
 			ids[i] = c
@@ -298,11 +295,7 @@ func (b *Broker) decided(ctx context.Context, txn string, at place, since time.T
 	if n == 0 {
 		return false, false, nil
 	}
-	var hash int32
-	for _, c := range []byte(txn) { // String.hashCode: ids are ASCII
-		hash = 31*hash + int32(c)
-	}
-	partition := (hash & 0x7fffffff) % int32(n)
+	partition := coordinatorPartition(txn, n)
 	listed, err := b.adm.ListOffsetsAfterMilli(ctx, since.Add(-siblingWindow).UnixMilli(), coordinatorLog)
 	if err != nil {
 		return withheld(err)
@@ -335,6 +328,18 @@ func (b *Broker) decided(ctx context.Context, txn string, at place, since time.T
 	return commit, known, nil
 }
 
+// coordinatorPartition is in which of n partitions the coordinator logs what becomes of a transactional id's transactions.
+func coordinatorPartition(txn string, n int) int32 {
+	var hash int32
+	for _, c := range []byte(txn) { // Java's String.hashCode: ids are ASCII
+		hash = 31*hash + int32(c)
+	}
+	if hash < 0 { // Kafka's Utils.abs
+		hash = max(-hash, 0)
+	}
+	return hash % int32(n)
+}
+
 // lastBefore is the sequence of the newest committed record before an offset, 0 when there is none.
 func (b *Broker) lastBefore(ctx context.Context, partition int, end int64) (seq uint64, err error) {
 	topic := b.topic(journalTopic)
@@ -349,48 +354,6 @@ func (b *Broker) lastBefore(ctx context.Context, partition int, end int64) (seq 
 		}
 		if seq > 0 || from <= at.start {
 			return seq, nil
-		}
-	}
-}
-
-// end writes the end of one owner's transaction where it is open. The owner's client is of no use afterwards: the brokers may have given
-// the id a new epoch.
-func (b *Broker) end(ctx context.Context, open []orphan, commit bool) error {
-	cl, txn := open[0].owner.cl, open[0].owner.txn
-	id, epoch, err := cl.ProducerID(ctx)
-	if err != nil {
-		return err
-	}
-	add := kmsg.NewPtrAddPartitionsToTxnRequest()
-	add.TransactionalID, add.ProducerID, add.ProducerEpoch = txn, id, epoch
-	for _, p := range open {
-		t := kmsg.NewAddPartitionsToTxnRequestTopic()
-		t.Topic, t.Partitions = p.topic, []int32{p.partition}
-		add.Topics = append(add.Topics, t)
-	}
-	added, err := add.RequestWith(ctx, cl)
-	if err != nil {
-		return fmt.Errorf("ending an open transaction: %w", explain(err))
-	}
-	for _, t := range added.Topics {
-		for _, p := range t.Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return fmt.Errorf("ending an open transaction on %s/%d: %w", t.Topic, p.Partition, explain(err))
-			}
-		}
-	}
-	fin := kmsg.NewPtrEndTxnRequest()
-	fin.TransactionalID, fin.ProducerID, fin.ProducerEpoch, fin.Commit = txn, id, epoch, commit
-	for {
-		resp, err := fin.RequestWith(ctx, cl)
-		if err == nil {
-			err = kerr.ErrorForCode(resp.ErrorCode)
-		}
-		if !errors.Is(err, kerr.ConcurrentTransactions) || !sleep(ctx, settlePoll) {
-			if err != nil {
-				return fmt.Errorf("ending an open transaction: %w", explain(err))
-			}
-			return nil
 		}
 	}
 }

@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -76,10 +77,11 @@ func (o *owner) signal(seq uint64) *kgo.Record {
 }
 
 func TestOrphansEndAsTheRestOfTheirTransactionDid(t *testing.T) {
-	orphansEnd(t, kafkatest.Fake(t))
+	orphansEnd(t, kafkatest.Fake(t), false) // kfake goes on calling them open after a mark
 }
 
-func orphansEnd(t *testing.T, addrs []string) {
+// orphansEnd tries each case with the permission to write marks, and without.
+func orphansEnd(t *testing.T, addrs []string, marks ...bool) {
 	for name, c := range map[string]struct {
 		// write leaves a transaction open in the topic that it returns, at an offset.
 		write  func(o *owner) (topic string, at int64)
@@ -117,39 +119,53 @@ func orphansEnd(t *testing.T, addrs []string) {
 			return "signals", o.write(o.signal(1))
 		}, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			o := newOwner(t, addrs)
-			topic, at := c.write(o)
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			defer cancel()
-			id, epoch, err := o.cl.ProducerID(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if offset, open, err := o.b.OpenAt(ctx, id, epoch, topic, 0); err != nil || !open || offset != at {
-				t.Fatalf("open at %d, %v, %v; want %d", offset, open, err, at)
-			}
-			commit, err := o.b.Verdict(ctx, 0, id, map[string]int64{topic: at})
-			if err != nil || commit != c.commit {
-				t.Fatalf("commit: %v, %v; want %v", commit, err, c.commit)
-			}
-			if err := o.b.EndOpen(ctx, o.cl, o.b.TransactionalID(0), topic, 0, commit); err != nil {
-				t.Fatal(err)
-			}
-			if topic == "journal" { // readers see it, or never will
-				for {
-					_, open, err := o.b.OpenAt(ctx, id, epoch+1, topic, 0)
-					if err != nil {
-						t.Fatal(err)
+		for _, allowed := range marks {
+			t.Run(fmt.Sprintf("%s, marks allowed %v", name, allowed), func(t *testing.T) {
+				o := newOwner(t, addrs)
+				topic, at := c.write(o)
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				id, epoch, err := o.cl.ProducerID(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if offset, open, err := o.b.OpenAt(ctx, id, epoch, topic, 0); err != nil || !open || offset != at {
+					t.Fatalf("open at %d, %v, %v; want %d", offset, open, err, at)
+				}
+				commit, err := o.b.Verdict(ctx, 0, id, map[string]int64{topic: at})
+				if err != nil || commit != c.commit {
+					t.Fatalf("commit: %v, %v; want %v", commit, err, c.commit)
+				}
+				if err := o.b.EndOpen(ctx, o.cl, o.b.TransactionalID(0), topic, 0, commit, allowed); err != nil {
+					t.Fatal(err)
+				}
+				if topic == "journal" { // readers see it, or never will
+					for {
+						_, open, err := o.b.OpenAt(ctx, id, epoch+1, topic, 0)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if !open {
+							break
+						}
 					}
-					if !open {
-						break
+					if _, there, err := o.b.LastRecord(ctx, 0); err != nil || there != commit {
+						t.Errorf("the record is there: %v, %v; want %v", there, err, commit)
 					}
 				}
-				if _, there, err := o.b.LastRecord(ctx, 0); err != nil || there != commit {
-					t.Errorf("the record is there: %v, %v; want %v", there, err, commit)
-				}
-			}
-		})
+			})
+		}
+	}
+}
+
+// These are the partitions, of eight, that an Apache Kafka 4.4 wrote to. Half of all hashes are negative.
+func TestTheCoordinatorsLogIsLookedForWhereKafkaPutsIt(t *testing.T) {
+	for txn, want := range map[string]int32{
+		"t15205-1.partition.0": 7, "t15205-1.partition.1": 6, "t15205-1.partition.2": 5,
+		"polygenelubricants": 0, // its hash is the smallest there is
+	} {
+		if got := kafka.CoordinatorPartition(txn, 8); got != want {
+			t.Errorf("%s: partition %d, want %d", txn, got, want)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -59,6 +60,23 @@ func (c Config) partitioner() kgo.Partitioner {
 		return kgo.StickyKeyPartitioner(func(key []byte, n int) int { return int(crc32.ChecksumIEEE(key) % uint32(n)) })
 	}
 	return kgo.StickyKeyPartitioner(nil) // murmur2
+}
+
+// elsewhere is for people whose producers do not agree about partitions.
+const elsewhere = "a producer does not use the partitioner that -kafka-partitioner names, or not the key tenant:user: if producers differ, users have " +
+	"two profiles each; librdkafka's clients (kcat; Python, Go, .NET, PHP) set partitioner=murmur2_random to be as Java's, " +
+	"or all use librdkafka's own with -kafka-partitioner=librdkafka"
+
+// partitionOf is in which of n partitions riskd's own publishers put a user's events.
+func (c Config) partitionOf(n int) func(tenant, user string) int {
+	p := c.partitioner().ForTopic("")
+	records := sync.Pool{New: func() any { return new(kgo.Record) }}
+	return func(tenant, user string) int {
+		r := records.Get().(*kgo.Record)
+		defer records.Put(r)
+		r.Key = append(append(append(r.Key[:0], tenant...), ':'), user...)
+		return p.Partition(r, n)
+	}
 }
 
 // EventKey is the key of a user's events.

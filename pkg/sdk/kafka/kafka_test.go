@@ -51,7 +51,7 @@ func start(t testing.TB) *cluster {
 func (k *cluster) addr() string { return "127.0.0.1:" + strconv.Itoa(k.port) }
 
 func (k *cluster) Restart() {
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(k.port), kfake.DataDir(k.dir), kfake.SeedTopics(2, "riskd.events"), kfake.SeedTopics(1, "riskd.signals"))
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(k.port), kfake.DataDir(k.dir), kfake.SeedTopics(2, "riskd.events"), kfake.SeedTopics(1, "riskd.signals", "riskd.notices"))
 	if err != nil {
 		k.t.Fatal(err)
 	}

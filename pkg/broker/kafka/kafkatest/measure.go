@@ -44,13 +44,24 @@ func client(t testing.TB, cfg kafka.Config, opts ...kgo.Opt) *kgo.Client {
 // Consume reads all that is committed of one of riskd's topics with a bare consumer, and does nothing with it: the broker's own speed.
 func Consume(t testing.TB, cfg kafka.Config, name string) (records, bytes int) {
 	t.Helper()
+	visit(t, cfg, name, kgo.ReadCommitted(), func(r *kgo.Record) { records, bytes = records+1, bytes+len(r.Value) })
+	return records, bytes
+}
+
+// visit reads a topic to its end, which for a reader of what is committed is where the first open transaction begins.
+func visit(t testing.TB, cfg kafka.Config, name string, level kgo.IsolationLevel, each func(*kgo.Record)) {
+	t.Helper()
 	topic := cfg.Prefix + name
-	cl := client(t, cfg, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+	cl := client(t, cfg, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(level),
 		kgo.KeepControlRecords(), kgo.FetchMaxBytes(32<<20), kgo.FetchMaxPartitionBytes(2<<20))
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
+	list := kadm.NewClient(cl).ListEndOffsets
+	if level == kgo.ReadCommitted() {
+		list = kadm.NewClient(cl).ListCommittedOffsets
+	}
+	ends, err := list(ctx, topic)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,11 +81,10 @@ func Consume(t testing.TB, cfg kafka.Config, name string) (records, bytes int) {
 				delete(open, r.Partition)
 			}
 			if !r.Attrs.IsControl() {
-				records, bytes = records+1, bytes+len(r.Value)
+				each(r)
 			}
 		})
 	}
-	return records, bytes
 }
 
 // StoredBytes is what one of riskd's topics takes on the broker's disk.
@@ -92,4 +102,17 @@ func StoredBytes(t testing.TB, cfg kafka.Config, name string) (sum int64) {
 		}
 	})
 	return sum
+}
+
+// Stored is what one of riskd's topics holds, and what of it is committed, each without the marks of transactions, in no order of
+// partitions.
+func Stored(t testing.TB, cfg kafka.Config, name string) (all, committed [][]byte) {
+	t.Helper()
+	for _, r := range []struct {
+		out  *[][]byte
+		from kgo.IsolationLevel
+	}{{&all, kgo.ReadUncommitted()}, {&committed, kgo.ReadCommitted()}} {
+		visit(t, cfg, name, r.from, func(rec *kgo.Record) { *r.out = append(*r.out, rec.Value) })
+	}
+	return all, committed
 }
