@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/riskd-io/riskd/pkg/broker/kafka/kafkatest"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
@@ -50,7 +54,12 @@ func TestIndependentClientsReportAndListenOverApacheKafka(t *testing.T) {
 	server := kafkatest.NewServer(t, t.TempDir())
 	server.Start(t)
 	t.Cleanup(server.Kill)
-	h := onTopics(t, server.Addr, "c.", "-target", "scorer,signaler,gateway")
+	data := t.TempDir()
+	policy := filepath.Join(data, "told.yaml")
+	if err := os.WriteFile(policy, []byte(noticePolicy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := onTopicsIn(t, data, server.Addr, "c.", "-target", "scorer,signaler,gateway", "-policy", policy)
 	client, err := sdkkafka.Connect(sdkkafka.Config{Brokers: []string{server.Addr}, Prefix: "c."}, "//acme/web", sdk.WithTenant("acme"))
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +131,55 @@ func TestIndependentClientsReportAndListenOverApacheKafka(t *testing.T) {
 		report("binary", "j-1", "j1", london)
 		report("structured", "j-2", "j2", tokyo)
 		flagged(t, "j1", "j2")
+	})
+	t.Run("kcat with librdkafka's own partitioner", func(t *testing.T) {
+		if _, err := exec.LookPath("kcat"); err != nil {
+			t.Skip("kcat is not installed (Debian: apt-get install kcat)")
+		}
+		user, java := "", kgo.StickyKeyPartitioner(nil).ForTopic("c.events")
+		for i := 0; user == ""; i++ { // somebody whom CRC-32 puts into another partition than murmur2 does
+			name := fmt.Sprint("user", i)
+			if key := []byte("acme:" + name); int(crc32.ChecksumIEEE(key)%2) != java.Partition(&kgo.Record{Key: key}, 2) {
+				user = name
+			}
+		}
+		for i, at := range []place{london, tokyo} {
+			cmd := exec.CommandContext(ctx, "kcat", "-b", server.Addr, "-P", "-t", "c.events", "-k", "acme:"+user, "-H", "content-type=application/cloudevents+json")
+			cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"specversion":"1.0","id":"d-%d","source":"//kcat","type":"dev.riskd.activity.v1","time":%q,"data":%s}`,
+				i, time.Now().UTC().Add(time.Duration(i-1)*time.Minute).Format(time.RFC3339), at.data(user, fmt.Sprint("d", i))))
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("kcat: %v\n%s", err, out)
+			}
+		}
+		flagged(t, "d0", "d1") // both in one partition: that is all that matters
+		req, _ := http.NewRequest(http.MethodGet, h.at["health"]+"/metrics", nil)
+		if _, all := h.do(req); !strings.Contains(all, "\nriskd_scorer_elsewhere_total 2\n") {
+			t.Errorf("two events lie elsewhere, and the metrics do not say so:\n%s", all)
+		}
+		if !strings.Contains(h.said(), "partitioner=murmur2_random") {
+			t.Error("the log gives no advice")
+		}
+	})
+	t.Run("a notice", func(t *testing.T) {
+		heard := make(chan *sdk.Notice, 16)
+		listen, stop := context.WithCancel(ctx)
+		ended := make(chan struct{})
+		defer func() { stop(); <-ended }()
+		go func() {
+			defer close(ended)
+			_ = client.Notices(listen, time.Now().Add(-time.Hour), func(n *sdk.Notice) { heard <- n })
+		}()
+		if status, reason := h.post(strings.Replace(login("n1", "eve", "n1", "d1", 51.5, -0.1, "GB"), "auth.login", "role.grant", 1)); status != "accepted" {
+			t.Fatalf("event %s %s", status, reason)
+		}
+		select {
+		case n := <-heard:
+			if n.Rule != "role_grant" || n.User.ID != "eve" || n.EventID != "n1" || n.ReasonUser != "Your role was changed." {
+				t.Errorf("heard %+v", n)
+			}
+		case <-ctx.Done():
+			t.Error("the app heard of no notice")
+		}
 	})
 	if code := h.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code %d after SIGTERM; want 0", code)

@@ -67,7 +67,7 @@ func TestPipelineOnApacheKafka(t *testing.T) {
 	}
 	r.full(t, k.stored)
 	say("all of riskd, into ClickHouse")
-	k.million(t, r)
+	k.million(t, r, say)
 	say(fmt.Sprintf("restart, restore and takeover with %d users", r.Million))
 	if err := r.write(dir, "pipeline-kafka"); err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func kafkaChild(args []string) error {
 }
 
 // million measures what TestPipeline's does, and how fast state comes back beside a bare consumer.
-func (k *kafkaBench) million(t *testing.T, r *pipeline) {
+func (k *kafkaBench) million(t *testing.T, r *pipeline, say func(string)) {
 	t.Run("users=1M", func(t *testing.T) {
 		users := r.Million
 		cfg, b := k.install(t, pipelinePartitions)
@@ -263,24 +263,30 @@ func (k *kafkaBench) million(t *testing.T, r *pipeline) {
 		})
 		out.Scorer.Bytes = float64(kafkatest.StoredBytes(t, cfg, "journal")) / float64(users)
 		r.Users = append(r.Users, out)
+		say(fmt.Sprintf("%d users are judged", users))
 		w.cfg.StopWait = time.Minute // all of a million pages at once
 		w.cancel()
 		<-w.done
+		say("their state is stored")
 		r.Restore = k.restore(t, cfg, b)
 
+		say("restore")
 		child := func() *exec.Cmd { return spawn(t, "kafka-default "+k.Addr+" "+cfg.Prefix) }
 		began := time.Now()
 		a := child()
 		k.probe(t, b)
 		r.Restart = time.Since(began).Seconds()
+		say("restart")
 		time.Sleep(2 * time.Second) // until the buffers of the load are given back
 		r.RSSPerUser = float64(residentBytes(a.Process.Pid)) / float64(users)
 		second := child()
 		k.shared(t, b)
+		say("two workers")
 		began = time.Now()
 		kill9(a)
 		k.probe(t, b)
 		r.Takeover = time.Since(began).Seconds()
+		say("takeover")
 		child()
 		k.shared(t, b)
 		began = time.Now()
