@@ -99,7 +99,7 @@ func (s *State) allowed(c *Change) error {
 	switch c.Kind {
 	case Pushed:
 		if v != nil {
-			return refuse("%s is stored already, by %s at %s", c.Version, v.Author, v.PushedAt.Format(time.DateTime))
+			return refuse("%s is stored already, by %s at %s, and can be put in force", c.Version, v.Author, v.PushedAt.Format(time.DateTime))
 		}
 		if c.Version == "" || len(c.Version) > maxName || len(c.Digest) != 64 {
 			return refuse("a version and its digest are required")
@@ -119,7 +119,7 @@ func (s *State) allowed(c *Change) error {
 		case v == nil:
 			return s.unknown(c)
 		case s.TwoPerson && (v.Approver == "" || v.Approver == v.Author):
-			return refuse("the two-person rule is on: %s has no approval by somebody else than %s", c.Version, v.Author)
+			return refuse("the two-person rule is on: %s has no approval by somebody else than %s (riskctl policy approve, or the console)", c.Version, v.Author)
 		case a != nil && a.Version == c.Version && a.Share == c.Share:
 			return refuse("%s is in force already", c.Version)
 		case a != nil && a.Version != c.Version && a.Share < 100:

@@ -19,9 +19,10 @@ type spread struct {
 var (
 	// byRequest suits a target to which a batch is one request.
 	byRequest = spread{lanes: 16, users: 256, events: 256}
-	// byMessage suits a broker that acknowledges each event by itself: a user's next event waits for that of the one before, so that
-	// only other users' events can fill the time.
-	byMessage = spread{lanes: 2048, users: 1, events: 64}
+	// byMessage suits a broker that acknowledges each event by itself: a user's next event waits for that of the one before, so that only
+	// other users' events can fill the time. The more are under way, the longer each takes on a busy broker; those of a batch, one after
+	// the other, have to be stored within putWait.
+	byMessage = spread{lanes: 512, users: 1, events: 8}
 )
 
 // maxHeld is how many events are read ahead. In the order of time, a user's events come in bursts: the further ahead, the more users

@@ -59,7 +59,13 @@ var logVerbs = map[string]func(context.Context, *policyLogFlags, *policylog.Book
 	"versions": policyVersions, "diff": diffPolicies, "get": getPolicy, "two-person": twoPerson,
 }
 
+// changing are the verbs that want a reason.
+var changing = map[string]bool{"push": true, "approve": true, "activate": true, "rollback": true, "two-person": true}
+
 func (p *policyLogFlags) run(ctx context.Context, verb string, out io.Writer, args []string) error {
+	if changing[verb] && strings.TrimSpace(p.reason) == "" {
+		return usageError("policy %s wants a -reason, such as -reason \"ticket 4711\": auditors ask for it", verb)
+	}
 	in, err := p.broker.open(ctx, "policy "+verb)
 	if err != nil {
 		return err
@@ -85,8 +91,16 @@ func pushPolicy(ctx context.Context, p *policyLogFlags, book *policylog.Book, ou
 	if err != nil {
 		return fmt.Errorf("%s: %w", args[0], err)
 	}
-	fmt.Fprintf(out, "stored %s, change %d: %d rules, %d tests passed; nothing judges by it yet\nnext: riskctl policy activate %s -reason ...\n",
-		c.Version, c.N, len(f.Rules), len(f.Tests), c.Version)
+	fmt.Fprintf(out, "stored %s, change %d: %d rules, %d tests passed; nothing judges by it yet\n", c.Version, c.N, len(f.Rules), len(f.Tests))
+	s, err := book.State(ctx)
+	if err != nil {
+		return err
+	}
+	next := "next: riskctl policy activate %s -reason ...\n"
+	if s.TwoPerson {
+		next = "next, by somebody else: riskctl policy approve %s -reason ...\n"
+	}
+	fmt.Fprintf(out, next, c.Version)
 	return nil
 }
 
@@ -284,6 +298,10 @@ func diffPolicies(ctx context.Context, p *policyLogFlags, book *policylog.Book, 
 	before, err := text(from)
 	if err != nil {
 		return err
+	}
+	if before == after {
+		fmt.Fprintf(out, "%s is the same text as %s\n", args[len(args)-1], from)
+		return nil
 	}
 	fmt.Fprintf(out, "--- %s\n+++ %s\n", from, args[len(args)-1])
 	for _, l := range policylog.Diff(before, after) {

@@ -43,7 +43,7 @@ func TestTheLifeOfAPolicyOnTheCommandLine(t *testing.T) {
 	write("id: mine\nthresholds: {step_up: 40}\nrules:\n  - {name: r, when: risk > 1.0, then: notify}\ntests:\n  - {name: t, steps: [{event: {action: a}, expect: {hits: []}}]}\n")
 	contains(do(1, "push", file, "-author", "ann", "-reason", "first"), "test failed")
 	write("id: mine\nthresholds: {step_up: 40}\n")
-	contains(do(1, "push", file, "-author", "ann"), "want a reason")
+	contains(do(2, "push", file, "-author", "ann"), "wants a -reason")
 	out := do(0, "push", file, "-author", "ann", "-reason", "first")
 	version := regexp.MustCompile(`mine@[0-9a-f]{8}`).FindString(out)
 	contains(out, "stored "+version, "nothing judges by it yet")
