@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -17,40 +14,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
-	"google.golang.org/protobuf/proto"
 
-	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/journal"
-	"github.com/riskd-io/riskd/pkg/sdk"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
-
-// benchEvents are events of a size and shape as apps send them: addresses, devices and browsers included.
-func benchEvents(n, users int) []*riskdv1.Event {
-	w := newWorld(99, users)
-	evs := w.take(n)
-	agents := []string{
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
-		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15",
-		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-	}
-	for i := range evs {
-		evs[i] = proto.CloneOf(evs[i]) // the world repeats events
-		ev := evs[i]
-		u, _ := strconv.Atoi(strings.TrimPrefix(ev.User.Id, "user-"))
-		ev.Network.Ip = fmt.Sprintf("203.%d.%d.%d", u>>16&127, u>>8&255, u&255)
-		ev.Device = &riskdv1.Device{Id: "device-of-" + ev.User.Id}
-		ev.Http = &riskdv1.Http{UserAgent: agents[u%len(agents)]}
-		if ev.Resource == nil {
-			ev.Resource = &riskdv1.Resource{Type: "document", Id: strconv.Itoa(i % 1000), Sensitivity: "internal"}
-		}
-	}
-	return evs
-}
 
 func cpuSeconds() float64 {
 	var r syscall.Rusage
@@ -71,7 +42,7 @@ func BenchmarkDrain(b *testing.B) {
 		var stored, size int
 		fill := func(b *testing.B) {
 			for stored < b.N {
-				evs := benchEvents(b.N-stored, 10000)
+				evs := benchEvents(newWorld(99, 10000), b.N-stored)
 				for i, ev := range evs {
 					ev.Id = strconv.Itoa(stored + i) // no duplicates: each is work
 				}
@@ -240,85 +211,6 @@ func BenchmarkEventToFlag(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
-}
-
-// warmSeconds is how long a rate is kept up before flags are timed: until then every user is new, and the collector finds the right size.
-const warmSeconds = 1
-
-// flagLatencies sends at a steady rate and measures until the flag is in a guard of the SDK, after warmSeconds; fellBehind tells that the
-// producer could not keep the rate.
-func flagLatencies(b testing.TB, br *natstest.Broker, partitions, rate, seconds int) (lat []time.Duration, fellBehind bool) {
-	_, js := br.Dial(b)
-	pub, err := natsjs.NewPublisher(js.Conn(), partitions, natsjs.PublisherConfig{MaxPending: 20000})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return timeFlags(b, pub, func(opts ...sdk.Option) (*sdk.Client, error) { return sdk.Connect(br.URL(), "//bench", opts...) }, rate, seconds)
-}
-
-// timeFlags is flagLatencies over any broker.
-func timeFlags(b testing.TB, pub broker.Publisher, connect func(...sdk.Option) (*sdk.Client, error), rate, seconds int) (lat []time.Duration, fellBehind bool) {
-	var sent sync.Map // session to publish time
-	var mu sync.Mutex
-	client, err := connect(sdk.WithTenant("acme"), sdk.WithGuardEvents(func(ev sdk.GuardEvent) {
-		if at, ok := sent.LoadAndDelete(ev.Session); ok {
-			took := time.Since(at.(time.Time))
-			mu.Lock()
-			lat = append(lat, took)
-			mu.Unlock()
-		}
-	}))
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := client.Guard().WaitReady(ctx); err != nil {
-		b.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	warm := rate * warmSeconds
-	seconds += warmSeconds
-	evs := benchEvents(rate*seconds, 20000)
-	for i, ev := range evs {
-		ev.Id = strconv.Itoa(i)
-		ev.Type, ev.Action, ev.Outcome, ev.ChallengeId = "dev.riskd.activity.v1", "resource.read", "success", ""
-		ev.Network.Geo = london
-		if i%100 == 0 {
-			ev.Session = &riskdv1.Session{Id: "flagged-" + strconv.Itoa(i)}
-			ev.Action, ev.Resource = "apikey.create", &riskdv1.Resource{Type: "apikey", Id: "k", Sensitivity: "critical"}
-		}
-	}
-	runtime.GC() // what making the events left is not the pipeline's
-	var flying atomic.Int64
-	begin := time.Now()
-	per := max(rate/500, 1) // two milliseconds' worth at a time
-	for start := 0; start < len(evs); start += per {
-		due := begin.Add(time.Duration(start) * time.Second / time.Duration(rate))
-		time.Sleep(time.Until(due))
-		chunk := evs[start:min(start+per, len(evs))]
-		now := time.Now()
-		for i, ev := range chunk {
-			if start+i >= warm && strings.HasPrefix(ev.Session.Id, "flagged-") {
-				sent.Store(ev.Session.Id, now)
-			}
-		}
-		flying.Add(1)
-		wg.Go(func() {
-			defer flying.Add(-1)
-			pub.PublishBatch(ctx, chunk)
-		})
-	}
-	for flying.Load() > 0 {
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(300 * time.Millisecond)
-	fellBehind = time.Since(begin) > time.Duration(seconds)*time.Second*5/4+300*time.Millisecond
-	wg.Wait()
-	if err := client.Close(ctx); err != nil {
-		b.Error(err)
-	}
-	return lat, fellBehind
 }
 
 // TestIdlePartitionsCostNextToNothing has 32 partitions, server and worker in one process, and nothing to do.

@@ -180,7 +180,7 @@ func (k *kafkaBench) latencies(t *testing.T, rate int) latencyPair {
 	out := latencyPair{Rate: rate}
 	timed := func(t *testing.T, cfg kafka.Config, b *kafka.Broker) quantiles {
 		time.Sleep(time.Second)
-		return quantilesOf(timeFlags(t, b.Publisher(), func(opts ...sdk.Option) (*sdk.Client, error) {
+		return quantilesOf(timeFlags(t, &publisherLoad{pub: b.Publisher()}, func(opts ...sdk.Option) (*sdk.Client, error) {
 			return sdkkafka.Connect(sdkkafka.Config{Brokers: cfg.Brokers, Prefix: cfg.Prefix}, "//bench", opts...)
 		}, rate, latencySeconds(rate)))
 	}

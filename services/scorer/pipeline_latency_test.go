@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -74,7 +76,11 @@ func latencies(t *testing.T, rate int) latencyPair {
 	})
 	t.Run(fmt.Sprintf("latency scorer rate=%d", rate), func(t *testing.T) {
 		b := natstest.Start(t, pipelinePartitions)
-		w := startWorker(t, b.URL(), DefaultConfig())
+		cfg := DefaultConfig()
+		if n, err := strconv.Atoi(os.Getenv("RISKD_PIPELINE_TURNS")); err == nil {
+			cfg.Turns = n
+		}
+		w := startWorker(t, b.URL(), cfg)
 		w.ready(t)
 		time.Sleep(time.Second)
 		stop := profileTo(t, fmt.Sprintf("scorer-latency-%d", rate))

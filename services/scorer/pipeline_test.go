@@ -137,38 +137,6 @@ func (r *pipeline) line() string {
 		r.Latency[0].Scorer.P99, r.Latency[1].Scorer.P99, r.Takeover, r.Restart, r.RSSPerUser)
 }
 
-const (
-	// sessionEvents is how many events a session of the bench has, and oneIn how many of the world's attacks and critical deeds are
-	// left: the simulated people of `make demo` raise a flag in one of two hundred events, the world of the tests in one of seven.
-	sessionEvents = 12
-	oneIn         = 12
-)
-
-// pipelineEventsOf are events as apps send them, where lies nothing but with attackers and in the tests' answers.
-func pipelineEventsOf(n, users int) []*riskdv1.Event {
-	evs := benchEvents(n, users)
-	seen := make(map[string]int, users)
-	odd := 0
-	for i, ev := range evs {
-		ev.Id = strconv.Itoa(i)
-		attack := ev.Network.Kind == "hosting"
-		if attack || ev.Action == "apikey.create" {
-			if odd++; odd%oneIn != 0 {
-				attack = false
-				ev.Network.Kind = "residential"
-				ev.Action, ev.Outcome = "resource.read", "success"
-				ev.Resource = &riskdv1.Resource{Type: "document", Id: strconv.Itoa(i % 1000), Sensitivity: "internal"}
-			}
-		}
-		if !attack {
-			ev.Network.Geo, ev.Network.Asn, ev.Network.Kind = nil, 0, ""
-			ev.Session.Id = "s" + ev.User.Id + "-" + strconv.Itoa(seen[ev.User.Id]/sessionEvents)
-			seen[ev.User.Id]++
-		}
-	}
-	return evs
-}
-
 // fillBroker stores events in the input; it returns their payload bytes per event.
 func fillBroker(t testing.TB, b *natstest.Broker, evs []*riskdv1.Event) float64 {
 	t.Helper()
