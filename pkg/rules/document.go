@@ -233,7 +233,11 @@ func (r *reader) mapping(n *yaml.Node, t reflect.Type, key string, depth int) {
 			for j, f := range fields {
 				names[j] = f.name
 			}
-			r.fault(k.Line, join(key, k.Value), "unknown key%s", suggest(k.Value, names))
+			hint := suggest(k.Value, names)
+			if hint == "" {
+				hint = "; want " + strings.Join(slices.Sorted(slices.Values(names)), ", ")
+			}
+			r.fault(k.Line, join(key, k.Value), "unknown key%s", hint)
 			return
 		}
 		r.check(v, fields[i].typ, join(key, k.Value), depth+1)

@@ -58,7 +58,7 @@ The last line says how fast it was. An event is judged twice, by both policies.`
 		fs.StringVar(&b.from, "from", "", "count events from this `day` (2026-11-01) or time (RFC 3339) on; those before build up state")
 		fs.StringVar(&b.to, "to", "", "count events before this `day` or time")
 		fs.IntVar(&b.workers, "workers", 0, "`number` of users played at the same time; 0: one per processor")
-		fs.IntVar(&b.examples, "examples", 10, "`number` of changed sessions to name of each sort")
+		fs.IntVar(&b.examples, "examples", 10, "`number` of changed sessions to name of each sort; 1000000 for all, best with -json")
 		fs.StringVar(&b.labels, "labels", "", "with files: `file` that says which events were attackers', JSON lines with id and kind as riskctl simulate -labels writes them")
 		fs.StringVar(&b.answers, "answers", "", "`history`, assumed or none: answers to challenges; empty: history with the journal, assumed with files")
 		fs.BoolVar(&b.asJSON, "json", false, "the report as JSON")

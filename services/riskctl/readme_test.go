@@ -10,7 +10,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 )
 
-// The README's walk of a rule is done as it stands there, but for the questions to ClickHouse.
+// The README's walk of a rule is done as it stands there, but for the questions to ClickHouse and for ten million events.
 func TestTheReadmesWalkOfARule(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -36,23 +36,29 @@ func TestTheReadmesWalkOfARule(t *testing.T) {
 	write("mine.yaml", heredoc[1])
 	enforced, _, _ := strings.Cut(strings.Replace(heredoc[1], "mode: shadow", "mode: enforce", 1), "tests:") // what sed does there
 	write("enforced.yaml", enforced)
+	write("history.jsonl", inputLine(0, "ann", "")+"\n"+inputLine(1, "bob", "")+"\n") // of simulate, which needs the geo data
+	write("truth.jsonl", "{\"id\":\"e0\",\"kind\":\"honest\"}\n")
 	words := regexp.MustCompile(`"[^"]*"|[^ ]+`)
 	done := 0
 	for line := range strings.Lines(walk) {
 		line, _, _ = strings.Cut(strings.TrimSpace(line), "  #")
 		args, ours := strings.CutPrefix(strings.TrimSpace(line), "bin/riskctl ")
-		if !ours || strings.HasPrefix(args, "query") {
+		if !ours || strings.HasPrefix(args, "query") || strings.HasPrefix(args, "simulate") {
 			continue
 		}
 		var split []string
 		for _, w := range words.FindAllString(args, -1) {
 			split = append(split, strings.Trim(w, `"`))
 		}
-		if split[0] == "backtest" {
+		if split[0] == "backtest" { // of files, or of the journal
 			split = append(split, "-quiet", "-source", "journal")
 		}
-		if out, stderr, code := call(t, "", split...); code != exitOK {
+		out, stderr, code := call(t, "", split...)
+		if code != exitOK {
 			t.Fatalf("%s: code %d\n%s%s", line, code, out, stderr)
+		}
+		if strings.Contains(line, "history.jsonl") && !strings.Contains(out, "2 events of 2 users") {
+			t.Errorf("%s: the file was not read:\n%s", line, out)
 		}
 		done++
 	}

@@ -29,6 +29,8 @@ repeated, or continued with -from. The counts at the end say what became of the 
   accepted  riskd has stored it          duplicate  riskd had it already
   invalid   no event, not sent           failed     not known to be stored; send it again
 
+Each user's events are stored in the order of the lines: over NATS one after the other, those of up to 512 users at the same time.
+
   riskctl send events.jsonl
   riskctl simulate -days 2 | riskctl send -rate 500
   riskctl send -broker kafka://127.0.0.1:9092 events.jsonl
