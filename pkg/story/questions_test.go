@@ -58,6 +58,9 @@ var answers = []struct {
 	{"session_bounds", map[string]string{"tenant": "acme", "session": "s-ada-1~9f3a2c41"}, []string{"users", "first_event"}, "[ada] 12:24:00"},
 	{"users_of_asn", map[string]string{"asn": "31334"}, []string{"user", "decisions"}, "LONG 1\ndave 1\nbob 5"},
 	{"calibration", nil, []string{"risk_from", "known", "attacks", "by_challenge", "by_label"}, "0 1 0 1 0\n90 1 1 1 0"},
+	{"notices", map[string]string{"user": "ada"}, []string{"at", "user", "event", "action", "resource_id", "rule", "policy", "decision"}, "12:30:35 ada ev-0017 resource.export payroll-2026 payroll_export default@3f2a91c0 allow\n12:30:00 ada ev-0014 resource.export payroll-2026 payroll_export default@3f2a91c0 step_up"},
+	{"notices", map[string]string{"rule": "night_login"}, []string{"at", "user", "event"}, "02:11:00 carol ev-0018"},
+	{"notices_by_rule", map[string]string{"limit": "2"}, []string{"rule", "notices", "users", "last"}, "payroll_export 2 1 12:30:35\na_rule_whose_name_goes_on_and_on_until_nobody_remembers_how_it_began 1 1 13:05:00"},
 	{"tenants", nil, []string{"tenant", "decisions"}, "acme 22"},
 }
 

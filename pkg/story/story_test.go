@@ -305,7 +305,7 @@ func TestEveryQuestionSaysWhatItAnswersAndHasOnlyNamedParameters(t *testing.T) {
 		}
 		args := []any{}
 		for k, v := range map[string]any{"tenant": "t", "user": "u", "session": "s", "event": "e", "action": "", "level": "", "country": "", "kind": "", "min_risk": 0.5,
-			"limit": uint32(1), "minutes": uint32(10), "ip": "1.2.3.4", "device": "d", "asn": uint32(1), "new": "", "state": "", "reason": "", "q": "x", "step": uint32(60), "events": []string{"a'b"}, "keys": []string{"1.2.3"}, "actor": "",
+			"limit": uint32(1), "minutes": uint32(10), "ip": "1.2.3.4", "device": "d", "asn": uint32(1), "new": "", "rule": "", "state": "", "reason": "", "q": "x", "step": uint32(60), "events": []string{"a'b"}, "keys": []string{"1.2.3"}, "actor": "",
 			"since": "2026-01-01 00:00:00.000", "until": "2026-01-01 01:00:00.000", "from": "2026-01-01 00:00:00.000", "to": "2026-01-01 00:00:00.000"} {
 			args = append(args, clickhouse.Named(k, v))
 		}

@@ -48,6 +48,8 @@ type Stories interface {
 	SeenWith(ctx context.Context, kind, value, tenant string, since time.Time, limit int) ([]story.Seen, error)
 	Calibration(ctx context.Context, tenant string, since time.Time) ([]story.Calibration, error)
 	RuleHits(ctx context.Context, tenant string, since time.Time) ([]story.RuleHits, error)
+	Notices(ctx context.Context, f story.NoticeFilter) ([]story.Notice, error)
+	NoticesByRule(ctx context.Context, f story.NoticeFilter) ([]story.NoticesOfRule, error)
 	EvidenceHits(ctx context.Context, tenant string, since time.Time) ([]story.EvidenceHits, error)
 	Fatigue(ctx context.Context, tenant string, since, weeks, now time.Time) (story.Fatigue, error)
 	Persisted(ctx context.Context) ([]story.Persisted, error)

@@ -189,6 +189,9 @@ func TestQuestionsAreAnsweredInWords(t *testing.T) {
 		{"nobody", link("/api/investigate", "by", "ip", "value", "192.0.2.1"), []string{`"seen":[]`}},
 		{"funnel and fatigue", "/api/fatigue", []string{"a restricted resource needs a second factor", "2026-11-16T00:00:00.000Z", "0.3333", "no_receipt", "carol"}},
 		{"rules", "/api/rules", []string{`"rule":"restricted_resource"`, `"title":"Impossible travel"`}},
+		{"notices", "/api/notices", []string{`"user":"carol"`, `"did":"exported report payroll-2026"`, `"words":"Payroll left the house."`, `"policy":"default@3f2a91c0"`, `"rule":"payroll_export","notices":2,"users":1`}},
+		{"notices of one rule", "/api/notices?rule=night_login&user=carol", []string{`"notices":[{"key":"1:2:0"`, `"decision":"step_up"`, `"rules":[{"rule":"night_login","notices":1`}},
+		{"no notices", "/api/notices?user=nobody", []string{`"notices":[],"rules":[]`}},
 		{"a search", "/api/find?q=ch_tokyo", []string{`"kind":"challenge"`, "s-ada-1~9f3a2c41"}},
 		{"a search without an answer", "/api/find?q=nobody", []string{"[]"}},
 	} {
@@ -239,12 +242,12 @@ func TestTheWaterfallEndsAtTheStoredRiskExactly(t *testing.T) {
 }
 
 // nullList is a list that is null on the wire; only moments and decisions may be.
-var nullList = regexp.MustCompile(`"(tenants|rows|challenges|users|causes|weeks|most|gaps|rules|evidence|lags|reasons|letters|seen|series|entries)":null|^null`)
+var nullList = regexp.MustCompile(`"(tenants|rows|challenges|users|causes|weeks|most|gaps|rules|evidence|lags|reasons|letters|seen|series|entries|notices)":null|^null`)
 
 func TestAnEmptyDatabaseHasAnswersToo(t *testing.T) {
 	d := open(t, storytest.Empty(t))
 	admin, _ := d.as(signin.Admin)
-	for _, path := range []string{"/api/overview", "/api/live", "/api/stepups", "/api/fatigue", "/api/rules", "/api/health", "/api/dead", "/api/find?q=x", "/api/investigate"} {
+	for _, path := range []string{"/api/overview", "/api/live", "/api/stepups", "/api/fatigue", "/api/rules", "/api/notices", "/api/health", "/api/dead", "/api/find?q=x", "/api/investigate"} {
 		if r := d.do("GET", path, "", admin); r.code != http.StatusOK || nullList.MatchString(r.body) {
 			t.Errorf("%s: %d %s", path, r.code, r.body)
 		}

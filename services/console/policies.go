@@ -60,10 +60,13 @@ func (s *Service) policyText(r *http.Request) (any, error) {
 	}
 	q := r.URL.Query()
 	tenant, against := q.Get("tenant"), q.Get("against")
+	if _, ok := st.Find(tenant, q.Get("version")); !ok {
+		tenant = "" // a decision names its own, and is mostly judged by the policy of all
+	}
 	text := func(version string) (string, error) {
 		v, ok := st.Find(tenant, version)
 		if !ok {
-			return "", &fault{http.StatusNotFound, "not_found", "There is no such version.", nil}
+			return "", &fault{http.StatusNotFound, "not_stored", "There is no such version.", nil}
 		}
 		data, err := s.policies.Text(r.Context(), v)
 		return string(data), err

@@ -24,6 +24,7 @@ func (s *Service) routes() *http.ServeMux {
 		"/api/stepups":     s.stepUps,
 		"/api/fatigue":     s.fatigue,
 		"/api/rules":       s.rules,
+		"/api/notices":     s.notices,
 		"/api/health":      s.health,
 		"/api/calibration": s.calibration,
 	} {

@@ -52,7 +52,7 @@ var reads = map[string]map[string]float64{
 	"calibration":         {"features": few}, // nothing is labelled here
 	"history":             {"events": 100},   // an export
 	"persisted":           {}, "challenges": {}, "console_audit": {}, "dead_letter_reasons": {}, "dead_letters": {}, "dead_letters_whole": {},
-	"enforcement_gaps": {}, "evidence": {}, "funnel": {}, "most_asked": {}, "new_places": {}, "overview_enforcement": {}, "overview_funnel": {},
+	"enforcement_gaps": {}, "evidence": {}, "funnel": {}, "most_asked": {}, "new_places": {}, "notices": {}, "notices_by_rule": {}, "overview_enforcement": {}, "overview_funnel": {},
 	"overview_ledger": {}, "prompts_per_user": {}, "tenants": {}, "time_to_flag": {}, "timeline": {}, "top_users": {},
 }
 

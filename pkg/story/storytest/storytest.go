@@ -5,7 +5,7 @@
 // It is 20 November 2026 at Acme. Bob has a quiet morning. Ada works from London; at 12:24 her cookie
 // is used from Tokyo, is challenged, fails three times and is denied; at 12:30 she herself exports the
 // payroll after a second factor. Carol is asked at night and never answers. One user's name wants to
-// be markup, another's is too long. One event of Dave's is late, three messages are dead, two are
+// be markup, another's is too long. Rules that only notify spoke of four users, once twice over. One event of Dave's is late, three messages are dead, two are
 // duplicates.
 package storytest
 
@@ -60,7 +60,7 @@ func Load(t testing.TB) driver.Conn {
 	t.Helper()
 	conn := Empty(t)
 	ctx := clickhouse.Context(t.Context(), clickhouse.WithSettings(clickhouse.Settings{"input_format_import_nested_json": 0}))
-	for _, table := range []string{"events", "features", "signals", "enforcement", "dead_letters", "ledger"} {
+	for _, table := range []string{"events", "features", "signals", "enforcement", "dead_letters", "ledger", "notices"} {
 		rows, err := golden.ReadFile("golden/" + table + ".jsonl")
 		if err != nil {
 			t.Fatal(err)

@@ -59,7 +59,7 @@ func each[A, B any](in []A, f func(*A) B) []B {
 
 // Problem is the answer when there is none.
 type Problem struct {
-	// Code is stable: not_found, bad_request, signed_out, forbidden, away, conflict, too_many, internal.
+	// Code is stable: not_found, not_stored, bad_request, signed_out, forbidden, away, conflict, too_many, internal.
 	Code string `json:"code"`
 	// Message says it in words, for people.
 	Message string `json:"message"`

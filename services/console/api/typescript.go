@@ -16,6 +16,7 @@ var shapes = []any{
 	StepUps{}, CauseFunnel{}, Week{}, Asked{}, Gap{}, Fatigue{},
 	Lag{}, DeadReason{}, DeadLetter{}, Health{},
 	Feedback{}, Published{}, Redrive{}, RedriveResult{}, Redriven{}, AuditEntry{}, Audit{},
+	Notices{}, Notice{}, NoticesOfRule{},
 	Policies{}, PolicyVersion{}, PolicyChange{}, PolicyText{}, DiffLine{}, PolicyDeed{},
 	Trial{}, Trying{}, Report{}, Side{}, TrialRule{}, Turned{}, Differs{}, Calibration{}, CalibrationStep{},
 }

@@ -533,6 +533,35 @@ export interface Audit {
   asOf: Moment;
 }
 
+export interface Notices {
+  notices: Notice[];
+  rules: NoticesOfRule[];
+  tenants: string[];
+  asOf: Moment;
+}
+
+export interface Notice {
+  key: string;
+  tenant: string;
+  user: string;
+  session: string;
+  eventId: string;
+  time: Moment;
+  did: string;
+  rule: string;
+  policy: string;
+  words: string;
+  risk: number;
+  decision: string;
+}
+
+export interface NoticesOfRule {
+  rule: string;
+  notices: number;
+  users: number;
+  last: Moment;
+}
+
 export interface Policies {
   versions: PolicyVersion[];
   changes: PolicyChange[];

@@ -5,6 +5,7 @@ import { Live } from './pages/live';
 import { StepUps } from './pages/stepups';
 import { Fatigue } from './pages/fatigue';
 import { Rules } from './pages/rules';
+import { Notices } from './pages/notices';
 import { Policies } from './pages/policies';
 import { Policy } from './pages/policy';
 import { Backtest } from './pages/backtest';
@@ -33,6 +34,7 @@ export const pages: Page[] = [
   { path: '/stepups', title: 'Step-ups', key: 's', show: StepUps },
   { path: '/fatigue', title: 'Funnel & fatigue', key: 'f', show: Fatigue },
   { path: '/rules', title: 'Rules', key: 'r', show: Rules },
+  { path: '/notices', title: 'Notices', key: 'n', show: Notices },
   { path: '/policies', title: 'Policies', key: 'p', show: Policies },
   { path: '/backtest', title: 'Backtest', key: 'b', show: Backtest },
   { path: '/calibration', title: 'Calibration', key: 'c', show: Calibration },

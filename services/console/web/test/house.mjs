@@ -17,7 +17,7 @@ export const thief = '/session?tenant=acme&id=' + encodeURIComponent('s-ada-1~9f
 
 /** Every page, in the golden world. */
 export const pages = {
-  overview: '/', live: '/live', stepups: '/stepups', fatigue: '/fatigue', rules: '/rules', policies: '/policies', backtest: '/backtest', calibration: '/calibration?window=90d', investigate: '/investigate?by=ip&value=91.64.12.8',
+  overview: '/', live: '/live', stepups: '/stepups', fatigue: '/fatigue', rules: '/rules', notices: '/notices', policies: '/policies', backtest: '/backtest', calibration: '/calibration?window=90d', investigate: '/investigate?by=ip&value=91.64.12.8',
   health: '/health', audit: '/audit', session: thief, user: '/user?tenant=acme&id=ada', decision: '/decision?tenant=acme&event=ev-0008',
   'long-name': '/user?tenant=acme&id=' + encodeURIComponent(settings.longUser ?? ''), missing: '/no/such/page', unknown: '/user?tenant=acme&id=nobody',
 };

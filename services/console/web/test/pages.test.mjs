@@ -27,7 +27,7 @@ test('every page is sound by day and by night', async (t) => {
 
 test('an empty installation says what to do', async () => {
   const page = await person(world.empty, 'admin', { scheme: 'dark' });
-  for (const [path, words] of Object.entries({ '/': 'No decisions yet', '/live': 'No decisions yet', '/stepups': 'No step-ups', '/fatigue': 'Nobody had to prove anything', '/rules': 'No rule applied', '/health': 'every message could be used', '/investigate': 'Give one of them' })) {
+  for (const [path, words] of Object.entries({ '/': 'No decisions yet', '/live': 'No decisions yet', '/stepups': 'No step-ups', '/fatigue': 'Nobody had to prove anything', '/rules': 'No rule applied', '/notices': 'No notices', '/health': 'every message could be used', '/investigate': 'Give one of them' })) {
     await visit(page, path);
     await page.getByText(words).first().waitFor();
     await shot(page, `empty${path.replaceAll('/', '-')}-dark`);
@@ -70,7 +70,7 @@ test('while the answer is under way there is a place for it, and trouble is told
 test('on a narrow screen nothing sticks out', async () => {
   for (const [width, height] of [[1000, 700], [390, 800]]) {
     const page = await person(world.golden, 'admin', { viewport: { width, height } });
-    for (const name of ['overview', 'live', 'session', 'health', 'long-name']) {
+    for (const name of ['overview', 'live', 'notices', 'session', 'health', 'long-name']) {
       await visit(page, pages[name]);
       await shot(page, `narrow-${width}-${name}`);
       await fits(page, `${name} at ${width}`);
@@ -82,7 +82,7 @@ test('on a narrow screen nothing sticks out', async () => {
 test('what came from outside is never markup', async () => {
   const page = await person(world.golden, 'viewer');
   for (const path of ['/live', '/live?user=' + encodeURIComponent(world.markupUser), '/user?tenant=acme&id=' + encodeURIComponent(world.markupUser), '/session?tenant=acme&id=' + encodeURIComponent(world.markupSession),
-    '/session?tenant=%3Cscript%3Ealert(3)%3C/script%3E&id=%3Cscript%3E', '/health?reason=%22%3E%3Cscript%3E', '/find?q=' + encodeURIComponent(world.markupUser + ' '), '/stepups?state=%3Cscript%3E']) {
+    '/session?tenant=%3Cscript%3Ealert(3)%3C/script%3E&id=%3Cscript%3E', '/health?reason=%22%3E%3Cscript%3E', '/notices', '/notices?rule=%3Cscript%3E&user=' + encodeURIComponent(world.markupUser), '/find?q=' + encodeURIComponent(world.markupUser + ' '), '/stepups?state=%3Cscript%3E']) {
     await visit(page, path);
     assert.equal(await page.locator('main img, main script, main b:text-is("x") > i').count(), 0, path);
     assert.deepEqual(page.faults, [], path);

@@ -83,6 +83,44 @@ test('the address holds what is looked at', async () => {
   await page.context().close();
 });
 
+test('from a notice to the person, the rule and its version, by keyboard', async () => {
+  const page = await person(world.golden, 'viewer');
+  await visit(page, '/');
+  await page.keyboard.press('g');
+  await page.keyboard.press('n');
+  await page.waitForURL(/\/notices$/);
+  await settled(page);
+  const rows = page.getByRole('region', { name: 'Notices' }).locator('tbody tr');
+  assert.equal(await rows.count(), 5, 'what is stored twice is one');
+  await page.locator('.tile').filter({ hasText: 'payroll export' }).click();
+  await page.waitForURL(/rule=payroll_export/);
+  await page.waitForFunction(() => document.querySelectorAll('main tbody tr').length === 2);
+  assert.equal(await page.getByRole('combobox', { name: 'Rule' }).inputValue(), 'payroll_export');
+  const first = await rows.first().innerText();
+  assert.match(first, /12:30:35[\s\S]*ada[\s\S]*s-ada-1[\s\S]*Payroll left the house\.[\s\S]*exported report payroll-2026[\s\S]*payroll export[\s\S]*default@3f2a91c0/);
+  await page.keyboard.press('j');
+  assert.match(await page.evaluate(() => document.activeElement.getAttribute('href')), /^\/decision\?tenant=acme&event=ev-0017$/);
+  await rows.first().getByRole('link', { name: 'payroll export' }).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/rules\?rule=payroll_export/);
+  await page.goBack();
+  await settled(page);
+  await rows.first().getByRole('link', { name: 'default@3f2a91c0' }).click();
+  await page.getByText('This version is not stored').waitFor();
+  await page.goBack();
+  await settled(page);
+  await rows.first().getByRole('link', { name: 'ada', exact: true }).click();
+  await page.waitForURL(/\/user\?tenant=acme&id=ada/);
+  await page.goBack();
+  await settled(page);
+  await page.getByRole('textbox', { name: 'User' }).fill('nobody');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'No notice matches' }).waitFor();
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await page.waitForFunction(() => document.querySelectorAll('main tbody tr').length === 5);
+  await page.context().close();
+});
+
 test('times are UTC, and the hover says the local one', async () => {
   const page = await person(world.golden, 'viewer');
   await visit(page, thief);

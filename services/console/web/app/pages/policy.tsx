@@ -11,8 +11,8 @@ const marks: Record<string, string> = { same: ' ', old: '-', new: '+' };
 /** One version: its text, what it changes, and what can be done with it. */
 export function Policy() {
   const q = useQuery();
-  const of = { tenant: q.at('tenant'), version: q.at('version') };
-  const answer = useAnswer<PolicyText>(question('/api/policy', { ...of, against: q.at('against') }));
+  const answer = useAnswer<PolicyText>(question('/api/policy', { tenant: q.at('tenant'), version: q.at('version'), against: q.at('against') }));
+  const of = { tenant: answer.data?.tenant ?? q.at('tenant'), version: q.at('version') };
   return (
     <>
       <Head title={<bdi class="mono wrap">{of.version}</bdi>} name={of.version}>

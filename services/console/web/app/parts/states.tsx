@@ -14,6 +14,7 @@ export function Loading({ lines = 6 }: { lines?: number }) {
 const words: Record<string, [string, string]> = {
   away: ['ClickHouse does not answer', 'Scoring and step-up flags go on without it; what is decided meanwhile waits in the journal and appears here when it is back. This page asks again by itself.'],
   lost: ['The console does not answer', 'This page asks again by itself.'],
+  not_stored: ['This version is not stored', 'riskd was started with it (built in, or -policy), so its text is not in the log of policies.'],
   forbidden: ['That is not for your role', ''],
   not_found: ['Nothing is known under this name', 'It may be older than what is kept, or not be written yet: that takes a second or two.'],
 };
