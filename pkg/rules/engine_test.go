@@ -57,7 +57,7 @@ func TestAFaultNamesItsFile(t *testing.T) {
 	if err := os.WriteFile(name, []byte("id: x\nfoo: 1"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(name); err == nil || !strings.HasPrefix(err.Error(), name+": line 2: foo: unknown key; want counters, ") {
+	if _, err := Open(name); err == nil || !strings.HasPrefix(err.Error(), name+": line 2: foo: unknown key; want acr, counters, ") {
 		t.Errorf("got %v", err)
 	}
 }
