@@ -57,7 +57,7 @@ func drawPolicy(t *rapid.T) *drawn {
 	d.rate, d.hysteresis = rapid.SampledFrom([]int{0, 1}).Draw(t, "rate"), rapid.SampledFrom([]int{0, 5, 40}).Draw(t, "hysteresis")
 	d.severe = rapid.IntRange(d.stepUp, 80).Draw(t, "severe")
 	for range rapid.IntRange(0, 4).Draw(t, "rules") {
-		d.rules = append(d.rules, drawRule(t, []string{"allow", "notify", "deny", "{step_up: {acr: aal2, max_age: 10m}}", "{step_up: {acr: aal3}}"}))
+		d.rules = append(d.rules, drawRule(t, []string{"allow", "notify", "deny", "revoke", "{step_up: {acr: aal2, max_age: 10m}}", "{step_up: {acr: aal3}}"}))
 	}
 	return d
 }
@@ -106,7 +106,7 @@ func (d *drawn) stricter(t *rapid.T) *drawn {
 			}
 		}
 	default:
-		s.rules = append(s.rules, drawRule(t, []string{"deny", "{step_up: {acr: aal2}}", "{step_up: {acr: aal3, amr: [hwk], max_age: 5m}}", "notify"}))
+		s.rules = append(s.rules, drawRule(t, []string{"deny", "revoke", "{step_up: {acr: aal2}}", "{step_up: {acr: aal3, amr: [hwk], max_age: 5m}}", "notify"}))
 	}
 	return &s
 }
