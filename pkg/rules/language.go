@@ -97,6 +97,9 @@ type fault struct {
 
 var undeclared = regexp.MustCompile(`undeclared reference to '([^']*)'`)
 
+// mixed finds CEL's complaint about numbers of two types.
+var mixed = regexp.MustCompile(`applied to '\((double, int|int, double)\)'`)
+
 // compile checks types and cost of a condition.
 func (l *language) compile(text string) (*condition, []fault) {
 	ast, issues := l.env.Compile(text)
@@ -135,6 +138,9 @@ func (l *language) explain(text, message string) string {
 	message = strings.TrimSuffix(message, " (in container '')")
 	m := undeclared.FindStringSubmatch(message)
 	if m == nil {
+		if mixed.MatchString(message) {
+			message += "; whole numbers and those with a fraction do not mix: write 3.0 beside what has a fraction (riskctl policy facts tells)"
+		}
 		return message
 	}
 	// CEL names only the first word of a name with dots.

@@ -190,6 +190,7 @@ func TestEachFaultIsNamedWithItsLine(t *testing.T) {
 		{"no duration", "id: x\nfriction: {cool_down: 3 weeks}", "line 2: friction.cool_down: want a duration"},
 		{"a key given twice", "id: x\nid: y", "line 2: id: given twice"},
 		{"a fact misspelt", ok + `event.acton == "x"`, "line 5: rules[0].when: column 6: event.acton is no fact, list or function; did you mean event.action?"},
+		{"a whole number beside one with a fraction", ok + `profile.idle_days > 3`, "applied to '(double, int)'; whole numbers and those with a fraction do not mix: write 3.0"},
 		{"types that do not fit", ok + `event.count == "x"`, "no matching overload for '_==_'"},
 		{"a condition that is no yes or no", ok + `event.count`, "want true or false, got int"},
 		{"a syntax error", ok + `event.action ==`, "line 5: rules[0].when: column"},
