@@ -46,6 +46,8 @@ type Installation struct {
 	MaxMessage int
 	// BatchEvents is how many events a record had better hold at most, 0 when the broker does not mind.
 	BatchEvents int
+	// PagesAtOnce is how many pages of a worker are best stored at once, 0 when the broker does not mind.
+	PagesAtOnce int
 	// OwnPartitions tells that partitions are computed by [subject.Partition]. Otherwise they are the producers' affair:
 	// all events of a user are in one, whichever it is.
 	OwnPartitions bool

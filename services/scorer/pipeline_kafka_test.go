@@ -60,7 +60,7 @@ func TestPipelineOnApacheKafka(t *testing.T) {
 		say(fmt.Sprintf("partitions: %d", p))
 	}
 	r.Users = append(r.Users, r.Main)
-	for _, rate := range []int{5000, 20000} {
+	for _, rate := range []int{5000, 20000, 50000, int(0.9 * r.Main.Scorer.Rate)} {
 		r.Latency = append(r.Latency, k.latencies(t, rate))
 		t.Logf("latency: %+v", r.Latency[len(r.Latency)-1])
 		say(fmt.Sprintf("latency at %d/s", rate))
@@ -220,7 +220,11 @@ func kafkaChild(args []string) error {
 	service.KeepHeapRoom()
 	cfg := kafka.DefaultConfig()
 	cfg.Brokers, cfg.Prefix = args[1:2], args[2]
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	level := slog.LevelWarn
+	if os.Getenv("RISKD_TEST_LOG") != "" {
+		level = slog.LevelInfo
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	b, err := kafka.New(cfg, "child", log)
 	if err != nil {
 		return err

@@ -126,7 +126,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg.Worker = workerName()
 	}
 	s := &Service{cfg: cfg, deps: deps, now: time.Now, loading: make(chan struct{}, cfg.Takeovers), turns: make(chan struct{}, cfg.Turns),
-		pageJobs: make(chan pageJob, 2*pageWriters), trims: make(chan trimJob, maxTrims),
+		trims: make(chan trimJob, maxTrims),
 		owned: make(map[int]*ownership), failures: make(map[int]error)}
 	if s.policies = deps.Policies; s.policies == nil {
 		s.policies = fixed{deps.Engine}
@@ -158,7 +158,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stopHelpers()
-	for range pageWriters {
+	for range cap(s.pageJobs) / 2 {
 		wg.Go(func() { s.writePages(helpers) })
 	}
 	wg.Go(func() { s.trimStreams(helpers) })
@@ -184,6 +184,7 @@ func (s *Service) open(ctx context.Context) error {
 		return err
 	}
 	s.partitions, s.ownPartitions, s.outlet = in.Partitions, in.OwnPartitions, s.deps.Broker.Outlet()
+	s.pageJobs = make(chan pageJob, 2*cmp.Or(in.PagesAtOnce, pageWriters))
 	s.partitionOf, s.elsewhere.text = in.PartitionOf, in.Elsewhere
 	if in.MaxMessage < minPayload {
 		return fmt.Errorf("the broker takes messages of at most %d bytes, a journal record may need %d: raise its limit (max_payload of NATS, max.message.bytes of Kafka; 8 MiB is what riskd's own server has)", in.MaxMessage, minPayload)

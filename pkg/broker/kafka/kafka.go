@@ -32,6 +32,8 @@ const (
 	readyFor = 2 * time.Second
 	// batchEvents go into a record when so many wait: a transaction costs the brokers about the same whatever it holds.
 	batchEvents = 2048
+	// pagesAtOnce are stored by a worker: each waits for a transaction that takes it along.
+	pagesAtOnce = 32
 )
 
 // Broker is an installation on Kafka as riskd's roles use it. Open comes first; Close ends all it has opened.
@@ -161,7 +163,7 @@ func (b *Broker) Open(ctx context.Context) (broker.Installation, error) {
 					return broker.Installation{}, err
 				}
 			}
-			return broker.Installation{Partitions: n, MaxMessage: maxMessage, BatchEvents: batchEvents,
+			return broker.Installation{Partitions: n, MaxMessage: maxMessage, BatchEvents: batchEvents, PagesAtOnce: pagesAtOnce,
 				PartitionOf: b.cfg.partitionOf(n), Elsewhere: elsewhere}, nil
 		}
 		if ctx.Err() != nil || !IsTransient(err) || !sleep(ctx, openRetry) {

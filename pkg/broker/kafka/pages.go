@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -25,9 +27,21 @@ func (l *partitionLog) Pages(ctx context.Context, visit func(broker.Page) error)
 	return nil
 }
 
-// ReadPage reads the partition's pages through: a compacted topic has no other way to find one.
+// scanTimeout bounds the reading of a partition's pages.
+const scanTimeout = 2 * time.Minute
+
+// ReadPage reads the partition's pages through: a compacted topic has no other way to find one. That may take longer than a request should:
+// ctx can cancel it, but its deadline does not count.
 func (l *partitionLog) ReadPage(ctx context.Context, name string) (broker.Page, bool, error) {
-	all, err := l.scan(ctx)
+	scan, cancel := context.WithTimeout(context.WithoutCancel(ctx), scanTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	defer stop()
+	all, err := l.scan(scan)
 	p, ok := all[name]
 	return p, ok, err
 }
