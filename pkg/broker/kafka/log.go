@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ const (
 	// pagesTogether and pageBytesTogether bound the pages that one transaction takes along.
 	pagesTogether     = 16
 	pageBytesTogether = 4 << 20
+	// maxTogether is how many records a transaction has at most, signals, notices and dead letters included.
+	maxTogether = 100_000
 )
 
 // errUnclaimed tells that the transactional id has to be claimed (again): the last transaction's outcome is not known.
@@ -108,7 +111,7 @@ func (l *partitionLog) Claim(ctx context.Context) error {
 
 // claim claims every id; watcher is told when a broker goes away, nil: nobody is.
 func (l *partitionLog) claim(ctx context.Context, watcher *partitionLog) ([]*claimed, error) {
-	ids, err := l.b.claim(ctx, watcher, l.txnIDs(), l.places(), l.judge, kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(maxMessage),
+	ids, err := l.b.claim(ctx, watcher, l.txnIDs(), l.places(), l.judge, kgo.ManualFlushing(), kgo.MaxBufferedRecords(maxTogether), kgo.ProducerBatchMaxBytes(maxMessage),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordPartitioner(byTopic{keyed: kgo.StickyKeyPartitioner(nil)}))
 	if err != nil {
 		return nil, fmt.Errorf("claiming partition %d: %w", l.n, err)
@@ -210,7 +213,7 @@ func (l *partitionLog) transact(ctx context.Context, recs []*kgo.Record, inputLa
 		return err
 	}
 	defer c.end()
-	if err := c.cl.ProduceSync(ctx, recs...).FirstErr(); err != nil {
+	if err := produce(ctx, c.cl, recs); err != nil {
 		return fmt.Errorf("writing: %w", explain(err))
 	}
 	if inputLast > 0 && time.Since(l.offsets) >= l.b.cfg.OffsetsEvery {
@@ -222,6 +225,27 @@ func (l *partitionLog) transact(ctx context.Context, recs []*kgo.Record, inputLa
 		return fmt.Errorf("committing: %w", err)
 	}
 	return nil
+}
+
+// produce writes records with one request to each broker: each request of a transaction that brings a partition costs the brokers a question to
+// the transaction's coordinator, and a line in its log.
+func produce(ctx context.Context, cl *kgo.Client, recs []*kgo.Record) (first error) {
+	var written sync.WaitGroup
+	var mu sync.Mutex
+	written.Add(len(recs))
+	for _, r := range recs {
+		cl.Produce(ctx, r, func(_ *kgo.Record, err error) {
+			defer written.Done()
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				first = cmp.Or(first, err)
+			}
+		})
+	}
+	_ = cl.Flush(ctx) // its only error is that of ctx, which each record gets, too
+	written.Wait()
+	return first
 }
 
 // commitOffset puts the group's offset into the transaction, in the name of this member's generation. It is left out while
