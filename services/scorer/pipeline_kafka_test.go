@@ -54,6 +54,7 @@ func TestPipelineOnApacheKafka(t *testing.T) {
 	say("the broker is warm")
 	r.Main = k.drain(t, pipelinePartitions, 10_000, pipelineEvents)
 	t.Logf("drain: %+v", r.Main)
+	r.Own = judgeAlone(t, pipelineEvents, 10_000, kafkaBatch)
 	say("raw, relay and scorer")
 	for _, p := range []int{1, 8} {
 		r.Partitions = append(r.Partitions, k.drain(t, p, 10_000, sweepEvents/2))
@@ -189,7 +190,9 @@ func (k *kafkaBench) latencies(t *testing.T, rate int) latencyPair {
 		relay := newKafkaRelay(t, b, pipelinePartitions, 0)
 		done := make(chan struct{})
 		go func() { defer close(done); relay.run() }()
+		cpu := cpuSeconds() + k.CPUSeconds()
 		out.Relay = timed(t, cfg, b)
+		out.RelayCPU = perEvent(cpuSeconds()+k.CPUSeconds()-cpu, rate)
 		relay.close()
 		<-done
 	})
@@ -197,8 +200,10 @@ func (k *kafkaBench) latencies(t *testing.T, rate int) latencyPair {
 		cfg, b := k.install(t, pipelinePartitions)
 		w := startKafkaWorker(t, cfg, DefaultConfig())
 		patiently(t, "all partitions are taken", func() bool { return w.Ready() == nil })
+		cpu := cpuSeconds() + k.CPUSeconds()
 		out.Scorer = timed(t, cfg, b)
-		t.Logf("append %.1f ms in the mean, %.1f events a record", mean(w.metrics.commit)*1000, mean(w.metrics.batchEvents))
+		out.ScorerCPU = perEvent(cpuSeconds()+k.CPUSeconds()-cpu, rate)
+		out.Events, out.AppendMS, out.FlagMS = mean(w.metrics.batchEvents), mean(w.metrics.commit)*1000, mean(w.metrics.eventToFlag)*1000
 	})
 	return out
 }

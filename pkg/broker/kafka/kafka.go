@@ -3,7 +3,7 @@
 //
 // A partition is the record's own: events are keyed tenant:user, and any partitioner will do that all producers share. The journal,
 // the pages and the events of a partition have the same number in their topics. A worker owns a partition as long as the
-// consumer group says so, and writes under a transactional id that is the partition's: whoever claims it last has shut out
+// consumer group says so, and writes under transactional ids that are the partition's: whoever claims them last has shut out
 // everybody before.
 package kafka
 
