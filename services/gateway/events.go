@@ -196,6 +196,8 @@ func (s *Service) publish(ctx context.Context, key *Key, items []wire.Result) an
 			err = &wire.Invalid{Reason: reasonTenant, Detail: "the key may not speak for this tenant"}
 		case it.Event.TimeMs > latest:
 			err = &wire.Invalid{Reason: wire.ReasonFutureTime, Detail: "time: too far ahead of the gateway's clock"}
+		default:
+			err = sign(it.Event, key.ID)
 		}
 		if err != nil {
 			res.Status, res.Reason, res.Detail = statusInvalid, wire.Reason(err), detailOf(err)

@@ -15,7 +15,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Scopes of an API key.
@@ -31,6 +34,8 @@ const (
 	MaxKeys = 1024
 	// maxKeyFile bounds its size, bytes.
 	maxKeyFile = 1 << 20
+	// maxKeyID bounds the id of a key, bytes.
+	maxKeyID = 64
 	// AnyTenant in a key's tenants stands for all of them.
 	AnyTenant = "*"
 	keyPrefix = "rk_"
@@ -38,7 +43,7 @@ const (
 
 // Key is one API key. The key itself is not kept, only its hash.
 type Key struct {
-	// ID names the key in logs and limits.
+	// ID names the key in logs, limits, and as the author of the reports that come by it ([KeyAttribute]). At most 64 bytes.
 	ID string `json:"id"`
 	// Hash is the SHA-256 of the key in hex. Keys are random, so a plain hash is enough.
 	Hash string `json:"hash"`
@@ -212,6 +217,9 @@ func parseKeys(raw []byte) ([]Key, error) {
 		key := &file.Keys[i]
 		if key.ID == "" || ids[key.ID] {
 			return nil, fmt.Errorf("key %d: id is empty or there twice", i)
+		}
+		if len(key.ID) > maxKeyID || strings.ContainsFunc(key.ID, unicode.IsControl) || !utf8.ValidString(key.ID) { // it is written into events
+			return nil, fmt.Errorf("key %d: id is longer than %d bytes, or no plain text", i, maxKeyID)
 		}
 		ids[key.ID] = true
 		sum, err := hex.DecodeString(key.Hash)

@@ -762,7 +762,7 @@ type Feedback struct {
 	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	// legitimate | attack | withdraw | end_challenge | revoke_session.
 	Verdict string `protobuf:"bytes,2,opt,name=verdict,proto3" json:"verdict,omitempty"`
-	// Who says so: "user" or an analyst's account.
+	// Who says so: "user" or an analyst's account; "key:<id>", with whom its holder names in brackets, when it came by the HTTP gateway.
 	Author        string `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
