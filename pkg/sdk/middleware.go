@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -41,17 +40,17 @@ type MiddlewareConfig struct {
 
 // Middleware protects an application's routes.
 type Middleware struct {
-	c        *Client
-	cfg      MiddlewareConfig
-	attempts *attempts
-	receipts *receipts
+	c   *Client
+	cfg MiddlewareConfig
+	e   *Enforcer
 }
 
 // Middleware checks cfg and makes the middleware. A client without NATS cannot have one ([ErrNoGuard]).
 func (c *Client) Middleware(cfg MiddlewareConfig) (*Middleware, error) {
 	var errs []error
-	if c.guard == nil {
-		errs = append(errs, ErrNoGuard)
+	e, err := c.Enforcer(cfg.StepUpACR)
+	if err != nil {
+		errs = append(errs, err)
 	}
 	if cfg.Identify == nil {
 		errs = append(errs, errors.New("identify is required"))
@@ -65,16 +64,10 @@ func (c *Client) Middleware(cfg MiddlewareConfig) (*Middleware, error) {
 	if len(cfg.ReturnKey) < minReturnKey {
 		errs = append(errs, fmt.Errorf("return_key has %d bytes, want at least %d random ones", len(cfg.ReturnKey), minReturnKey))
 	}
-	if cfg.StepUpACR == "" {
-		cfg.StepUpACR = "aal2"
-	}
-	if !slices.Contains(c.acrOrder, cfg.StepUpACR) {
-		errs = append(errs, fmt.Errorf("step_up_acr %q is not among %q", cfg.StepUpACR, c.acrOrder))
-	}
 	if len(errs) > 0 {
 		return nil, fmt.Errorf("configuring the riskd middleware: %w", errors.Join(errs...))
 	}
-	return &Middleware{c: c, cfg: cfg, attempts: newAttempts(), receipts: newReceipts(c)}, nil
+	return &Middleware{c: c, cfg: cfg, e: e}, nil
 }
 
 // Protect makes the middleware of one route. The error names every setting that is missing: what happens
@@ -112,41 +105,28 @@ func (m *Middleware) serve(w http.ResponseWriter, r *http.Request, route *RouteC
 		return
 	}
 	if err != nil {
-		m.c.log.Error("riskd middleware cannot identify a request", "route", route.Name, "error", err)
-		m.c.count.unavailable.Add(1)
+		m.e.Unidentified(route.Name, err)
 		m.writeUnavailable(w, r)
 		return
 	}
 	now := m.c.now()
-	own := m.c.guard.Check(p.Tenant, p.SessionID).On(route.Action, route.Resource)
-	of := own
-	if p.Of != "" {
-		of = m.c.guard.Check(p.Tenant, p.Of).On(route.Action, route.Resource)
-	}
-	what := route.rule(p, own, of, m.c.acrOrder, m.cfg.StepUpACR, now)
+	what := m.e.rule(p, route, now)
 	switch what.kind {
 	case deny:
-		m.c.count.blocked.Add(1)
+		m.e.denied(p, route, what, m.cfg.EndSession != nil)
 		if m.cfg.EndSession != nil && what.verdict.Revoked() {
-			m.receipts.send(p, route, what.verdict.ChallengeID(), resultDenied, "session ended")
 			m.cfg.EndSession(w, r, p)
 			m.askLogin(w, r)
 			return
 		}
-		m.receipts.send(p, route, what.verdict.ChallengeID(), resultDenied, "")
 		m.writeDenied(w, r)
 	case challenge:
 		m.challenge(w, r, route, p, what, now)
 	case unavailable:
-		m.c.count.unavailable.Add(1)
-		m.receipts.send(p, route, "", resultStale, "unavailable")
+		m.e.unavailable(p, route)
 		m.writeUnavailable(w, r)
-	case failOpen:
-		m.c.count.failedOpen.Add(1)
-		m.receipts.send(p, route, "", resultFailOpen, "")
-		m.pass(w, r, route, p, next)
 	default:
-		m.allowed(p, route, what)
+		m.e.passed(p, route, what)
 		m.pass(w, r, route, p, next)
 	}
 }
@@ -159,60 +139,18 @@ func (m *Middleware) identify(r *http.Request) (Presence, error) {
 	if id.UserAgent == "" {
 		id.UserAgent = r.UserAgent()
 	}
-	p := m.c.Presence(id)
-	if p.Tenant == "" || p.User.ID == "" || p.SessionID == "" || len(p.SessionID) > MaxID {
-		return p, errors.New("tenant, user and session are required, and at most 128 bytes long")
-	}
-	return p, nil
+	return m.e.Presence(id)
 }
 
-// challenge asks for a proof. When the route's own rule does, the attempt is reported first: its decision
-// raises the challenge whose id is already known here.
+// challenge asks for a proof.
 func (m *Middleware) challenge(w http.ResponseWriter, r *http.Request, route *RouteConfig, p Presence, what ruling, now time.Time) {
-	id := what.verdict.ChallengeID()
-	if what.local {
-		m.c.count.localStepUps.Add(1)
-		id = m.attempt(p, route, now)
-	}
-	m.c.count.stepUps.Add(1)
-	reason := ""
-	if what.stale {
-		reason = "unavailable"
-	}
-	m.receipts.send(p, route, id, resultShown, reason)
+	id := m.e.challenged(p, route, what, now)
 	t := ticket{
 		Challenge: id, Session: p.SessionID, Return: returnPath(r, route.ReturnTo), ACR: what.want.ACR,
 		MaxAge: int64(what.want.MaxAge / time.Second), Expires: now.Add(ticketLife).Unix(),
 	}
 	to := m.cfg.StepUpURL + "?" + url.Values{"c": {id}, "t": {t.seal(m.cfg.ReturnKey)}}.Encode()
 	m.writeChallenge(w, r, to, id, what)
-}
-
-// attempt reports that the route stopped a request of its own accord. Attempts that follow at once are the same one.
-func (m *Middleware) attempt(p Presence, route *RouteConfig, now time.Time) (challengeID string) {
-	return m.attempts.once(attemptKey{p.Tenant, p.SessionID, route.Name, p.Proof.AuthTime.UnixNano()}, now, func() string {
-		ev := p.Event(route.Action, OutcomeChallenged)
-		ev.ID, ev.Time, ev.Resource = newID(now), now, route.Resource
-		if _, err := m.c.Report(ev); err != nil {
-			m.c.log.Error("riskd attempt not reported", "route", route.Name, "error", err)
-		}
-		return m.c.challengeOf(p.Tenant, p.SessionID, ev.ID)
-	})
-}
-
-// allowed leaves a receipt where a proof opened the way: at every access that wanted one, and at the
-// first elsewhere after a challenge.
-func (m *Middleware) allowed(p Presence, route *RouteConfig, what ruling) {
-	m.c.count.passed.Add(1)
-	reason := ""
-	if what.stale {
-		reason = "proven while unavailable"
-	}
-	if route.RequireACR != "" || route.MaxAge > 0 || what.stale {
-		m.receipts.send(p, route, p.Proof.ChallengeID, resultAllowed, reason)
-	} else if p.Proof.ChallengeID != "" {
-		m.receipts.first(p, route, p.Proof.ChallengeID, resultAllowed)
-	}
 }
 
 // pass runs the handler and reports what it did.
@@ -226,9 +164,7 @@ func (m *Middleware) pass(w http.ResponseWriter, r *http.Request, route *RouteCo
 	rec := &recorder{ResponseWriter: w}
 	finished := false
 	defer func() { // also when the handler panics
-		ev := p.Event(route.Action, rec.outcome(finished))
-		ev.Time, ev.Resource, ev.Bytes = began, route.Resource, rec.bytes
-		_, _ = m.c.Report(ev) // counted, and logged by the reporter; the user has been served
+		m.e.done(p, route, began, rec.outcome(finished), rec.bytes)
 	}()
 	next.ServeHTTP(rec, r)
 	finished = true

@@ -40,8 +40,11 @@ var mayImport = map[string]string{
 
 // sdkImports are the modules of others that the SDK may use: an app takes on each of them.
 var sdkImports = []string{
-	"github.com/nats-io/nats.go", "google.golang.org/protobuf", "google.golang.org/grpc",
+	"github.com/nats-io/nats.go", "google.golang.org/protobuf",
 }
+
+// sdkInterceptorImports are those of pkg/sdk/interceptor, which is a module of its own for their sake.
+var sdkInterceptorImports = []string{"google.golang.org/grpc", "google.golang.org/genproto/googleapis/rpc", "google.golang.org/protobuf"}
 
 // sdkKafkaImports are those of pkg/sdk/kafka, which is a module of its own for their sake.
 var sdkKafkaImports = []string{"github.com/twmb/franz-go", "google.golang.org/protobuf"}
@@ -59,6 +62,9 @@ func misdirected(s *source) []string {
 			allowed := sdkImports
 			if under(s.dir, "pkg/sdk/kafka") {
 				allowed = sdkKafkaImports
+			}
+			if under(s.dir, "pkg/sdk/interceptor") {
+				allowed = sdkInterceptorImports
 			}
 			if first, _, _ := strings.Cut(p, "/"); from == "sdk" && !s.test && strings.Contains(first, ".") && !anyOf(p, allowed) {
 				fault("apps would have to take on %s: the SDK imports only schemas and %s", p, strings.Join(allowed, ", "))
@@ -132,6 +138,8 @@ func TestArrowsFindEachFault(t *testing.T) {
 		{"pkg/sdk/x.go", "github.com/twmb/franz-go/pkg/kgo", 1},
 		{"pkg/sdk/kafka/x.go", "github.com/twmb/franz-go/pkg/kgo", 0},
 		{"pkg/sdk/kafka/x.go", "github.com/nats-io/nats.go", 1},
+		{"pkg/sdk/x.go", "google.golang.org/grpc", 1},
+		{"pkg/sdk/interceptor/x.go", "google.golang.org/grpc/status", 0},
 	} {
 		s, err := parse(c.file, "package x\nimport _ \""+c.imports+"\"\n")
 		if err != nil {
