@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"time"
 
 	"github.com/riskd-io/riskd/pkg/backtest"
@@ -217,13 +218,15 @@ type Calibration struct {
 	AsOf    Moment            `json:"asOf"`
 }
 
-// CalibrationStep is what the risk said, and what was; percent.
+// CalibrationStep is what the risk said, and what was; percent. Low and High are where the true share lies with 95 % confidence.
 type CalibrationStep struct {
 	From        int64   `json:"from"`
 	Known       int64   `json:"known"`
 	Attacks     int64   `json:"attacks"`
 	Said        float64 `json:"said"`
 	Was         float64 `json:"was"`
+	Low         float64 `json:"low"`
+	High        float64 `json:"high"`
 	ByChallenge int64   `json:"byChallenge"`
 	ByLabel     int64   `json:"byLabel"`
 }
@@ -231,6 +234,18 @@ type CalibrationStep struct {
 // NewCalibration words the steps.
 func NewCalibration(steps []story.Calibration) []CalibrationStep {
 	return each(steps, func(c *story.Calibration) CalibrationStep {
-		return CalibrationStep{int64(c.From), int64(c.Known), int64(c.Attacks), c.Said, c.Was, int64(c.ByChallenge), int64(c.ByLabel)}
+		low, high := wilson(float64(c.Attacks), float64(c.Known))
+		return CalibrationStep{int64(c.From), int64(c.Known), int64(c.Attacks), c.Said, c.Was, low, high, int64(c.ByChallenge), int64(c.ByLabel)}
 	})
+}
+
+// wilson is Wilson's interval of 95 % for a share of k in n, percent: it holds for few, and for none or all of them, too.
+func wilson(k, n float64) (low, high float64) {
+	const z = 1.96
+	if n == 0 {
+		return 0, 100
+	}
+	p, d := k/n, 1+z*z/n
+	middle, half := (p+z*z/(2*n))/d, z*math.Sqrt(p*(1-p)/n+z*z/(4*n*n))/d
+	return max(0, 100*(middle-half)), min(100, 100*(middle+half))
 }

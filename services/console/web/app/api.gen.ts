@@ -697,6 +697,8 @@ export interface CalibrationStep {
   attacks: number;
   said: number;
   was: number;
+  low: number;
+  high: number;
   byChallenge: number;
   byLabel: number;
 }

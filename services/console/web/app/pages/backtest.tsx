@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Differs, PolicyText, Report, Trial, TrialRule, Trying, Turned } from '../api.gen';
 import { get, post, question, Trouble, useAnswer } from '../fetch';
-import { num, one, plain } from '../format';
+import { num, one, plain, span } from '../format';
 import { toSession, useQuery } from '../query';
 import { At, Chip, Cut, Head } from '../parts/bits';
 import { Deed } from '../parts/deed';
@@ -10,12 +10,12 @@ import { Table } from '../parts/table';
 import { toPolicy } from './policies';
 import { may } from '../shell';
 
-/** The numbers that have a slider. */
-const sliders = [
+/** The numbers that have a slider: moving it sets one, and the box takes that back. */
+const sliders: { key: string; name: string; min: number; max: number; step: number; start: number; said?: (n: number) => string }[] = [
   { key: 'thresholds.step_up', name: 'Step-up from risk', min: 21, max: 89, step: 1, start: 50 },
   { key: 'thresholds.severe', name: 'Severe from risk', min: 60, max: 100, step: 1, start: 90 },
-  { key: 'thresholds.adaptive.rate', name: 'Sessions to ask, percent (0: fixed threshold)', min: 0, max: 5, step: 0.1, start: 0 },
-  { key: 'friction.cool_down', name: 'Cool-down, seconds', min: 0, max: 86400, step: 300, start: 3600 },
+  { key: 'thresholds.adaptive.rate', name: 'Sessions to ask, percent', min: 0, max: 5, step: 0.1, start: 0, said: (n) => (n === 0 ? 'fixed' : n + ' %') },
+  { key: 'friction.cool_down', name: 'Cool-down', min: 0, max: 86400, step: 300, start: 3600, said: (n) => (n === 0 ? 'none' : span(n * 1000)) },
   { key: 'friction.prompts', name: 'Prompts per day', min: 1, max: 8, step: 1, start: 3 },
   { key: 'friction.hysteresis', name: 'Hysteresis, points', min: 0, max: 20, step: 1, start: 5 },
 ];
@@ -63,8 +63,8 @@ export function Backtest() {
         <fieldset class="sliders"><legend>Numbers to set</legend>
           {sliders.map((s) => <label>
             <span><input type="checkbox" checked={s.key in values} onChange={(e) => setValues((v) => { const n = { ...v }; if (e.currentTarget.checked) n[s.key] = s.start; else delete n[s.key]; return n; })} /> {s.name}</span>
-            <input type="range" aria-label={s.name} min={s.min} max={s.max} step={s.step} disabled={!(s.key in values)} value={values[s.key] ?? s.start} onInput={(e) => { const n = Number(e.currentTarget.value); setValues((v) => ({ ...v, [s.key]: n })); }} />
-            <output class="num">{s.key in values ? values[s.key] : 'as written'}</output>
+            <input type="range" aria-label={s.name} class={s.key in values ? '' : 'unset'} min={s.min} max={s.max} step={s.step} value={values[s.key] ?? s.start} onInput={(e) => { const n = Number(e.currentTarget.value); setValues((v) => ({ ...v, [s.key]: n })); }} />
+            <output class="num">{s.key in values ? (s.said ?? String)(values[s.key]!) : 'as written'}</output>
           </label>)}
           <label class="pick">Count from <input type="date" name="from" /></label><label class="pick">to <input type="date" name="to" /></label>
           <label class="pick">History in <select name="source"><option value="clickhouse">ClickHouse</option><option value="journal">the journal</option></select></label>
@@ -86,13 +86,21 @@ export function Backtest() {
   );
 }
 
+/** How much more or less, in percent. */
+function change(live: number, next: number): string {
+  if (live === next) return 'none';
+  if (live === 0) return 'new';
+  const p = (100 * (next - live)) / live;
+  return (p > 0 ? '+' : '−') + (Math.abs(p) < 10 ? one(Math.abs(p)) : num(Math.abs(p))) + ' %';
+}
+
 function Changes({ of: r }: { of: Report }) {
   const rows = [
-    { name: 'Prompts', live: num(r.live.prompts), next: num(r.new.prompts) },
-    { name: 'Prompts per user and week', live: r.live.perUserAndWeek.toFixed(4), next: r.new.perUserAndWeek.toFixed(4) },
-    { name: 'Users asked', live: num(r.live.users), next: num(r.new.users) },
-    { name: 'Sessions questioned or shut', live: num(r.live.sessions), next: num(r.new.sessions) },
-    { name: 'Attacks caught', live: num(r.caught), next: num(r.caught - r.countMissed) },
+    { name: 'Prompts', live: num(r.live.prompts), next: num(r.new.prompts), by: change(r.live.prompts, r.new.prompts) },
+    { name: 'Prompts per user and week', live: r.live.perUserAndWeek.toFixed(4), next: r.new.perUserAndWeek.toFixed(4), by: change(r.live.perUserAndWeek, r.new.perUserAndWeek) },
+    { name: 'Users asked', live: num(r.live.users), next: num(r.new.users), by: change(r.live.users, r.new.users) },
+    { name: 'Sessions questioned or shut', live: num(r.live.sessions), next: num(r.new.sessions), by: change(r.live.sessions, r.new.sessions) },
+    { name: 'Attacks caught', live: num(r.caught), next: num(r.caught - r.countMissed), by: change(r.caught, r.caught - r.countMissed) },
   ];
   return (
     <>
@@ -100,6 +108,7 @@ function Changes({ of: r }: { of: Report }) {
         <p class="small dim">{r.recorded === 0 ? 'History holds no decisions to compare with.' : `${num(r.reproduced)} of ${num(r.recorded)} decisions on record came again byte for byte.`} {r.assumed > 0 && `${num(r.assumed)} answers are assumed: a challenge that history does not answer counts as passed when its session goes on.`}</p>
         <Table label="Figures" rows={rows} id={(x) => x.name} columns={[
           { name: '', cell: (x) => x.name }, { name: 'Live', width: '110px', right: true, cell: (x) => x.live }, { name: 'New', width: '110px', right: true, cell: (x) => <b>{x.next}</b> },
+          { name: 'Change', width: '110px', right: true, cell: (x) => x.by },
         ]} />
       </section>
       {r.countMissed > 0 && <Sessions title={`Attacks that would not be questioned: ${num(r.countMissed)}`} rows={r.missed} bad />}
