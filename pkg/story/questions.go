@@ -19,8 +19,8 @@ var files embed.FS
 // and when it was.
 var questions = sync.OnceValues(func() (map[string]string, error) { return read("") })
 
-// known are the same for one who asks several of them, and has asked session_bounds before: with {users}, {first} and {last}.
-var known = sync.OnceValues(func() (map[string]string, error) {
+// knownSession are the same for one who asks several of them, and has asked session_bounds before: with {users}, {first} and {last}.
+var knownSession = sync.OnceValues(func() (map[string]string, error) {
 	return read(`{{define "_session"}}{{template "_known_session"}}{{end}}`)
 })
 

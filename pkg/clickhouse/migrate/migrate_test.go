@@ -383,3 +383,59 @@ func strs(t *testing.T, conn driver.Conn, q string) []string {
 	}
 	return out
 }
+
+// What a session has none of is known of sessions that began after the file that tells; older ones are asked about everything.
+func TestSessionsFromBeforeAreAskedAboutEverything(t *testing.T) {
+	opt := enginetest.Options(t)
+	files, err := load(schema.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := fstest.MapFS{}
+	for _, f := range files {
+		if f.version != 27 {
+			before[f.name] = &fstest.MapFile{Data: []byte(f.text)}
+		}
+	}
+	if _, err := up(t.Context(), opt, DefaultConfig(), enginetest.Quiet(), before); err != nil {
+		t.Fatal(err)
+	}
+	conn := enginetest.Open(t, opt)
+	exec := func(statement string) {
+		t.Helper()
+		if err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	event := func(session, status string) {
+		exec("INSERT INTO events (tenant, event_id, status, ts, decided_at, user_id, session_id) SELECT 'acme', generateUUIDv4(), '" + status + "', now64(3), now64(3), 'ann', '" + session + "'")
+	}
+	event("old", "scored")
+	event("both", "late")
+	exec("INSERT INTO signals (tenant, challenge_id, revision, ts, decided_at, user_id, session_id) SELECT 'acme', 'c0', 1, now64(3) + INTERVAL 1 HOUR, now64(3), 'ann', 'both'")
+	if _, err := Up(t.Context(), opt, DefaultConfig(), enginetest.Quiet()); err != nil {
+		t.Fatal(err)
+	}
+	event("both", "scored")
+	event("new", "scored")
+	event("late", "scored")
+	event("late", "late")
+	event("asked", "scored")
+	exec("INSERT INTO signals (tenant, challenge_id, revision, ts, decided_at, user_id, session_id) SELECT 'acme', 'c1', 1, now64(3), now64(3), 'ann', 'asked'")
+	exec("INSERT INTO enforcement (tenant, challenge_id, kind, ts, decided_at, user_id, session_id) SELECT 'acme', 'c1', 'receipt', now64(3), now64(3), 'ann', 'asked'")
+	for _, merged := range []bool{false, true} {
+		if merged {
+			exec("OPTIMIZE TABLE sessions FINAL")
+		}
+		for session, want := range map[string]uint8{"old": 0, "both": 0, "new": 7, "late": 6, "asked": 1} {
+			var lacks uint8
+			if err := conn.QueryRow(t.Context(), "SELECT groupBitAnd(lacks) FROM sessions WHERE session_id = '"+session+"'").Scan(&lacks); err != nil || lacks != want {
+				t.Errorf("session %s lacks %d (%v), want %d; merged: %v", session, lacks, err, want, merged)
+			}
+		}
+		var minutes int64 // the challenge of before the file ended an hour after its session's last event
+		if err := conn.QueryRow(t.Context(), "SELECT dateDiff('minute', max(ts), (SELECT max(last) FROM sessions WHERE session_id = 'both')) FROM events WHERE session_id = 'both'").Scan(&minutes); err != nil || minutes < 50 {
+			t.Errorf("the bounds go %d minutes beyond the last event (%v), want about 60", minutes, err)
+		}
+	}
+}

@@ -57,15 +57,23 @@ func (b *bench) noteEarly(ctx context.Context, loaded uint64, a answer) error {
 	return nil
 }
 
-// heading is the line above the answers.
-func (b *bench) heading(loaded uint64) {
-	b.say("\nquestions at %d rows, milliseconds", loaded)
+// heading is the lines above the answers: at how many rows, and in what state of the merges, which what a question costs depends on.
+func (b *bench) heading(ctx context.Context, loaded uint64) error {
+	var parts string
+	var merges uint64
+	err := b.conn.QueryRow(ctx, `SELECT arrayStringConcat(arrayMap(x -> x.1 || ' ' || toString(x.2), arraySort(groupArray((table, n)))), ', '), (SELECT count() FROM system.merges WHERE database = currentDatabase())
+		FROM (SELECT table, count() AS n FROM system.parts WHERE active AND database = currentDatabase() AND table IN ('events', 'features', 'signals', 'enforcement', 'sessions', 'event_hours', 'user_hours') GROUP BY table)`).Scan(&parts, &merges)
+	if err != nil {
+		return fmt.Errorf("looking at the parts: %w", err)
+	}
+	b.say("\nquestions at %d rows, milliseconds; parts: %s; %d merges under way", loaded, parts, merges)
 	if len(b.early.answers) == 0 || b.early.rows == loaded {
 		b.say("  %-34s %8s %8s %8s", "", "cold", "p50", "p95")
-		return
+		return nil
 	}
 	b.say("  %-34s %8s %8s %8s   %8s %8s %8s   %s", "", "", "", "", "at", fmt.Sprint(b.early.rows), "rows", "growth from")
 	b.say("  %-34s %8s %8s %8s   %8s %8s %8s   %s", "", "cold", "p50", "p95", "cold", "p50", "p95", "there, p50")
+	return nil
 }
 
 // line writes an answer, with that at a tenth of the rows beside it.

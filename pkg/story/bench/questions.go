@@ -58,7 +58,9 @@ func (b *bench) ask(ctx context.Context, loaded uint64) ([]answer, error) {
 			return nil, err
 		}
 	}
-	b.heading(loaded)
+	if err := b.heading(ctx, loaded); err != nil {
+		return nil, err
+	}
 	var out []answer
 	for _, t := range b.tasks() {
 		if !strings.Contains(t.name, b.cfg.Only) {

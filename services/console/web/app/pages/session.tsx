@@ -14,7 +14,13 @@ export function Session() {
   const q = useQuery();
   const answer = useAnswer<SessionStory>(question('/api/session', { tenant: q.at('tenant'), id: q.at('id') }));
   useDone(answer.again);
-  return <Shown of={answer}>{(d) => <Story d={d} event={q.at('event')} />}</Shown>;
+  const id = q.at('id');
+  return (
+    <>
+      {!answer.data && <Head title={<>Session <bdi class="mono wrap">{id}</bdi></>} name={'Session ' + id} />}
+      <Shown of={answer}>{(d) => <Story d={d} event={q.at('event')} />}</Shown>
+    </>
+  );
 }
 
 /** The decision that explains the session: the one asked for, else the one that raised the challenge, else the riskiest. */

@@ -13,7 +13,13 @@ export function User() {
   const q = useQuery();
   const answer = useAnswer<UserStory>(question('/api/user', { tenant: q.at('tenant'), id: q.at('id') }));
   useDone(answer.again);
-  return <Shown of={answer}>{(d) => <Story d={d} />}</Shown>;
+  const id = q.at('id');
+  return (
+    <>
+      {!answer.data && <Head title={<>User <bdi class="mono wrap">{id}</bdi></>} name={'User ' + id}><span class="dim">tenant <bdi>{q.at('tenant')}</bdi></span></Head>}
+      <Shown of={answer}>{(d) => <Story d={d} />}</Shown>
+    </>
+  );
 }
 
 function Story({ d }: { d: UserStory }) {
