@@ -107,6 +107,7 @@ func (p *partition) readManifest(stop context.Context) (m manifest, rev uint64, 
 
 // readPages reads every stored page.
 func (p *partition) readPages(stop context.Context) error {
+	defer func() { p.st.opened = nil }()
 	return p.log.Pages(stop, func(pg broker.Page) error {
 		n, err := strconv.Atoi(pg.Name)
 		if err != nil { // a section, or the manifest
@@ -123,6 +124,9 @@ func (p *partition) readPages(stop context.Context) error {
 			return err
 		}
 		p.st.pages[n].stored, p.st.pages[n].rev = seq, pg.Rev
+		if users := p.st.pages[n].users; users == p.st.users { // the first of pages that have about as many each
+			p.st.expect(users * pageCount)
+		}
 		return nil
 	})
 }

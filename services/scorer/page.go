@@ -51,10 +51,11 @@ func (s *store) openPage(n int, stored []byte) (seq uint64, err error) {
 	if len(stored) < 6 || stored[0] != pageFormat {
 		return 0, fmt.Errorf("%w: page %d has an unknown form", errPage, n)
 	}
-	raw, err := pageDecoder().DecodeAll(stored[5:], nil)
+	raw, err := pageDecoder().DecodeAll(stored[5:], s.opened[:0])
 	if err != nil {
 		return 0, fmt.Errorf("%w: page %d: %w", errPage, n, err)
 	}
+	s.opened = raw
 	if crc32.Checksum(raw, castagnoli) != binary.LittleEndian.Uint32(stored[1:]) {
 		return 0, fmt.Errorf("%w: page %d: checksum differs", errPage, n)
 	}
@@ -66,6 +67,7 @@ func (s *store) openPage(n int, stored []byte) (seq uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("%w: page %d: %w", errPage, n, err)
 	}
+	s.reserve(n, int(min(users, uint64(len(raw)))), len(raw))
 	var p profile.Profile
 	for i := range users {
 		var key, prof []byte
@@ -90,7 +92,7 @@ func (s *store) openPage(n int, stored []byte) (seq uint64, err error) {
 				return 0, fmt.Errorf("%w: page %d user %d: %w", errPage, n, i, err)
 			}
 		}
-		if err := s.put(h, key, prof, seen); err != nil {
+		if err := s.fill(h, key, prof, seen); err != nil {
 			return 0, err
 		}
 	}

@@ -370,7 +370,9 @@ func (k *kafkaBench) restore(t testing.TB, cfg kafka.Config, b *kafka.Broker) *r
 		if err := l.Pages(t.Context(), func(pg broker.Page) error {
 			n, err := strconv.Atoi(pg.Name)
 			if err == nil {
-				_, err = st.openPage(n, pg.Data)
+				if _, err = st.openPage(n, pg.Data); st.pages[n].users == st.users {
+					st.expect(st.users * pageCount)
+				}
 			} else if strings.HasPrefix(pg.Name, manifestName) {
 				err = nil
 			} else {

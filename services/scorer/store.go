@@ -3,6 +3,7 @@ package scorer
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -20,6 +21,10 @@ const (
 	// pageSlack: an eighth of a page may be dead entries, and an eighth room to grow. Less would copy pages all the time, more costs
 	// memory for each user.
 	pageSlack = 8
+	// profileSlack is the part of a profile, and roomRounding the bytes at most, that an entry has to spare.
+	profileSlack, roomRounding = 8, 15
+	// maxExpected bounds how many users a store makes room for before it has seen them.
+	maxExpected = 1 << 20
 	// maxPageBytes bounds one page in memory and thereby offsets.
 	maxPageBytes = 1 << 30
 	// deadKey marks the key length of an entry that was moved or dropped.
@@ -36,6 +41,8 @@ type store struct {
 	clash map[string]uint32
 	users int
 	bytes int // of all page buffers
+	// opened is the memory that pages are unpacked into while a partition is loaded.
+	opened []byte
 	// hash is hashKey; tests make keys collide with another one.
 	hash func(key []byte) uint64
 }
@@ -123,6 +130,36 @@ func (s *store) put(hash uint64, key, profile []byte, seen int64) error {
 	return nil
 }
 
+// reserve makes room in the empty page n for users whose stored form, unpacked, has so many bytes: a page that grows with every user is
+// copied about nine times.
+func (s *store) reserve(n, users, bytes int) {
+	pg := &s.pages[n]
+	s.bytes -= cap(pg.buf)
+	pg.buf = make([]byte, 0, min(users*(entryHeader+roomRounding)+bytes+bytes/profileSlack, maxPageBytes))
+	s.bytes += cap(pg.buf)
+}
+
+// expect makes room in the index for so many users.
+func (s *store) expect(users int) {
+	index := make(map[uint64]uint32, min(users, maxExpected))
+	maps.Copy(index, s.index)
+	s.index = index
+}
+
+// fill is put for a page that is being read: nearly every user is new to it.
+func (s *store) fill(hash uint64, key, profile []byte, seen int64) error {
+	pg := &s.pages[pageOf(hash)]
+	if _, taken := s.index[hash]; taken || len(s.clash) > 0 || len(pg.buf)+entryHeader+len(key)+2*len(profile) > maxPageBytes {
+		return s.put(hash, key, profile, seen)
+	}
+	before := cap(pg.buf)
+	s.index[hash] = pg.append(key, profile, seen)
+	s.bytes += cap(pg.buf) - before
+	s.users++
+	pg.users++
+	return nil
+}
+
 // point makes the index say where a key's entry is.
 func (s *store) point(hash uint64, key []byte, off uint32, known bool) {
 	if _, clashing := s.clash[string(key)]; clashing {
@@ -207,10 +244,10 @@ func (p *page) entry(off uint32) entry {
 	}
 }
 
-// append leaves an eighth of room, so that a profile that grows a little stays where it is.
+// append leaves an eighth of room and up to 15 bytes, so that a profile that grows a little stays where it is.
 func (p *page) append(key, profile []byte, seen int64) uint32 {
 	off := uint32(len(p.buf))
-	room := (len(profile)*9/8 + 15) &^ 7
+	room := (len(profile) + len(profile)/profileSlack + roomRounding) &^ 7
 	need := len(p.buf) + entryHeader + len(key) + room
 	if need > cap(p.buf) {
 		grown := make([]byte, len(p.buf), need+need/pageSlack)
