@@ -53,9 +53,19 @@ const seriesSteps = 60
 
 const fiveMinutes = 5 * time.Minute
 
-// Overview counts what was decided in the time before now. An empty tenant counts all.
+// beginning is where a window before now begins. One of a day or more begins with a whole hour: to read the rest of an hour decision by
+// decision costs more than a week of sums.
+func beginning(window time.Duration, now time.Time) time.Time {
+	at := now.Add(-window)
+	if window >= 24*time.Hour {
+		at = at.Truncate(time.Hour)
+	}
+	return at
+}
+
+// Overview counts what was decided in the time before now, from a whole hour on where that is a day or more. An empty tenant counts all.
 func (r *Reader) Overview(ctx context.Context, tenant string, window time.Duration, now time.Time) (Overview, error) {
-	o := Overview{Since: now.Add(-window), Until: now, Tenant: tenant, Receipts: map[string]uint64{}, Results: map[string]uint64{}}
+	o := Overview{Since: beginning(window, now), Until: now, Tenant: tenant, Receipts: map[string]uint64{}, Results: map[string]uint64{}}
 	a := args{"since": o.Since, "tenant": tenant}
 	o.Step = max(time.Second, (window / seriesSteps).Truncate(time.Second))
 	if o.Step >= fiveMinutes { // these are counted beforehand

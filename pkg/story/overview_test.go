@@ -31,6 +31,15 @@ func TestTheOverviewDoesNotDependOnWhenItsViewsWereMade(t *testing.T) {
 	if want[1].Decisions != 3 || want[2].Decisions != 22 || want[2].Users != 6 {
 		t.Errorf("100 minutes hold %d decisions, a day %d of %d users", want[1].Decisions, want[2].Decisions, want[2].Users)
 	}
+	for i, w := range windows {
+		at := storytest.Now.Add(-w)
+		if w >= 24*time.Hour {
+			at = at.Truncate(time.Hour)
+		}
+		if !want[i].Since.Equal(at) {
+			t.Errorf("%v begin at %v, want %v", w, want[i].Since, at)
+		}
+	}
 	for _, later := range []string{
 		"ALTER TABLE decided_hour DELETE WHERE t < toDateTime('2026-11-20 12:00:00', 'UTC') SETTINGS mutations_sync = 2",
 		"ALTER TABLE decided_5m DELETE WHERE t < toDateTime('2026-11-20 12:30:00', 'UTC') SETTINGS mutations_sync = 2",
