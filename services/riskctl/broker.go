@@ -61,10 +61,13 @@ func (i *installation) last(ctx context.Context, partition int) (journal.Stored,
 	return i.Log(partition).Last(ctx)
 }
 
+// onKafka tells Kafka from NATS.
+func (n *brokerFlags) onKafka() bool { return strings.HasPrefix(n.kafka, "kafka://") }
+
 // open connects as riskctl and what it does.
 func (n *brokerFlags) open(ctx context.Context, what string) (*installation, error) {
 	switch {
-	case strings.HasPrefix(n.kafka, "kafka://"):
+	case n.onKafka():
 		return n.openKafka(ctx, "riskctl "+what)
 	case n.kafka != "" && n.kafka != "nats":
 		return nil, usageError("-broker: want kafka://host:port")

@@ -182,7 +182,7 @@ func openBroker(ctx context.Context, n brokerFlags) (target, error) {
 		return nil, err
 	}
 	over := byMessage
-	if strings.HasPrefix(n.kafka, "kafka://") {
+	if n.onKafka() {
 		over = byRequest // its client makes requests of what is handed over together
 	}
 	return &overBroker{pub, over, in.close}, nil

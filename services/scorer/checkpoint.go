@@ -10,8 +10,8 @@ const (
 	pagesPerTurn = 4
 	// sweepPerCheckpoint is how many pages are looked through for forgotten users at each checkpoint.
 	sweepPerCheckpoint = 16
-	// pageWriters is how many pages of a worker are compressed and stored at once, where the broker does not say.
-	pageWriters = 2
+	// pagesAtOnce is how many pages of a worker are compressed and stored at once, where the broker does not say.
+	pagesAtOnce = 2
 	pageTimeout = 5 * time.Second
 	// pageRetry waits before a failed page is tried again.
 	pageRetry = 200 * time.Millisecond

@@ -85,7 +85,9 @@ type Service struct {
 	loading  chan struct{}
 	turns    chan struct{} // one for each partition that judges and commits
 	pageJobs chan pageJob
-	trims    chan trimJob
+	// pagesAtOnce is how many pages are compressed and stored at the same time.
+	pagesAtOnce int
+	trims       chan trimJob
 	// last is set when this worker stops and no other one is alive to go on.
 	last atomic.Bool
 
@@ -158,7 +160,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stopHelpers()
-	for range cap(s.pageJobs) / 2 {
+	for range s.pagesAtOnce {
 		wg.Go(func() { s.writePages(helpers) })
 	}
 	wg.Go(func() { s.trimStreams(helpers) })
@@ -184,7 +186,8 @@ func (s *Service) open(ctx context.Context) error {
 		return err
 	}
 	s.partitions, s.ownPartitions, s.outlet = in.Partitions, in.OwnPartitions, s.deps.Broker.Outlet()
-	s.pageJobs = make(chan pageJob, 2*cmp.Or(in.PagesAtOnce, pageWriters))
+	s.pagesAtOnce = cmp.Or(in.PagesAtOnce, pagesAtOnce)
+	s.pageJobs = make(chan pageJob, 2*s.pagesAtOnce)
 	s.partitionOf, s.elsewhere.text = in.PartitionOf, in.Elsewhere
 	if in.MaxMessage < minPayload {
 		return fmt.Errorf("the broker takes messages of at most %d bytes, a journal record may need %d: raise its limit (max_payload of NATS, max.message.bytes of Kafka; 8 MiB is what riskd's own server has)", in.MaxMessage, minPayload)
