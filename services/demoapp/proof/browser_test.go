@@ -144,19 +144,30 @@ func (b *browser) path() string {
 // text is what can be read on the page.
 func (b *browser) text() string {
 	b.t.Helper()
-	return ask(b, chromedp.Text(chromedp.CSS("body")))
+	text, err := b.read()
+	if err != nil {
+		b.lost("%v", err)
+	}
+	return text
+}
+
+// read is text, or an error while another page is taking its place.
+func (b *browser) read() (string, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, step)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
 }
 
 // sees waits until the page says something.
 func (b *browser) sees(want string) {
 	b.t.Helper()
 	for end := time.Now().Add(step); ; time.Sleep(50 * time.Millisecond) {
-		got := b.text()
-		if strings.Contains(got, want) {
+		got, err := b.read()
+		if err == nil && strings.Contains(got, want) {
 			return
 		}
 		if time.Now().After(end) {
-			b.lost("want %q, got %.300q", want, got)
+			b.lost("want %q, got %.300q, %v", want, got, err)
 		}
 	}
 }
