@@ -60,7 +60,7 @@ func (h *house) stored() []*riskdv1.Event {
 		}
 		tail.Close()
 		for _, m := range msgs {
-			ev, err := wire.Decode(wire.Envelope{ContentType: m.Header.Get("content-type")}, m.Data)
+			ev, err := wire.Decode(wire.Envelope{ContentType: m.Header().Get("content-type")}, m.Data)
 			if err != nil {
 				h.t.Fatal(err)
 			}

@@ -165,7 +165,7 @@ func relay(b testing.TB, js jetstream.JetStream, p int, write bool) {
 			if len(evs) <= i {
 				evs = append(evs, new(riskdv1.Event))
 			}
-			if err := wire.DecodeInto(natsjs.Envelope(m.Header), m.Data, evs[i]); err != nil {
+			if err := wire.DecodeInto(m.Envelope(), m.Data, evs[i]); err != nil {
 				b.Error(err)
 			}
 			rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Input: m.Seq, Status: 1, Event: evs[i]})

@@ -98,7 +98,7 @@ func latencies(t *testing.T, rate int) latencyPair {
 // latency test ask for, without judging anything.
 func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
 	t.Helper()
-	_, js := b.Dial(t)
+	js := throughLibrary(t, b)
 	flags, err := natsjs.OpenFlags(t.Context(), js)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
 					if len(evs) <= i {
 						evs = append(evs, new(riskdv1.Event))
 					}
-					if err := wire.DecodeInto(natsjs.Envelope(m.Header), m.Data, evs[i]); err != nil {
+					if err := wire.DecodeInto(m.Envelope(), m.Data, evs[i]); err != nil {
 						t.Error(err)
 					}
 					rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Input: m.Seq, Status: 1, Event: evs[i]})

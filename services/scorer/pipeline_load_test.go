@@ -36,13 +36,9 @@ type load interface {
 type natsLoad struct {
 	js         jetstream.JetStream
 	partitions int
-	msgs       []ready
-	arena      []byte
-}
-
-type ready struct {
-	subject, id string
-	data        []byte
+	// arena holds subject, id and payload of one message behind those of another; ends says where each ends.
+	arena []byte
+	ends  []int
 }
 
 func (l *natsLoad) prepare(tb testing.TB, evs []*riskdv1.Event) {
@@ -51,22 +47,26 @@ func (l *natsLoad) prepare(tb testing.TB, evs []*riskdv1.Event) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if cap(l.arena)-len(l.arena) < len(m.Data) {
-			l.arena = make([]byte, 0, 1<<20)
+		for _, part := range [][]byte{[]byte(m.Subject), []byte(m.Header.Get(jetstream.MsgIDHeader)), m.Data} {
+			l.arena = append(l.arena, part...)
+			l.ends = append(l.ends, len(l.arena))
 		}
-		at := len(l.arena)
-		l.arena = append(l.arena, m.Data...)
-		l.msgs = append(l.msgs, ready{m.Subject, m.Header.Get(jetstream.MsgIDHeader), l.arena[at:len(l.arena):len(l.arena)]})
 	}
 }
 
 func (l *natsLoad) send(_ context.Context, tb testing.TB, from, to int) {
-	for _, m := range l.msgs[from:to] {
-		msg := &nats.Msg{Subject: m.subject, Data: m.data,
-			Header: nats.Header{natsjs.HeaderContentType: {natsjs.ContentTypeEvent}, jetstream.MsgIDHeader: {m.id}}}
+	at := 0
+	if from > 0 {
+		at = l.ends[3*from-1]
+	}
+	for i := from; i < to; i++ {
+		subj, id, end := l.ends[3*i], l.ends[3*i+1], l.ends[3*i+2]
+		msg := &nats.Msg{Subject: string(l.arena[at:subj]), Data: l.arena[id:end],
+			Header: nats.Header{natsjs.HeaderContentType: {natsjs.ContentTypeEvent}, jetstream.MsgIDHeader: {string(l.arena[subj:id])}}}
 		if err := l.js.Conn().PublishMsg(msg); err != nil {
 			tb.Error(err)
 		}
+		at = end
 	}
 }
 
@@ -81,7 +81,7 @@ func (l *natsLoad) settle(ctx context.Context, tb testing.TB) {
 			}
 			have += last
 		}
-		if have == uint64(len(l.msgs)) {
+		if have == uint64(len(l.ends)/3) {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)

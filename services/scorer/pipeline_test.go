@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
@@ -32,8 +34,10 @@ type drained struct {
 	Users      int  `json:"users"`
 	Events     int  `json:"events"`
 	Raw        cost `json:"raw"`
-	Relay      cost `json:"relay"`
-	Scorer     cost `json:"scorer"`
+	// Tapped is raw as riskd itself reads: past the client library.
+	Tapped cost `json:"raw_tapped"`
+	Relay  cost `json:"relay"`
+	Scorer cost `json:"scorer"`
 	// Signals of the scorer for 1000 events.
 	Signals float64 `json:"signals_per_thousand"`
 }
@@ -157,6 +161,21 @@ func fillBroker(t testing.TB, b *natstest.Broker, evs []*riskdv1.Event) float64 
 	return float64(size) / float64(len(evs))
 }
 
+// throughLibrary connects as any consumer does: all messages come through nats.go, none past it.
+func throughLibrary(t testing.TB, b *natstest.Broker) jetstream.JetStream {
+	t.Helper()
+	nc, err := b.Connect(t.Name(), nats.SetCustomDialer(&net.Dialer{Timeout: 5 * time.Second}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
 // measure runs do over n stored events.
 func measure(n int, do func()) cost {
 	cpu, began := cpuSeconds(), time.Now()
@@ -169,9 +188,11 @@ func drainAll(t *testing.T, partitions, users, n int) (out drained) {
 		b := natstest.Start(t, partitions)
 		payload := fillBroker(t, b, pipelineEventsOf(n, users))
 		out = drained{Partitions: partitions, Users: users, Events: n}
-		out.Raw = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, false) }) })
+		lib := throughLibrary(t, b)
+		out.Raw = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, false) }) })
 		out.Raw.Bytes = payload
-		out.Relay = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, true) }) })
+		out.Tapped = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, false) }) })
+		out.Relay = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, true) }) })
 		out.Relay.Bytes = journalBytes(t, b.JS, partitions) / float64(n)
 		recreateJournals(t, b.JS, partitions)
 		var w *worker
@@ -257,7 +278,8 @@ func (r *pipeline) million(t *testing.T, users int) {
 		}
 		out.Raw.Bytes = fillBroker(t, b, evs)
 		evs = nil
-		out.Raw.Rate = measure(users, func() { eachPartition(pipelinePartitions, func(p int) { relay(t, b.JS, p, false) }) }).Rate
+		lib := throughLibrary(t, b)
+		out.Raw.Rate = measure(users, func() { eachPartition(pipelinePartitions, func(p int) { relay(t, lib, p, false) }) }).Rate
 		w := startWorker(t, b.URL(), DefaultConfig())
 		c := measure(users, func() {
 			for committed(w) < users {

@@ -62,7 +62,7 @@ func checkSignals(t testing.TB, js jetstream.JetStream, l *ledger, took ...time.
 			t.Fatal(err)
 		}
 		for _, m := range msgs {
-			id := m.Header.Get(nats.MsgIdHdr)
+			id := m.Header().Get(nats.MsgIdHdr)
 			if !want[id] {
 				t.Errorf("signal %s is not in the ledger", id)
 			}

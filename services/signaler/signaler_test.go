@@ -89,7 +89,7 @@ func reported(t *testing.T, b *natstest.Broker) []*riskdv1.Event {
 			}
 		}
 		for _, m := range msgs {
-			ev, err := wire.Decode(wire.Envelope{ContentType: m.Header.Get(natsjs.HeaderContentType)}, m.Data)
+			ev, err := wire.Decode(wire.Envelope{ContentType: m.Header().Get(natsjs.HeaderContentType)}, m.Data)
 			if err != nil {
 				t.Fatalf("the reported event is refused: %v", err)
 			}

@@ -87,11 +87,11 @@ func leaderLast(ctx context.Context, js jetstream.JetStream, stream, subj string
 	if out.Message == nil {
 		return nil, jetstream.ErrMsgNotFound
 	}
-	m := &Message{Seq: out.Message.Seq, Subject: out.Message.Subject, Data: out.Message.Data}
+	m := &nats.Msg{Subject: out.Message.Subject, Data: out.Message.Data}
 	if len(out.Message.Header) > 0 {
 		if m.Header, err = nats.DecodeHeadersMsg(out.Message.Header); err != nil {
 			return nil, fmt.Errorf("reading headers of the last message of %s: %w", subj, err)
 		}
 	}
-	return m, nil
+	return &Message{Seq: out.Message.Seq, Data: m.Data, lib: m}, nil
 }

@@ -161,10 +161,11 @@ func (f *Flags) present(ctx context.Context, key string) (broker.Flag, error) {
 
 func decodeFlag(key string, m *Message) (broker.Flag, error) {
 	flag := broker.Flag{Key: key, Revision: m.Seq, Created: time.Unix(0, m.StoredNS)}
-	flag.Position, _ = broker.ParsePosition(m.Header.Get(headerPosition))
-	flag.Challenge = m.Header.Get(headerChallenge)
-	flag.ChallengeRevision, _ = strconv.ParseUint(m.Header.Get(headerRevision), 10, 64)
-	if m.Header.Get("KV-Operation") != "" || m.Header.Get(jetstream.MarkerReasonHeader) != "" {
+	h := m.Header()
+	flag.Position, _ = broker.ParsePosition(h.Get(headerPosition))
+	flag.Challenge = h.Get(headerChallenge)
+	flag.ChallengeRevision, _ = strconv.ParseUint(h.Get(headerRevision), 10, 64)
+	if h.Get("KV-Operation") != "" || h.Get(jetstream.MarkerReasonHeader) != "" {
 		return flag, nil
 	}
 	sig := new(riskdv1.Signal)
@@ -207,7 +208,7 @@ func (t *FlagTail) Drain(ctx context.Context, dst []broker.Flag) (flags []broker
 func (t *FlagTail) decode(dst []broker.Flag) []broker.Flag {
 	for i := range t.msgs {
 		m := &t.msgs[i]
-		flag, err := decodeFlag(strings.TrimPrefix(m.Subject, flagSubjects), m)
+		flag, err := decodeFlag(strings.TrimPrefix(m.Subject(), flagSubjects), m)
 		if err != nil {
 			flag.Signal = nil
 		}

@@ -258,8 +258,9 @@ func (m *Members) read(ctx context.Context, tail *Tail) {
 }
 
 func (m *Members) learn(msg *Message, now time.Time) {
-	key := strings.TrimPrefix(msg.Subject, m.subject(""))
-	gone := msg.Header.Get("KV-Operation") != "" || msg.Header.Get(jetstream.MarkerReasonHeader) != ""
+	key := strings.TrimPrefix(msg.Subject(), m.subject(""))
+	h := msg.Header()
+	gone := h.Get("KV-Operation") != "" || h.Get(jetstream.MarkerReasonHeader) != ""
 	if key == assignmentKey && !gone {
 		var owners []string
 		if json.Unmarshal(msg.Data, &owners) == nil && len(owners) <= MaxPartitions {

@@ -34,7 +34,8 @@ const (
 	codeNotClustered jetstream.ErrorCode = 10074
 )
 
-// Connect opens a connection that never gives up reconnecting. name shows up in the server's monitoring.
+// Connect opens a connection that never gives up reconnecting. name shows up in the server's monitoring. Its tails take their messages
+// before the client library does, unless opts bring a dialer of their own.
 func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 	base := []nats.Option{
 		nats.Name(name),
@@ -47,6 +48,7 @@ func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			slog.Warn("nats connection", "connection", name, "error", err)
 		}),
+		nats.SetCustomDialer(new(tap)),
 		nats.ReconnectBufSize(-1), // nothing is buffered while away: callers retry and know what was stored
 	}
 	nc, err := nats.Connect(url, append(base, opts...)...)

@@ -45,7 +45,7 @@ func (o outlet) LastNotice(ctx context.Context, tenant, user string) (string, er
 	if err != nil {
 		return "", err
 	}
-	return m.Header.Get(jetstream.MsgIDHeader), nil
+	return m.Header().Get(jetstream.MsgIDHeader), nil
 }
 
 // NewestNotice implements [broker.Notices].

@@ -9,12 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/journal"
-	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -121,7 +119,7 @@ func (b *Broker) Signals(ctx context.Context, visit func(broker.StoredSignal) er
 		}
 		for i := range buf {
 			m := &buf[i]
-			pos, ok := PositionOf(m.Header)
+			pos, ok := PositionOf(m.Header())
 			sig := new(riskdv1.Signal)
 			if err := sig.UnmarshalVT(m.Data); err != nil || !ok {
 				continue
@@ -161,7 +159,7 @@ func (o outlet) LastSignal(ctx context.Context, tenant, session string) (*riskdv
 		return nil, broker.Position{}, false, err
 	}
 	sig := new(riskdv1.Signal)
-	pos, ok := PositionOf(m.Header)
+	pos, ok := PositionOf(m.Header())
 	if !ok || sig.UnmarshalVT(m.Data) != nil {
 		return nil, pos, false, nil // not one of ours: then ours is not there
 	}
@@ -254,7 +252,7 @@ func (l *partitionLog) Pages(ctx context.Context, visit func(broker.Page) error)
 		for i := range buf {
 			m := &buf[i]
 			at = m.Seq
-			if err := visit(broker.Page{Name: strings.TrimPrefix(m.Subject, prefix), Data: m.Data, Rev: m.Seq}); err != nil {
+			if err := visit(broker.Page{Name: strings.TrimPrefix(m.Subject(), prefix), Data: m.Data, Rev: m.Seq}); err != nil {
 				return err
 			}
 		}
@@ -304,7 +302,7 @@ func (r *inputReader) Take(ctx context.Context, dst []broker.Message, max, maxBy
 	r.msgs, err = r.tail.Take(ctx, r.msgs[:0], max, maxBytes)
 	for i := range r.msgs {
 		m := &r.msgs[i]
-		dst = append(dst, broker.Message{Seq: m.Seq, StoredNS: m.StoredNS, Envelope: Envelope(m.Header), Data: m.Data,
+		dst = append(dst, broker.Message{Seq: m.Seq, StoredNS: m.StoredNS, Envelope: m.Envelope(), Data: m.Data,
 			Pending: m.Pending, Missing: m.Seq - r.next})
 		r.next = m.Seq + 1
 	}
@@ -327,25 +325,4 @@ func (r *recordReader) Take(ctx context.Context, dst []broker.Message, max, maxB
 		}
 	}
 	return dst, err
-}
-
-// Envelope reads the CloudEvents attributes in a message's headers.
-func Envelope(h nats.Header) wire.Envelope {
-	if len(h) == 0 {
-		return wire.Envelope{}
-	}
-	media := header(h, HeaderContentType, "Content-Type", "ce-datacontenttype")
-	if len(h) == 2 && media != "" && len(h[jetstream.MsgIDHeader]) > 0 { // as riskd's own publishers write it: nothing else is there
-		return wire.Envelope{ContentType: media}
-	}
-	return wire.Envelope{ContentType: media, ID: header(h, "ce-id"), Source: header(h, "ce-source"), Type: header(h, "ce-type"), Time: header(h, "ce-time")}
-}
-
-func header(h nats.Header, names ...string) string {
-	for _, n := range names {
-		if v := h[n]; len(v) > 0 && v[0] != "" {
-			return v[0]
-		}
-	}
-	return ""
 }

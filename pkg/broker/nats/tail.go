@@ -14,19 +14,6 @@ import (
 	"github.com/nats-io/nuid"
 )
 
-// Message is one stored message as a [Tail] reads it.
-type Message struct {
-	// Seq is its stream sequence.
-	Seq uint64
-	// StoredNS is when the broker stored it, Unix nanoseconds.
-	StoredNS int64
-	Subject  string
-	Header   nats.Header
-	Data     []byte
-	// Pending is how many messages of the stream came after it when it was sent.
-	Pending uint64
-}
-
 const (
 	// tailExpiry and tailHeartbeat keep an idle reader cheap and find a dead consumer soon.
 	tailExpiry    = 30 * time.Second
@@ -36,6 +23,10 @@ const (
 	// tailBackoff waits between attempts to make a consumer again.
 	tailBackoff = 100 * time.Millisecond
 	tailTimeout = 3 * time.Second
+
+	// arenaLeast and arenaMost are how many bytes of messages a tail keeps in one piece of memory: the more the more it reads.
+	arenaLeast = 4 << 10
+	arenaMost  = 64 << 10
 )
 
 // TailConfig bounds what a reader buffers.
@@ -52,6 +43,7 @@ type TailConfig struct {
 type Tail struct {
 	nc     *nats.Conn
 	js     jetstream.JetStream
+	tap    *tap // of nc; nil when all comes through the client library
 	stream string
 	cfg    TailConfig
 
@@ -67,6 +59,8 @@ type Tail struct {
 	mu          sync.Mutex
 	buf         []Message // from head on: received and not taken
 	head        int
+	arena       []byte // what a tap brings is kept in here, up to its capacity
+	current     string // consumer whose messages are taken
 	outstanding int    // asked of the server, not here yet
 	seq         uint64 // last stream sequence that is in buf or was taken
 	cseq        uint64 // last consumer sequence
@@ -88,6 +82,7 @@ func OpenTail(js jetstream.JetStream, stream string, from uint64, cfg TailConfig
 	t := &Tail{nc: js.Conn(), js: js, stream: stream, cfg: cfg, broken: true, notify: make(chan struct{}, 1),
 		listener: js.Conn().StatusChanged(nats.CONNECTED)}
 	t.online = t.listener
+	t.tap, _ = t.nc.Opts.CustomDialer.(*tap)
 	if from > 0 {
 		t.seq = from - 1
 	}
@@ -190,6 +185,9 @@ func (t *Tail) keep(m Message) {
 		t.buf, t.head = t.buf[:n], 0
 	}
 	t.buf = append(t.buf, m)
+	if t.waiting() == 1 {
+		t.wake()
+	}
 }
 
 // wait blocks until something may have changed, and marks the reader broken when the server is silent.
@@ -254,9 +252,12 @@ func (t *Tail) open(ctx context.Context) error {
 	t.sub, t.name = sub, name
 	t.next = "$JS.API.CONSUMER.MSG.NEXT." + t.stream + "." + name
 	t.mu.Lock()
-	t.inbox, t.pending = inbox, cons.CachedInfo().NumPending
+	t.inbox, t.current, t.pending = inbox, name, cons.CachedInfo().NumPending
 	t.broken, t.stuck, t.outstanding, t.cseq, t.heard = false, nil, 0, 0, true
 	t.mu.Unlock()
+	if t.tap != nil {
+		t.tap.set(name, t)
+	}
 	return nil
 }
 
@@ -274,6 +275,9 @@ func (t *Tail) drop(tell bool) {
 	}
 	_ = t.sub.Unsubscribe()
 	t.sub = nil
+	if t.tap != nil {
+		t.tap.set(t.name, nil)
+	}
 	if tell && t.nc.IsConnected() {
 		_ = t.nc.Publish("$JS.API.CONSUMER.DELETE."+t.stream+"."+t.name, nil)
 	}
@@ -314,20 +318,49 @@ func (t *Tail) handle(inbox string, m *nats.Msg) {
 		}
 		return
 	}
-	seq, cseq, ns, pending, ok := parseReply(m.Reply)
+	if next, ok := t.follow(m.Reply); ok {
+		next.lib, next.Data = m, m.Data
+		t.keep(next)
+	}
+}
+
+// arrive takes a message from a tap. op and body are valid during the call.
+func (t *Tail) arrive(op *msgOp, body []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current != op.consumer || t.closed || t.broken {
+		return
+	}
+	t.heard = true
+	next, ok := t.follow(op.reply)
+	if !ok {
+		return
+	}
+	if need := len(op.subject) + len(body); need > cap(t.arena)-len(t.arena) {
+		t.arena = make([]byte, 0, max(need, min(max(2*cap(t.arena), arenaLeast), arenaMost)))
+	}
+	at := len(t.arena)
+	t.arena = append(append(t.arena, op.subject...), body...)
+	whole := t.arena[at:len(t.arena):len(t.arena)]
+	next.subject = len(op.subject)
+	head := next.subject + op.headers
+	next.head, next.Data = whole[:head:head], whole[head:]
+	t.keep(next)
+}
+
+// follow reads from a message's reply which one it is; not ok when it does not follow the last one. t.mu is held.
+func (t *Tail) follow(reply string) (m Message, ok bool) {
+	seq, cseq, ns, pending, ok := parseReply(reply)
 	if !ok || cseq != t.cseq+1 || seq <= t.seq {
 		t.broken, t.stuck = true, fmt.Errorf("message out of order on %s", t.stream)
 		t.wake()
-		return
+		return m, false
 	}
 	t.seq, t.cseq, t.pending = seq, cseq, pending
 	if t.outstanding > 0 {
 		t.outstanding--
 	}
-	t.keep(Message{Seq: seq, StoredNS: ns, Subject: m.Subject, Header: m.Header, Data: m.Data, Pending: pending})
-	if t.waiting() == 1 {
-		t.wake()
-	}
+	return Message{Seq: seq, StoredNS: ns, Pending: pending}, true
 }
 
 // status reads a message of the server about our request; true means that Take has to look.
@@ -360,19 +393,11 @@ func (t *Tail) wake() {
 
 // parseReply reads $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<seq>.<cseq>.<ns>.<pending>[.<random>].
 func parseReply(reply string) (seq, cseq uint64, ns int64, pending uint64, ok bool) {
-	if !strings.HasPrefix(reply, "$JS.ACK.") {
+	name := nameToken(reply)
+	if name == 0 {
 		return 0, 0, 0, 0, false
 	}
-	dots := strings.Count(reply, ".")
-	skip := 5 // tokens before the stream sequence
-	switch {
-	case dots == 8:
-	case dots >= 10:
-		skip = 7
-	default:
-		return 0, 0, 0, 0, false
-	}
-	at := 0
+	at, skip := 0, name+2 // tokens before the stream sequence
 	for range skip {
 		at += strings.IndexByte(reply[at:], '.') + 1
 	}
@@ -394,6 +419,32 @@ func parseReply(reply string) (seq, cseq uint64, ns int64, pending uint64, ok bo
 		at++
 	}
 	return nums[0], nums[1], int64(nums[2]), nums[3], true
+}
+
+// nameToken is which token of a reply, from 0, is the consumer's name; 0 when it is not the reply of a stored message.
+func nameToken(reply string) int {
+	if !strings.HasPrefix(reply, "$JS.ACK.") {
+		return 0
+	}
+	switch dots := strings.Count(reply, "."); {
+	case dots == 8:
+		return 3
+	case dots >= 10:
+		return 5
+	}
+	return 0
+}
+
+// consumerOf is the consumer's name in a reply, "" when it is not the reply of a stored message.
+func consumerOf(reply string) string {
+	name := nameToken(reply)
+	if name == 0 {
+		return ""
+	}
+	for range name {
+		reply = reply[strings.IndexByte(reply, '.')+1:]
+	}
+	return reply[:strings.IndexByte(reply, '.')]
 }
 
 // sleep waits; false when ctx ended first.

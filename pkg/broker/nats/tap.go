@@ -1,0 +1,277 @@
+package natsjs
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+const (
+	// tapBuffer is what is read at once. A larger message is read into memory of its own.
+	tapBuffer = 128 << 10
+	// tapLine bounds how far the end of an operation's line is looked for; servers allow 4 KiB by default.
+	tapLine     = 8 << 10
+	dialTimeout = 5 * time.Second
+)
+
+// tap is the dialer of a connection on which tails take their messages before the client library sees them. The library parses a
+// message's headers into a map, copies each into memory of its own and wakes a goroutine for it; on the way of an
+// event to its score that was the largest part after the server's. All that is no stored message of one of its tails is left to the
+// library: the handshake, answers, statuses, heartbeats, errors. So is everything on a connection that is encrypted or a websocket.
+type tap struct {
+	mu sync.Mutex
+	// tails are the open ones by their consumers' names.
+	tails atomic.Pointer[map[string]*Tail]
+}
+
+// Dial implements nats.CustomDialer.
+func (d *tap) Dial(network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	conn, err := dialer.Dial(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &tapped{Conn: conn, tap: d, buf: make([]byte, tapBuffer)}, nil
+}
+
+// set makes t the reader of a consumer's messages; nil ends it.
+func (d *tap) set(consumer string, t *Tail) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := make(map[string]*Tail)
+	if old := d.tails.Load(); old != nil {
+		for name, t := range *old {
+			next[name] = t
+		}
+	}
+	if delete(next, consumer); t != nil {
+		next[consumer] = t
+	}
+	d.tails.Store(&next)
+}
+
+func (d *tap) tail(consumer string) *Tail {
+	if tails := d.tails.Load(); tails != nil {
+		return (*tails)[consumer]
+	}
+	return nil
+}
+
+// tapped is one connection. Only the client library's reading goroutine calls Read.
+type tapped struct {
+	net.Conn
+	tap  *tap
+	buf  []byte
+	r, w int   // buf[r:w] was read and belongs to nobody yet
+	err  error // of the connection, once what was read before it is handed on
+
+	// The operation at r is the library's: so many bytes, or up to the end of its line.
+	pass int
+	line bool
+	// blind: this is not the protocol that we know. Nothing is looked at any more.
+	blind bool
+}
+
+var errTap = errors.New("nats: a message without its end")
+
+// Read returns what is for the client library.
+func (c *tapped) Read(p []byte) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		n += c.give(p[n:])
+		if n == len(p) {
+			return n, nil
+		}
+		if c.r == c.w {
+			if n > 0 {
+				return n, nil
+			}
+			if c.blind {
+				return c.Conn.Read(p)
+			}
+		} else if err := c.take(); err != nil {
+			return n, err
+		} else if c.pass > 0 || c.line || c.blind {
+			continue
+		}
+		if n > 0 {
+			return n, nil
+		}
+		if err := c.fill(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// give copies what is the library's.
+func (c *tapped) give(p []byte) (n int) {
+	have := c.buf[c.r:c.w]
+	switch {
+	case c.blind:
+		n = copy(p, have)
+	case c.pass > 0:
+		n = copy(p, have[:min(len(have), c.pass)])
+		c.pass -= n
+	case c.line:
+		if end := bytes.IndexByte(have, '\n'); end >= 0 {
+			have = have[:end+1]
+		}
+		if n = copy(p, have); n > 0 && p[n-1] == '\n' {
+			c.line = false
+		}
+	}
+	c.r += n
+	return n
+}
+
+// fill reads more behind what is there.
+func (c *tapped) fill() error {
+	if c.err != nil {
+		return c.err
+	}
+	if c.r > 0 {
+		c.w = copy(c.buf, c.buf[c.r:c.w])
+		c.r = 0
+	}
+	n, err := c.Conn.Read(c.buf[c.w:])
+	c.w += n
+	if c.err = err; n > 0 {
+		return nil
+	}
+	return err
+}
+
+// take hands messages to their tails until it comes to something else or to the end of what is there.
+func (c *tapped) take() error {
+	for c.r < c.w && c.pass == 0 && !c.line {
+		have := c.buf[c.r:c.w]
+		switch have[0] {
+		case 'M', 'H':
+		case 'I', 'P', '+', '-': // INFO, PING and PONG, +OK, -ERR
+			c.line = true
+			return nil
+		default:
+			c.blind = true
+			return nil
+		}
+		end := bytes.IndexByte(have[:min(len(have), tapLine)], '\n')
+		if end < 0 {
+			c.line = len(have) >= tapLine // the library will find out what is wrong with it
+			return nil
+		}
+		op, ok := parseOp(have[:end])
+		if !ok {
+			c.line = true
+			return nil
+		}
+		end++
+		t := c.tailOf(&op)
+		if t == nil {
+			c.pass = end + op.size + 2
+			return nil
+		}
+		whole := end + op.size + 2
+		switch {
+		case whole <= len(have):
+			if have[whole-2] != '\r' || have[whole-1] != '\n' {
+				return errTap
+			}
+			t.arrive(&op, have[end:whole-2])
+			c.r += whole
+		case whole > len(c.buf):
+			body := make([]byte, op.size+2)
+			n := copy(body, have[end:])
+			c.r = c.w // op's strings stay: nothing is read into buf meanwhile
+			if _, err := io.ReadFull(c.Conn, body[n:]); err != nil {
+				return err
+			}
+			t.arrive(&op, body[:op.size])
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// tailOf is whose message op is; nil: the library's. What was published to an inbox of the connection is never a stored message,
+// whatever its reply says.
+func (c *tapped) tailOf(op *msgOp) *Tail {
+	if op.consumer == "" || strings.HasPrefix(op.subject, "_INBOX.") {
+		return nil
+	}
+	return c.tap.tail(op.consumer)
+}
+
+// msgOp is the line of a MSG or HMSG. Its strings lie in the connection's buffer.
+type msgOp struct {
+	subject, reply string
+	// consumer is the name in reply, "" when it is not that of a stored message.
+	consumer      string
+	headers, size int
+}
+
+// parseOp reads MSG <subject> <sid> [reply] <size> and HMSG <subject> <sid> [reply] <headers> <size>.
+func parseOp(line []byte) (op msgOp, ok bool) {
+	if len(line) > 0 && line[len(line)-1] == '\r' {
+		line = line[:len(line)-1]
+	}
+	if len(line) == 0 {
+		return op, false
+	}
+	var fields [6]string
+	n := 0
+	for rest := unsafe.String(&line[0], len(line)); ; n++ {
+		if n == len(fields) {
+			return op, false
+		}
+		at := strings.IndexByte(rest, ' ')
+		if at < 0 {
+			fields[n] = rest
+			n++
+			break
+		}
+		fields[n], rest = rest[:at], rest[at+1:]
+	}
+	op.subject = fields[1]
+	numbers := 1
+	switch fields[0] {
+	case "MSG":
+	case "HMSG":
+		numbers = 2
+		if op.headers, ok = count(fields[max(n-2, 0)]); !ok {
+			return op, false
+		}
+	default:
+		return op, false
+	}
+	switch n - numbers {
+	case 3:
+	case 4:
+		op.reply = fields[3]
+		op.consumer = consumerOf(op.reply)
+	default:
+		return op, false
+	}
+	op.size, ok = count(fields[n-1])
+	return op, ok && op.headers <= op.size
+}
+
+// count reads a size; a gigabyte is more than any server sends.
+func count(s string) (n int, ok bool) {
+	for i := range len(s) {
+		d := s[i] - '0'
+		if d > 9 || n > 1<<30 {
+			return 0, false
+		}
+		n = n*10 + int(d)
+	}
+	return n, len(s) > 0
+}
