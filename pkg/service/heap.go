@@ -1,48 +1,77 @@
 package service
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// HeapRoom is how many bytes the heap may grow between two collections, whatever is in use. Go's own rule, as much again
-// as is in use, collects a small process all the time (most of what a worker allocates is gone after a batch) and doubles a large one
-// (whose profiles hold no pointers: to collect it costs next to nothing).
-const HeapRoom = 192 << 20
+// The room that [KeepHeapRoom] leaves: a sixteenth of the memory that the process may use, within these.
+const (
+	LeastRoom, MostRoom = 64 << 20, 1 << 30
+	roomOfMemory        = 16
+	// limitOfGroup is how much of a control group's memory the heap may take before it is collected whatever the room.
+	limitOfGroup = 0.9
+)
 
-// KeepHeapRoom makes the collector leave [HeapRoom] or a quarter of what is in use, the larger of the two, from the next
-// collection on. A GOGC in the environment is the user's choice and stays; so does GOMEMLIMIT, which limits this too.
+// KeepHeapRoom makes the collector leave the heap room to grow between two collections, or a quarter of what is in use where that is more, from the
+// next collection on. Go's own rule, as much again as is in use, collects a small process all the time (most of what a worker allocates is gone
+// after a batch) and doubles a large one (whose profiles hold no pointers: to collect it costs next to nothing). While a collection runs,
+// some 0.1 s on two cores, a flag takes ten times as long: with too little room that is more than one flag in a hundred.
+//
+// A process in a control group with a limit also gets nine tenths of that for GOMEMLIMIT, so that the room cannot get it killed. A GOGC or
+// GOMEMLIMIT in the environment is the user's choice and stays; a memory limit limits the room too.
 func KeepHeapRoom() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		if limit, err := memlimit.FromCgroup(); err == nil && limit < math.MaxInt64/2 {
+			debug.SetMemoryLimit(int64(float64(limit) * limitOfGroup))
+		}
+	}
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	setRoom()
-	watchHeap()
+	memory, err := memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)()
+	if err != nil {
+		memory = 0
+	}
+	if system, err := memlimit.FromSystem(); err == nil { // a group's limit may be none to speak of
+		memory = min(memory, system)
+	}
+	room := heapRoom(memory)
+	setRoom(room)
+	watchHeap(room)
+}
+
+// heapRoom is what a process that may use so much memory leaves, bytes.
+func heapRoom(memory uint64) uint64 {
+	return min(max(memory/roomOfMemory, LeastRoom), MostRoom)
 }
 
 // heapWatch dies with each collection and is made anew by its own end.
 type heapWatch struct{ _ [16]byte }
 
-func watchHeap() {
+func watchHeap(room uint64) {
 	runtime.AddCleanup(new(heapWatch), func(struct{}) {
-		setRoom()
-		watchHeap()
+		setRoom(room)
+		watchHeap(room)
 	}, struct{}{})
 }
 
-func setRoom() {
+func setRoom(room uint64) {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)
 	if sample[0].Value.Kind() != metrics.KindUint64 {
 		return
 	}
-	debug.SetGCPercent(gcPercent(sample[0].Value.Uint64()))
+	debug.SetGCPercent(gcPercent(sample[0].Value.Uint64(), room))
 }
 
 // gcPercent is the growth that leaves the room, in percent of what is in use.
-func gcPercent(live uint64) int {
+func gcPercent(live, room uint64) int {
 	const least, smallest = 25, 4 << 20
-	return max(int(HeapRoom*100/max(live, smallest)), least)
+	return max(int(room*100/max(live, smallest)), least)
 }

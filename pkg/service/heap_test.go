@@ -8,10 +8,20 @@ import (
 )
 
 func TestTheHeapKeepsItsRoomAtEverySize(t *testing.T) {
-	for live, room := range map[uint64]uint64{0: HeapRoom, 50 << 20: HeapRoom, 700 << 20: HeapRoom, 4 << 30: 1 << 30} {
-		got := max(live, 4<<20) * uint64(gcPercent(live)) / 100
-		if got < room*98/100 || got > room*102/100 {
-			t.Errorf("with %d bytes in use the heap may grow by %d, want %d", live, got, room)
+	const mib = 1 << 20
+	for live, grows := range map[uint64]uint64{0: 192 * mib, 50 * mib: 192 * mib, 700 * mib: 192 * mib, 4096 * mib: 1024 * mib} {
+		got := max(live, 4*mib) * uint64(gcPercent(live, 192*mib)) / 100
+		if got < grows*98/100 || got > grows*102/100 {
+			t.Errorf("with %d bytes in use the heap may grow by %d, want %d", live, got, grows)
+		}
+	}
+}
+
+func TestTheRoomIsAPartOfTheMemory(t *testing.T) {
+	const gib = 1 << 30
+	for memory, want := range map[uint64]uint64{0: LeastRoom, gib / 2: LeastRoom, 4 * gib: gib / 4, 16 * gib: gib, 512 * gib: MostRoom} {
+		if got := heapRoom(memory); got != want {
+			t.Errorf("of %d bytes %d are left, want %d", memory, got, want)
 		}
 	}
 }

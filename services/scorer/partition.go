@@ -24,6 +24,8 @@ const (
 	// appendTimeout bounds one append; after it the outcome is unknown.
 	appendTimeout = 5 * time.Second
 	readTimeout   = 5 * time.Second
+	// waitMargin is how much earlier or later than asked a wait may end.
+	waitMargin = 20 * time.Millisecond
 	// fenceAttempts bounds how often a fence is tried against other writers before it is left to them.
 	fenceAttempts = 20
 	// batchEvents is how many events a record holds where neither the configuration nor the broker says.
@@ -66,6 +68,10 @@ type partition struct {
 	versions versions
 	by       judging
 	ckTold   time.Time
+	// waits ends at waitsFor; see patience.
+	waits    context.Context
+	waitsFor time.Time
+	endWait  context.CancelFunc
 
 	ready             atomic.Bool
 	lag, users, bytes atomic.Int64
@@ -83,6 +89,7 @@ func (p *partition) run(stop context.Context) error {
 	}()
 	defer func() {
 		p.ready.Store(false)
+		p.impatient()
 		p.discard()
 		if p.tail != nil {
 			p.tail.Close()
@@ -310,14 +317,8 @@ func (p *partition) take(stop context.Context, wait time.Duration) ([]broker.Mes
 		return p.msgs, nil
 	}
 	enter(stageWait)
-	ctx := stop
-	if wait > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(stop, wait)
-		defer cancel()
-	}
 	clear(p.msgs)
-	msgs, err := p.tail.Take(ctx, p.msgs[:0], p.s.batchEvents, p.s.batchBytes)
+	msgs, err := p.tail.Take(p.patience(stop, wait), p.msgs[:0], p.s.batchEvents, p.s.batchBytes)
 	p.msgs = msgs
 	if err != nil {
 		return nil, err
@@ -328,6 +329,28 @@ func (p *partition) take(stop context.Context, wait time.Duration) ([]broker.Mes
 	}
 	p.lag.Store(int64(msgs[len(msgs)-1].Pending))
 	return msgs, nil
+}
+
+// patience is stop, with a wait it ends after that long. The same moment, that of the next checkpoint, is waited for many times: its
+// context is made once.
+func (p *partition) patience(stop context.Context, wait time.Duration) context.Context {
+	if wait <= 0 {
+		return stop
+	}
+	until := time.Now().Add(wait)
+	if p.waits == nil || p.waits.Err() != nil || until.Sub(p.waitsFor).Abs() > waitMargin {
+		p.impatient()
+		p.waitsFor = until
+		p.waits, p.endWait = context.WithDeadline(stop, until)
+	}
+	return p.waits
+}
+
+// impatient gives back what patience made.
+func (p *partition) impatient() {
+	if p.endWait != nil {
+		p.endWait()
+	}
 }
 
 // commit makes one record of msgs, or of as many as fit, stores it, and then makes it the state.

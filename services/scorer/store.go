@@ -21,6 +21,8 @@ const (
 	// pageSlack: an eighth of a page may be dead entries, and an eighth room to grow. Less would copy pages all the time, more costs
 	// memory for each user.
 	pageSlack = 8
+	// smallPage: below it a page doubles, since it has few users and grows with each of them.
+	smallPage = 512
 	// profileSlack is the part of a profile, and roomRounding the bytes at most, that an entry has to spare.
 	profileSlack, roomRounding = 8, 15
 	// maxExpected bounds how many users a store makes room for before it has seen them.
@@ -250,7 +252,7 @@ func (p *page) append(key, profile []byte, seen int64) uint32 {
 	room := (len(profile) + len(profile)/profileSlack + roomRounding) &^ 7
 	need := len(p.buf) + entryHeader + len(key) + room
 	if need > cap(p.buf) {
-		grown := make([]byte, len(p.buf), need+need/pageSlack)
+		grown := make([]byte, len(p.buf), need+max(need/pageSlack, min(need, smallPage)))
 		copy(grown, p.buf)
 		p.buf = grown
 	}

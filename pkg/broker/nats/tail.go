@@ -18,6 +18,8 @@ const (
 	// tailExpiry and tailHeartbeat keep an idle reader cheap and find a dead consumer soon.
 	tailExpiry    = 30 * time.Second
 	tailHeartbeat = 5 * time.Second
+	// tailSilence is how long nothing may come, heartbeats included.
+	tailSilence = 2*tailHeartbeat + time.Second
 	// tailInactive is when the server forgets a consumer whose reader is gone.
 	tailInactive = time.Minute
 	// tailBackoff waits between attempts to make a consumer again.
@@ -55,6 +57,7 @@ type Tail struct {
 	// listener gets a value at every reconnect; online is the same until the connection is closed.
 	listener chan nats.Status
 	online   <-chan nats.Status
+	silence  *time.Timer // of the goroutine that takes
 
 	mu          sync.Mutex
 	buf         []Message // from head on: received and not taken
@@ -192,8 +195,12 @@ func (t *Tail) keep(m Message) {
 
 // wait blocks until something may have changed, and marks the reader broken when the server is silent.
 func (t *Tail) wait(ctx context.Context) error {
-	timer := time.NewTimer(2*tailHeartbeat + time.Second)
-	defer timer.Stop()
+	if t.silence == nil {
+		t.silence = time.NewTimer(tailSilence)
+	} else {
+		t.silence.Reset(tailSilence)
+	}
+	defer t.silence.Stop()
 	select {
 	case <-t.notify:
 	case _, ok := <-t.online:
@@ -205,7 +212,7 @@ func (t *Tail) wait(ctx context.Context) error {
 		t.mu.Unlock()
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-timer.C:
+	case <-t.silence.C:
 		t.mu.Lock()
 		if !t.heard {
 			t.broken, t.stuck = true, errors.New("no heartbeat of the consumer")
