@@ -75,6 +75,7 @@ type spot struct {
 	crowd *Crowd
 	peer  *spot // the same key in another partition; guarded by the key's lock, as are users and fails
 	users []visit
+	few   [2]visit // where users are as long as there are no more: nearly always, and it saves the collector half of the work
 	fails *[failureSlices]tally
 
 	newer, older *spot
@@ -243,6 +244,7 @@ func (c *Crowd) touch(first *spot, key uint64, at uint32) *spot {
 	fresh := g == nil
 	if fresh {
 		g = &spot{key: key, crowd: c}
+		g.users = g.few[:0]
 		if first == nil {
 			c.square.shards[key%crowdShards].spots[key] = g
 		} else {
