@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -42,6 +43,9 @@ func (r *pipeline) table() string {
 	}
 	fmt.Fprintf(&b, "%s; machine: %s. %s\n", r.Broker, r.Machine, r.Note)
 	row("raw consume", r.Main.Raw)
+	if r.Main.Tapped.Rate > 0 {
+		row("raw consume, past the client library", r.Main.Tapped)
+	}
 	row("bare relay", r.Main.Relay)
 	row("scorer, everything on", r.Main.Scorer)
 	row("its own part, neither read nor stored", r.Own)
@@ -110,6 +114,10 @@ func (r *pipeline) plots() []plot {
 	cpu := []bar{{Name: "raw consume", Value: m.Raw.CPU, Kind: "raw"}, {Name: "bare relay", Value: m.Relay.CPU, Kind: "relay"},
 		{Name: "scorer", Value: m.Scorer.CPU, Kind: "scorer"},
 		{Name: "scorer's own part", Value: r.Own.CPU, Kind: "scorer"}, {Name: "all, into ClickHouse", Value: r.Full.CPU, Kind: "full"}}
+	if m.Tapped.Rate > 0 {
+		rates = slices.Insert(rates, 1, bar{Name: "raw, as riskd reads", Value: m.Tapped.Rate, Kind: "raw"})
+		cpu = slices.Insert(cpu, 1, bar{Name: "raw, as riskd reads", Value: m.Tapped.CPU, Kind: "raw"})
+	}
 	var parts, users, lat, lat999, hops []bar
 	for _, d := range r.Partitions {
 		parts = append(parts, bar{Name: fmt.Sprintf("%d, relay", d.Partitions), Value: d.Relay.Rate, Kind: "relay"},
@@ -140,7 +148,8 @@ svg{width:100%;height:auto}text{font:13px system-ui,sans-serif;fill:currentColor
 .raw{fill:var(--raw)}.relay{fill:var(--relay)}.scorer{fill:var(--scorer)}.full{fill:var(--full)}</style>
 <h1>What riskd costs beside its broker</h1>
 <p>{{.R.Machine}}; {{.R.At.Format "2006-01-02 15:04"}} UTC; {{.R.Broker}}. {{.R.Note}}; raw, relay and scorer read the same stored events in
-one run. The relay decodes each event and appends one record per batch; it judges nothing.</p><code>{{.Line}}</code>
+one run. The relay decodes each event and appends one record per batch; it judges nothing.{{if .R.Main.Tapped.Rate}} Raw and the relay read through nats.go, as any
+consumer does; riskd takes its events before the library sees them.{{end}}</p><code>{{.Line}}</code>
 {{range .Plots}}<h2>{{.Title}}</h2><svg viewBox="0 0 720 {{.Height}}" role="img" aria-label="{{.Title}}">{{$u := .Unit}}
 {{range .Bars}}<g transform="translate(0 {{.Y}})"><text x="150" y="17" text-anchor="end">{{.Name}}</text><rect class="{{.Kind}}" x="160" y="3" width="{{printf "%.1f" .Width}}" height="20"><title>{{.Name}}: {{printf "%.2f" .Value}} {{$u}}</title></rect>
 <text x="{{printf "%.1f" .End}}" y="17">{{.Text}} {{$u}}</text></g>{{end}}</svg>{{end}}
