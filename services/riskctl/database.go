@@ -96,5 +96,5 @@ func tenantOf(ctx context.Context, r *story.Reader, tenant string, has func(tena
 			return t, err
 		}
 	}
-	return "", story.ErrNotFound
+	return "", fmt.Errorf("%w in any of the tenants %q: what was reported just now is there after two seconds", story.ErrNotFound, tenants)
 }
