@@ -96,5 +96,5 @@ func tenantOf(ctx context.Context, r *story.Reader, tenant string, has func(tena
 			return t, err
 		}
 	}
-	return "", fmt.Errorf("%w in any of the tenants %q: what was reported just now is there after two seconds", story.ErrNotFound, tenants)
+	return "", fmt.Errorf("%w in any of %d tenants; what was reported just now is there after two seconds", story.ErrNotFound, len(tenants))
 }
