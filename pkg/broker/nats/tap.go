@@ -15,7 +15,7 @@ import (
 const (
 	// tapBuffer is what is read at once. A larger message is read into memory of its own.
 	tapBuffer = 128 << 10
-	// tapLine bounds how far the end of an operation's line is looked for; servers allow 4 KiB by default.
+	// tapLine bounds how far the end of a message's line is looked for; servers allow 4 KiB by default.
 	tapLine     = 8 << 10
 	dialTimeout = 5 * time.Second
 )
@@ -164,12 +164,12 @@ func (c *tapped) take() error {
 		}
 		end := bytes.IndexByte(have[:min(len(have), tapLine)], '\n')
 		if end < 0 {
-			c.line = len(have) >= tapLine // the library will find out what is wrong with it
+			c.blind = len(have) >= tapLine
 			return nil
 		}
 		op, ok := parseOp(have[:end])
-		if !ok {
-			c.line = true
+		if !ok { // where its payload ends is not known either: the library will say what is wrong
+			c.blind = true
 			return nil
 		}
 		end++
