@@ -71,17 +71,17 @@ func perEvent(cpu float64, rate int) float64 {
 func latencies(t *testing.T, rate int) latencyPair {
 	out := latencyPair{Rate: rate}
 	t.Run(fmt.Sprintf("latency relay rate=%d", rate), func(t *testing.T) {
-		b := natstest.Start(t, pipelinePartitions)
-		stop := startRelay(t, b)
+		b := startAway(t, pipelinePartitions)
+		stop := startRelay(t, b.Broker)
 		defer stop()
 		time.Sleep(time.Second) // consumers are made
 		defer profileTo(t, fmt.Sprintf("relay-latency-%d", rate))()
-		cpu := cpuSeconds()
-		out.Relay = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds(rate)))
-		out.RelayCPU = perEvent(cpuSeconds()-cpu, rate)
+		cpu := b.cpuSeconds()
+		out.Relay = quantilesOf(flagLatencies(t, b.Broker, pipelinePartitions, rate, latencySeconds(rate)))
+		out.RelayCPU = perEvent(b.cpuSeconds()-cpu, rate)
 	})
 	t.Run(fmt.Sprintf("latency scorer rate=%d", rate), func(t *testing.T) {
-		b := natstest.Start(t, pipelinePartitions)
+		b := startAway(t, pipelinePartitions)
 		cfg := DefaultConfig()
 		if n, err := strconv.Atoi(os.Getenv("RISKD_PIPELINE_TURNS")); err == nil {
 			cfg.Turns = n
@@ -90,9 +90,9 @@ func latencies(t *testing.T, rate int) latencyPair {
 		w.ready(t)
 		time.Sleep(time.Second)
 		stop := profileTo(t, fmt.Sprintf("scorer-latency-%d", rate))
-		cpu := cpuSeconds()
-		out.Scorer = quantilesOf(flagLatencies(t, b, pipelinePartitions, rate, latencySeconds(rate)))
-		out.ScorerCPU = perEvent(cpuSeconds()-cpu, rate)
+		cpu := b.cpuSeconds()
+		out.Scorer = quantilesOf(flagLatencies(t, b.Broker, pipelinePartitions, rate, latencySeconds(rate)))
+		out.ScorerCPU = perEvent(b.cpuSeconds()-cpu, rate)
 		stop()
 		out.Events, out.AppendMS, out.FlagMS = mean(w.metrics.batchEvents), mean(w.metrics.commit)*1000, mean(w.metrics.eventToFlag)*1000
 		w.stop(t)

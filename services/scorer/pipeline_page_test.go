@@ -39,7 +39,11 @@ func (r *pipeline) write(dir, name string) error {
 func (r *pipeline) table() string {
 	var b strings.Builder
 	row := func(name string, c cost) {
-		fmt.Fprintf(&b, "%-37s %9.0f events/s %7.2f CPU s/M %7.0f B/event\n", name, c.Rate, c.CPU, c.Bytes)
+		fmt.Fprintf(&b, "%-37s %9.0f events/s %7.2f CPU s/M %7.0f B/event", name, c.Rate, c.CPU, c.Bytes)
+		if c.Broker > 0 {
+			fmt.Fprintf(&b, ", of the CPU the broker's %.2f", c.Broker)
+		}
+		b.WriteString("\n")
 	}
 	fmt.Fprintf(&b, "%s; machine: %s. %s\n", r.Broker, r.Machine, r.Note)
 	row("raw consume", r.Main.Raw)

@@ -23,9 +23,11 @@ import (
 
 // cost is what reading or judging a number of stored events took, server included.
 type cost struct {
-	Rate  float64 `json:"events_per_second"`
-	CPU   float64 `json:"cpu_seconds_per_million"`
-	Bytes float64 `json:"bytes_per_event"`
+	Rate float64 `json:"events_per_second"`
+	CPU  float64 `json:"cpu_seconds_per_million"`
+	// Broker is the part of CPU that a broker in a process of its own has used.
+	Broker float64 `json:"broker_cpu_seconds_per_million,omitempty"`
+	Bytes  float64 `json:"bytes_per_event"`
 }
 
 // drained compares the three ways over the same stored events: (a) raw, (b) relay, (c) scorer.
@@ -79,7 +81,7 @@ func TestPipeline(t *testing.T) {
 		t.Skip("a benchmark of four minutes: make bench-pipeline")
 	}
 	service.KeepHeapRoom() // as riskd does
-	r := newPipeline("nats", "Server, worker and clients share the machine")
+	r := newPipeline("nats", "Server and worker are processes of their own on the same machine")
 	say := progress()
 	r.Main = drainAll(t, pipelinePartitions, 10_000, pipelineEvents)
 	t.Logf("drain: %+v", r.Main)
@@ -185,19 +187,19 @@ func measure(n int, do func()) cost {
 
 func drainAll(t *testing.T, partitions, users, n int) (out drained) {
 	t.Run(fmt.Sprintf("drain partitions=%d users=%d", partitions, users), func(t *testing.T) {
-		b := natstest.Start(t, partitions)
-		payload := fillBroker(t, b, pipelineEventsOf(n, users))
+		b := startAway(t, partitions)
+		payload := fillBroker(t, b.Broker, pipelineEventsOf(n, users))
 		out = drained{Partitions: partitions, Users: users, Events: n}
-		lib := throughLibrary(t, b)
-		out.Raw = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, false) }) })
+		lib := throughLibrary(t, b.Broker)
+		out.Raw = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, false) }) })
 		out.Raw.Bytes = payload
-		out.Tapped = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, false) }) })
-		out.Relay = measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, true) }) })
+		out.Tapped = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, false) }) })
+		out.Relay = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, true) }) })
 		out.Relay.Bytes = journalBytes(t, b.JS, partitions) / float64(n)
 		recreateJournals(t, b.JS, partitions)
 		var w *worker
 		stop := profileTo(t, fmt.Sprintf("scorer-%d-%d", partitions, users))
-		out.Scorer = measure(n, func() {
+		out.Scorer = b.measure(n, func() {
 			w = startWorker(t, b.URL(), DefaultConfig())
 			for committed(w) < n {
 				time.Sleep(2 * time.Millisecond)
@@ -269,19 +271,19 @@ func recreateJournals(t testing.TB, js jetstream.JetStream, partitions int) {
 // users: until an event in each partition, sent meanwhile, is judged.
 func (r *pipeline) million(t *testing.T, users int) {
 	t.Run("users=1M", func(t *testing.T) {
-		b := natstest.Start(t, pipelinePartitions)
+		b := startAway(t, pipelinePartitions)
 		out := drained{Partitions: pipelinePartitions, Users: users, Events: users}
 		evs := pipelineEventsOf(users, users)
 		for i, ev := range evs { // everybody once
 			ev.User = &riskdv1.User{Id: "u" + strconv.Itoa(i)}
 			ev.Device = &riskdv1.Device{Id: "device-of-u" + strconv.Itoa(i)}
 		}
-		out.Raw.Bytes = fillBroker(t, b, evs)
+		out.Raw.Bytes = fillBroker(t, b.Broker, evs)
 		evs = nil
-		lib := throughLibrary(t, b)
-		out.Raw.Rate = measure(users, func() { eachPartition(pipelinePartitions, func(p int) { relay(t, lib, p, false) }) }).Rate
+		lib := throughLibrary(t, b.Broker)
+		out.Raw.Rate = b.measure(users, func() { eachPartition(pipelinePartitions, func(p int) { relay(t, lib, p, false) }) }).Rate
 		w := startWorker(t, b.URL(), DefaultConfig())
-		c := measure(users, func() {
+		c := b.measure(users, func() {
 			for committed(w) < users {
 				time.Sleep(2 * time.Millisecond)
 			}
@@ -293,17 +295,17 @@ func (r *pipeline) million(t *testing.T, users int) {
 
 		began := time.Now()
 		a := spawn(t, "default "+b.URL())
-		r.probe(t, b)
+		r.probe(t, b.Broker)
 		r.Restart = time.Since(began).Seconds()
 		time.Sleep(2 * time.Second) // until the buffers of the load are given back
 		r.RSSPerUser = float64(residentBytes(a.Process.Pid)) / float64(users)
 		spawn(t, "default "+b.URL())
 		natstest.Eventually(t, "the second worker has its half", func() bool { return len(owners(t, b.JS, pipelinePartitions)) == 2 })
 		time.Sleep(time.Second)
-		r.probe(t, b)
+		r.probe(t, b.Broker)
 		began = time.Now()
 		kill9(a)
-		r.probe(t, b)
+		r.probe(t, b.Broker)
 		r.Takeover = time.Since(began).Seconds()
 	})
 	t.Logf("restart %.2f s, takeover %.2f s, %.0f B of memory per user", r.Restart, r.Takeover, r.RSSPerUser)

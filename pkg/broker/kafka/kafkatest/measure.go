@@ -18,8 +18,11 @@ import (
 const clockTick = 0.01
 
 // CPUSeconds is what the broker's process has used so far; 0 where the system does not tell.
-func (s *Server) CPUSeconds() float64 {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/stat")
+func (s *Server) CPUSeconds() float64 { return CPUOf(s.cmd.Process.Pid) }
+
+// CPUOf is what a process has used, seconds; 0 where there is no /proc.
+func CPUOf(pid int) float64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0
 	}

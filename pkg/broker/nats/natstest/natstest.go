@@ -14,10 +14,28 @@ import (
 
 // Broker is a server on a free port with its streams made.
 type Broker struct {
-	*natsjs.Embedded
-	Conn *nats.Conn
-	JS   jetstream.JetStream
-	Topo natsjs.Topology
+	*natsjs.Embedded // nil of a server that is a process of its own
+	Conn             *nats.Conn
+	JS               jetstream.JetStream
+	Topo             natsjs.Topology
+
+	url string
+}
+
+// At is a server of another process, which has made its streams.
+func At(t testing.TB, url string, topo natsjs.Topology) *Broker {
+	t.Helper()
+	b := &Broker{Topo: topo, url: url}
+	b.Conn, b.JS = b.Dial(t)
+	return b
+}
+
+// URL is where it can be reached.
+func (b *Broker) URL() string { return b.url }
+
+// Connect opens a connection to it.
+func (b *Broker) Connect(name string, opts ...nats.Option) (*nats.Conn, error) {
+	return natsjs.Connect(b.url, name, opts...)
 }
 
 // Start runs a server until the test ends. Files are in a directory of the test.
@@ -38,7 +56,7 @@ func StartIn(t testing.TB, dir string, partitions int) *Broker {
 	if topo, err = emb.Setup(t.Context(), topo); err != nil {
 		t.Fatal(err)
 	}
-	b := &Broker{Embedded: emb, Topo: topo}
+	b := &Broker{Embedded: emb, Topo: topo, url: emb.URL()}
 	b.Conn, b.JS = b.Dial(t)
 	return b
 }

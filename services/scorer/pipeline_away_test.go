@@ -1,0 +1,109 @@
+package scorer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/riskd-io/riskd/pkg/broker/kafka/kafkatest"
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	"github.com/riskd-io/riskd/pkg/service"
+)
+
+func init() { children["nats"] = runServer }
+
+// away is a server in a process of its own on the same machine, as brokers run: what it keeps in memory is not looked through by the
+// collector of those who are measured.
+type away struct {
+	*natstest.Broker
+	cmd *exec.Cmd
+}
+
+func startAway(t testing.TB, partitions int) *away {
+	t.Helper()
+	addr := freeAddr(t)
+	cmd := spawn(t, "nats "+addr+" "+t.TempDir()+" "+strconv.Itoa(partitions))
+	url := "nats://" + addr
+	topo := natsjs.DefaultTopology()
+	topo.Partitions = partitions
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		err := madeAt(url, partitions)
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	return &away{natstest.At(t, url, topo), cmd}
+}
+
+// madeAt tells whether the server is there with all its streams.
+func madeAt(url string, partitions int) error {
+	nc, err := natsjs.Connect(url, "bench", nats.Timeout(time.Second))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	// Its child answers on a subject of its own when it has made everything.
+	m, err := nc.Request("bench.made", nil, time.Second)
+	if err != nil {
+		return err
+	}
+	if string(m.Data) != strconv.Itoa(partitions) {
+		return errors.New("the server has another number of partitions")
+	}
+	return nil
+}
+
+// runServer is the child "nats <addr> <dir> <partitions>".
+func runServer(args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	service.KeepHeapRoom() // as in riskd
+	cfg := natsjs.DefaultEmbeddedConfig()
+	cfg.Listen, cfg.Dir = args[1], args[2]
+	emb, err := natsjs.StartEmbedded(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer emb.Stop()
+	topo := natsjs.DefaultTopology()
+	if topo.Partitions, err = strconv.Atoi(args[3]); err != nil {
+		return err
+	}
+	if _, err := emb.Setup(ctx, topo); err != nil {
+		return err
+	}
+	nc, err := emb.Connect("made")
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	if _, err := nc.Subscribe("bench.made", func(m *nats.Msg) { _ = m.Respond([]byte(args[3])) }); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// measure runs do over n stored events.
+func (a *away) measure(n int, do func()) cost {
+	server := kafkatest.CPUOf(a.cmd.Process.Pid)
+	c := measure(n, do)
+	c.Broker = (kafkatest.CPUOf(a.cmd.Process.Pid) - server) / float64(n) * 1e6
+	c.CPU += c.Broker
+	return c
+}
+
+// cpuSeconds is what this process and the server have used.
+func (a *away) cpuSeconds() float64 { return cpuSeconds() + kafkatest.CPUOf(a.cmd.Process.Pid) }
