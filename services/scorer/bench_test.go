@@ -17,6 +17,7 @@ import (
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/service"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
@@ -183,6 +184,7 @@ func relay(b testing.TB, js jetstream.JetStream, p int, write bool) {
 // BenchmarkEventToFlag publishes at a steady rate, in the same process, and measures from the publish call until
 // a guard of the SDK has the flag. Every hundredth event raises one.
 func BenchmarkEventToFlag(b *testing.B) {
+	service.KeepHeapRoom() // as riskd does
 	const partitions = 32
 	for _, rate := range []int{200, 5000, 20000} {
 		b.Run(fmt.Sprintf("rate=%d", rate), func(b *testing.B) {
