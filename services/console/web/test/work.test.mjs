@@ -70,7 +70,9 @@ test('the address holds what is looked at', async () => {
   await visit(page, '/live');
   await page.getByRole('combobox', { name: 'Decision' }).selectOption('deny');
   await page.waitForURL(/action=deny/);
-  await page.getByRole('textbox', { name: 'User' }).fill('ada');
+  await page.getByRole('textbox', { name: 'User' }).fill('ad');
+  await page.waitForTimeout(2500); // the feed draws the page anew meanwhile
+  await page.keyboard.type('a');
   await page.keyboard.press('Enter');
   await page.waitForURL(/user=ada/);
   const other = await page.context().newPage();

@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import type { Moment } from '../api.gen';
 import { both, clock, plain, risk as inWords, stamp, tone } from '../format';
 import { useQuery, windows } from '../query';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 
 /** A page's head: its title, what narrows it, and the tab's name. */
 export function Head({ title, name, children }: { title: ComponentChildren; name: string; children?: ComponentChildren }) {
@@ -69,8 +69,16 @@ export function Pick({ label, name, of, any = 'any' }: { label: string; name: st
 /** Tenants, where there are several. */
 export const Tenants = ({ of }: { of: string[] | undefined }) => (of && of.length > 1 ? <Pick label="Tenant" name="tenant" of={of} any="all" /> : null);
 
-/** A text of the address; taken over when the field is left or Enter pressed. */
+/** A text of the address; taken over when the field is left or Enter pressed. What is being typed stays when the page is drawn anew meanwhile, as it is
+ *  with every decision that comes in. */
 export function Field({ label, name, size }: { label: string; name: string; size: number }) {
   const q = useQuery();
-  return <label class="pick">{label}<input value={q.at(name)} size={size} maxLength={128} autocomplete="off" spellcheck={false} onChange={(e) => q.set({ [name]: e.currentTarget.value.trim() })} /></label>;
+  const [draft, type] = useState<string | null>(null);
+  return (
+    <label class="pick">{label}
+      <input value={draft ?? q.at(name)} size={size} maxLength={128} autocomplete="off" spellcheck={false}
+        onInput={(e) => type(e.currentTarget.value)} onBlur={() => type(null)}
+        onChange={(e) => { q.set({ [name]: e.currentTarget.value.trim() }); type(null); }} />
+    </label>
+  );
 }
