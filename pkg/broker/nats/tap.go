@@ -192,6 +192,9 @@ func (c *tapped) take() error {
 			if _, err := io.ReadFull(c.Conn, body[n:]); err != nil {
 				return err
 			}
+			if body[op.size] != '\r' || body[op.size+1] != '\n' {
+				return errTap
+			}
 			t.arrive(&op, body[:op.size])
 		default:
 			return nil
