@@ -1,0 +1,188 @@
+package natsjs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+// open makes a consumer behind the last message held.
+func (t *Tail) open(ctx context.Context) error {
+	t.drop(false)
+	if !t.nc.IsConnected() {
+		return t.fail(nats.ErrDisconnected)
+	}
+	select {
+	case <-t.online: // older than this attempt
+	default:
+	}
+	t.mu.Lock()
+	from := t.seq + 1
+	t.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, tailTimeout)
+	defer cancel()
+	name := "riskd_" + nuid.Next()
+	inbox := t.nc.NewInbox()
+	sub, err := t.nc.Subscribe(inbox, func(m *nats.Msg) { t.handle(inbox, m) })
+	if err != nil {
+		return t.fail(err)
+	}
+	if err := sub.SetPendingLimits(-1, -1); err != nil { // bounded by what is asked for
+		_ = sub.Unsubscribe()
+		return t.fail(err)
+	}
+	cons, err := t.js.CreateConsumer(ctx, t.stream, jetstream.ConsumerConfig{
+		Name: name, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
+		AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: tailInactive, MemoryStorage: true, Replicas: 1,
+	})
+	if err != nil {
+		_ = sub.Unsubscribe()
+		return t.fail(fmt.Errorf("creating consumer on %s: %w", t.stream, err))
+	}
+	t.sub, t.name = sub, name
+	t.next = "$JS.API.CONSUMER.MSG.NEXT." + t.stream + "." + name
+	t.mu.Lock()
+	t.inbox, t.current, t.pending = inbox, name, cons.CachedInfo().NumPending
+	t.broken, t.stuck, t.outstanding, t.cseq, t.heard = false, nil, 0, 0, true
+	t.mu.Unlock()
+	if t.tap != nil {
+		t.tap.set(name, t)
+	}
+	return nil
+}
+
+func (t *Tail) fail(err error) error {
+	t.mu.Lock()
+	t.stuck = err
+	t.mu.Unlock()
+	return err
+}
+
+// drop forgets the current consumer; when tell is set the server is told, else it finds out by itself.
+func (t *Tail) drop(tell bool) {
+	if t.sub == nil {
+		return
+	}
+	_ = t.sub.Unsubscribe()
+	t.sub = nil
+	if t.tap != nil {
+		t.tap.set(t.name, nil)
+	}
+	if tell && t.nc.IsConnected() {
+		_ = t.nc.Publish("$JS.API.CONSUMER.DELETE."+t.stream+"."+t.name, nil)
+	}
+}
+
+// request asks for more once half of the window is free.
+func (t *Tail) request() {
+	t.mu.Lock()
+	used := t.outstanding + t.waiting()
+	if t.broken || t.closed || used > t.cfg.Messages/2 {
+		t.mu.Unlock()
+		return
+	}
+	n := t.cfg.Messages - used
+	t.outstanding += n
+	inbox := t.inbox
+	t.mu.Unlock()
+	body := `{"batch":` + strconv.Itoa(n) + `,"max_bytes":` + strconv.Itoa(t.cfg.Bytes) +
+		`,"expires":` + strconv.FormatInt(int64(tailExpiry), 10) + `,"idle_heartbeat":` + strconv.FormatInt(int64(tailHeartbeat), 10) + `}`
+	if err := t.nc.PublishRequest(t.next, inbox, []byte(body)); err != nil {
+		t.mu.Lock()
+		t.broken, t.stuck = true, err
+		t.mu.Unlock()
+	}
+}
+
+// handle runs on the subscription's goroutine.
+func (t *Tail) handle(inbox string, m *nats.Msg) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.inbox != inbox || t.closed || t.broken {
+		return // of a consumer given up
+	}
+	t.heard = true
+	if len(m.Data) == 0 && m.Subject == inbox {
+		if t.status(m.Header) {
+			t.wake()
+		}
+		return
+	}
+	if next, ok := t.follow(m.Reply); ok {
+		next.lib, next.Data = m, m.Data
+		t.keep(next)
+	}
+}
+
+// arrive takes a message from a tap. op and body are valid during the call.
+func (t *Tail) arrive(op *msgOp, body []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current != op.consumer || t.closed || t.broken {
+		return
+	}
+	t.heard = true
+	next, ok := t.follow(op.reply)
+	if !ok {
+		return
+	}
+	if need := len(op.subject) + len(body); need > cap(t.arena)-len(t.arena) {
+		t.arena = make([]byte, 0, max(need, min(max(2*cap(t.arena), arenaLeast), arenaMost)))
+	}
+	at := len(t.arena)
+	t.arena = append(append(t.arena, op.subject...), body...)
+	whole := t.arena[at:len(t.arena):len(t.arena)]
+	next.subject = len(op.subject)
+	head := next.subject + op.headers
+	next.head, next.Data = whole[:head:head], whole[head:]
+	t.keep(next)
+}
+
+// follow reads from a message's reply which one it is; not ok when it does not follow the last one. t.mu is held.
+func (t *Tail) follow(reply string) (m Message, ok bool) {
+	seq, cseq, ns, pending, ok := parseReply(reply)
+	if !ok || cseq != t.cseq+1 || seq <= t.seq {
+		t.broken, t.stuck = true, fmt.Errorf("message out of order on %s", t.stream)
+		t.wake()
+		return m, false
+	}
+	t.seq, t.cseq, t.pending = seq, cseq, pending
+	if t.outstanding > 0 {
+		t.outstanding--
+	}
+	return Message{Seq: seq, StoredNS: ns, Pending: pending}, true
+}
+
+// status reads a message of the server about our request; true means that Take has to look.
+func (t *Tail) status(h nats.Header) bool {
+	switch h.Get("Status") {
+	case "100": // heartbeat
+		return false
+	case "404", "408", "409":
+		desc := h.Get("Description")
+		left, err := strconv.Atoi(h.Get("Nats-Pending-Messages"))
+		ended := strings.Contains(desc, "Deleted") || strings.Contains(desc, "Leadership") || strings.Contains(desc, "Shutdown")
+		if err != nil || ended {
+			t.broken, t.stuck = true, errors.New(strings.ToLower(desc))
+			return true
+		}
+		t.outstanding = max(t.outstanding-left, 0)
+		return true
+	default: // 503 no responders and what may come
+		t.broken, t.stuck = true, fmt.Errorf("consumer refused: %s %s", h.Get("Status"), h.Get("Description"))
+		return true
+	}
+}
+
+func (t *Tail) wake() {
+	select {
+	case t.notify <- struct{}{}:
+	default:
+	}
+}
