@@ -30,14 +30,22 @@ type coder struct {
 
 	// all is what is read, as a text that the texts of the record are cut out of.
 	all   string
-	words []string // texts in the order they came first
-	// table finds a text's place in words by its hash: generation of the record above, place below. Two texts
-	// may share a slot; the later one then takes it, and the former is written out once more.
-	table []uint64
-	gen   uint64
+	words []string // read: texts in the order they came first
+	// written and table are what a writer has instead: how many words there are, and where it has written them. That lies closer
+	// together than the events' own texts do.
+	written int
+	table   *[slots]slot
 
 	// what the entry before had, as most entries differ little from it
 	at, time, received int64
+}
+
+// slot is a text that was written, found by its hash. Two texts may share a slot; the later one then takes it, and the former is
+// written out once more.
+type slot struct {
+	at   uint32 // where it stands in coder.b; 0: nowhere, since a number comes first
+	size uint16
+	ref  uint16 // its place in words
 }
 
 func (c *coder) fail(err error) {
@@ -163,17 +171,23 @@ func (c *coder) text(s *string) {
 		c.b = append(c.b, wordNone)
 		return
 	}
-	slot := &c.table[slotOf(*s)]
-	if at := *slot & (1<<32 - 1); *slot>>32 == c.gen && c.words[at] == *s {
-		c.b = binary.AppendUvarint(c.b, at+wordFirst)
+	in := &c.table[slotOf(*s)]
+	if in.at != 0 && int(in.size) == len(*s) && string(c.b[in.at:in.at+uint32(in.size)]) == *s {
+		if ref := uint64(in.ref) + wordFirst; ref < 0x80 {
+			c.b = append(c.b, byte(ref))
+		} else {
+			c.b = binary.AppendUvarint(c.b, ref)
+		}
 		return
-	}
-	if len(c.words) < maxWords {
-		*slot = c.gen<<32 | uint64(len(c.words))
-		c.words = append(c.words, *s)
 	}
 	c.b = append(c.b, wordNew)
 	c.raw(s)
+	if at := len(c.b) - len(*s); c.written < maxWords {
+		if len(*s) <= math.MaxUint16 && at <= math.MaxUint32 {
+			*in = slot{at: uint32(at), size: uint16(len(*s)), ref: uint16(c.written)}
+		}
+		c.written++
+	}
 }
 
 // slotOf mixes a text's length, beginning, middle and end: a poor hash, and several times quicker than a good one. Texts
@@ -222,7 +236,11 @@ const (
 // number is exact for every value.
 func (c *coder) number(f *float64) {
 	if !c.reading {
-		m := math.Round(*f * thousandths)
+		if math.Float64bits(*f) == 0 { // often
+			c.b = append(c.b, 0)
+			return
+		}
+		m := math.RoundToEven(*f * thousandths) // one instruction; a half is no whole number of thousandths either way
 		if n := int64(m); math.Abs(m) < maxThousands && math.Float64bits(float64(n)/thousandths) == math.Float64bits(*f) {
 			c.b = binary.AppendUvarint(c.b, (uint64(n)<<1^uint64(n>>63))<<1)
 			return

@@ -23,15 +23,16 @@ type Writer struct {
 }
 
 // NewWriter makes a writer; it needs 32 KiB.
-func NewWriter() *Writer { return &Writer{c: coder{table: make([]uint64, slots)}} }
+func NewWriter() *Writer { return &Writer{c: coder{table: new([slots]slot)}} }
 
 // Begin forgets the record before and begins rec, which will have n entries. What rec says of the whole may be filled in
 // later: its versions (policy, baseline, geo, engine) before Decide, all else before Append.
 func (w *Writer) Begin(rec *riskdv1.JournalRecord, n int) {
 	c := &w.c
-	c.gen++
-	clear(c.words)
-	c.b, c.words, c.err = c.b[:0], c.words[:0], nil
+	if c.written > 0 {
+		clear(c.table[:])
+	}
+	c.b, c.written, c.err = c.b[:0], 0, nil
 	c.at, c.time, c.received = 0, 0, 0
 	w.rec, w.last, w.general = rec, nowhere, !compactAll()
 	c.count(n)
@@ -105,7 +106,6 @@ var writers = sync.Pool{New: func() any { return NewWriter() }}
 
 // release keeps the writer's memory, unless one huge record made it huge, and nothing of the record.
 func (w *Writer) release() {
-	clear(w.c.words)
 	w.rec = nil
 	if cap(w.c.b) <= 4<<20 {
 		writers.Put(w)

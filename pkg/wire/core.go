@@ -141,8 +141,7 @@ func Addr(pb *riskdv1.Event) netip.Addr {
 
 // FromDecision writes d to out, reusing out's memory. out then shares no slices with d.
 func FromDecision(d *decision.Decision, out *riskdv1.Decision) {
-	parts, unknown, scores, hits, shadow := out.Parts, out.Unknown, out.Scores, out.Hits[:0], out.ShadowHits[:0]
-	out.Reset()
+	scores, hits, shadow := out.Scores, out.Hits[:0], out.ShadowHits[:0] // all fields are set below: no Reset, which is slow
 	if scores == nil {
 		scores = new(riskdv1.Scores)
 	}
@@ -151,7 +150,7 @@ func FromDecision(d *decision.Decision, out *riskdv1.Decision) {
 	out.EventId, out.TenantId, out.UserId, out.SessionId = d.EventID, d.Tenant, d.User, d.Session
 	out.TimeMs = int64(d.Time)
 	out.Risk, out.Level, out.Action, out.Scores = d.Risk, d.Level, string(d.Action), scores
-	out.Unknown = append(unknown[:0], d.Unknown...)
+	out.Unknown = append(out.Unknown[:0], d.Unknown...)
 	for i := range d.Hits {
 		if h := &d.Hits[i]; h.Shadow {
 			shadow = append(shadow, h.Rule)
@@ -163,10 +162,11 @@ func FromDecision(d *decision.Decision, out *riskdv1.Decision) {
 	out.ChallengeId, out.SessionState, out.Rule = d.ChallengeID, d.SessionState, d.Rule
 	out.PeakFrom, out.PeakTo = d.PeakFrom, d.PeakTo
 	out.Policy, out.Baseline, out.Geo, out.Engine = d.Policy, d.Baseline, d.Geo, d.Engine
-	out.Parts = resize(parts, len(d.Parts))
+	out.Parts = resize(out.Parts, len(d.Parts))
 	for i := range d.Parts {
 		fromPart(&d.Parts[i], out.Parts[i])
 	}
+	out.Signals = nil // handed on, not used again
 	for i := range d.Signals {
 		s := new(riskdv1.Signal)
 		FromSignal(&d.Signals[i], s)

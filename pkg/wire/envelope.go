@@ -52,6 +52,9 @@ func jsonForm(env Envelope) form {
 
 // MediaType is the lower-case media type of a Content-Type value without its parameters.
 func MediaType(contentType string) string {
+	if contentType == MediaProtobuf { // what riskd's own publishers say
+		return MediaProtobuf
+	}
 	if i := strings.IndexByte(contentType, ';'); i >= 0 {
 		contentType = contentType[:i]
 	}

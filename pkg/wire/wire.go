@@ -106,7 +106,6 @@ func DecodeInto(env Envelope, data []byte, ev *riskdv1.Event) error {
 		if err := ev.UnmarshalVTUnsafe(data); err != nil {
 			return invalid(ReasonMalformed, "protobuf: "+err.Error())
 		}
-		dropUnknown(ev)
 	case formData:
 		if err := decodeJSON(alias(data), ev, modeData); err != nil {
 			return err
@@ -118,6 +117,7 @@ func DecodeInto(env Envelope, data []byte, ev *riskdv1.Event) error {
 	default:
 		return invalid(ReasonContentType, "want application/protobuf, application/json or application/cloudevents+json")
 	}
+	dropUnknown(ev)
 	if err := applyEnvelope(env, ev); err != nil {
 		return err
 	}
