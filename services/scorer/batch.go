@@ -18,6 +18,9 @@ import (
 const (
 	// maxRaw cuts the message that a dead entry holds.
 	maxRaw = 64 << 10
+	// together is how many events go through one stage after the other: few enough for the processor to keep the events, and enough
+	// for it to keep each stage's code.
+	together = 64
 	// maxReason and maxDetail bound the text of a dead entry.
 	maxDetail = 256
 	// reasonPartition: the message lies in a partition that is not its user's. Its sender computed the
@@ -123,8 +126,17 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 	b.w.Begin(&b.rec, len(msgs))
 
 	enter(stageDecode)
-	for i := range msgs {
-		b.read(s, p, i, &msgs[i])
+	for from := 0; from < len(msgs); from += together {
+		to := min(from+together, len(msgs))
+		for i := from; i < to; i++ {
+			b.read(s, p, i, &msgs[i])
+		}
+		for i := from; i < to; i++ {
+			b.lookUp(s, p, i, msgs[i].StoredNS)
+		}
+		for _, e := range b.entries[from:to] {
+			b.w.Add(e)
+		}
 	}
 
 	enter(stageStep)
@@ -168,10 +180,9 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 
 // read decodes message i into its entry; what is no event becomes a dead entry at once.
 func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
-	e, pb, en := b.entries[i], b.events[i], b.looked[i]
+	e, pb := b.entries[i], b.events[i]
 	e.Status, e.Event, e.Enrichment, e.Decision = 0, nil, nil, nil // all there is to an entry: Reset looks up its type each time
 	e.Reason, e.Detail, e.Raw, e.Input = "", "", nil, m.Seq
-	defer b.w.Add(e)
 	if err := wire.DecodeInto(m.Envelope, m.Data, pb); err != nil {
 		bury(e, wire.Reason(err), err.Error(), m.Data)
 		return
@@ -183,10 +194,19 @@ func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
 	if s.partitionOf != nil {
 		b.elsewhere.look(p.n, s.partitionOf(pb.TenantId, pb.User.GetId()), pb)
 	}
-	s.deps.Enricher.EnrichIn(p.n, pb, m.StoredNS/1e6, en)
-	p.lookUp(pb, en)
-	e.Event, e.Enrichment = pb, en
-	b.fold.add(pb, en, e, i)
+	e.Event = pb
+}
+
+// lookUp adds to event i, if it is one, what is known of the world, and gives it to the fold.
+func (b *batch) lookUp(s *Service, p *partition, i int, storedNS int64) {
+	e, en := b.entries[i], b.looked[i]
+	if e.Event == nil {
+		return
+	}
+	s.deps.Enricher.EnrichIn(p.n, e.Event, storedNS/1e6, en)
+	p.lookUp(e.Event, en)
+	e.Enrichment = en
+	b.fold.add(e.Event, en, e, i)
 }
 
 // judge writes one outcome of the engine into the record.
