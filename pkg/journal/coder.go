@@ -13,6 +13,9 @@ const (
 	// slots is the size of the writer's table of texts.
 	slotBits = 12
 	slots    = 1 << slotBits
+	// fewWords is up to how many texts of a record are forgotten one by one: a record of few events would spend more time on
+	// emptying the whole table than on its texts.
+	fewWords = 512
 )
 
 var (
@@ -35,6 +38,7 @@ type coder struct {
 	// together than the events' own texts do.
 	written int
 	table   *[slots]slot
+	taken   []uint16 // the slots that the first words took
 
 	// what the entry before had, as most entries differ little from it
 	at, time, received int64
@@ -171,7 +175,8 @@ func (c *coder) text(s *string) {
 		c.b = append(c.b, wordNone)
 		return
 	}
-	in := &c.table[slotOf(*s)]
+	n := slotOf(*s)
+	in := &c.table[n]
 	if in.at != 0 && int(in.size) == len(*s) && string(c.b[in.at:in.at+uint32(in.size)]) == *s {
 		if ref := uint64(in.ref) + wordFirst; ref < 0x80 {
 			c.b = append(c.b, byte(ref))
@@ -186,8 +191,22 @@ func (c *coder) text(s *string) {
 		if len(*s) <= math.MaxUint16 && at <= math.MaxUint32 {
 			*in = slot{at: uint32(at), size: uint16(len(*s)), ref: uint16(c.written)}
 		}
-		c.written++
+		if c.written++; c.written <= fewWords {
+			c.taken = append(c.taken, uint16(n))
+		}
 	}
+}
+
+// forget empties the table.
+func (c *coder) forget() {
+	if c.written <= fewWords {
+		for _, n := range c.taken {
+			c.table[n] = slot{}
+		}
+	} else {
+		clear(c.table[:])
+	}
+	c.taken, c.written = c.taken[:0], 0
 }
 
 // slotOf mixes a text's length, beginning, middle and end: a poor hash, and several times quicker than a good one. Texts

@@ -29,10 +29,8 @@ func NewWriter() *Writer { return &Writer{c: coder{table: new([slots]slot)}} }
 // later: its versions (policy, baseline, geo, engine) before Decide, all else before Append.
 func (w *Writer) Begin(rec *riskdv1.JournalRecord, n int) {
 	c := &w.c
-	if c.written > 0 {
-		clear(c.table[:])
-	}
-	c.b, c.written, c.err = c.b[:0], 0, nil
+	c.forget()
+	c.b, c.err = c.b[:0], nil
 	c.at, c.time, c.received = 0, 0, 0
 	w.rec, w.last, w.general = rec, nowhere, !compactAll()
 	c.count(n)

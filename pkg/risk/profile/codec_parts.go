@@ -56,10 +56,8 @@ func (w *writer) hours(h *Hours) {
 		}
 	}
 	w.u(set)
-	for _, v := range h.Weight {
-		if v != 0 {
-			w.u(uint64(v))
-		}
+	for ; set != 0; set &= set - 1 {
+		w.u(uint64(h.Weight[bits.TrailingZeros64(set)]))
 	}
 }
 
@@ -69,10 +67,8 @@ func (r *reader) hours(h *Hours) {
 		r.fail("hours")
 		return
 	}
-	for i := range h.Weight {
-		if set&(1<<i) != 0 {
-			h.Weight[i] = r.u32()
-		}
+	for ; set != 0; set &= set - 1 {
+		h.Weight[bits.TrailingZeros64(set)] = r.u32()
 	}
 }
 

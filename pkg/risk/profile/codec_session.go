@@ -166,31 +166,28 @@ func (h *Held) fields() [10]*Milli {
 
 func (w *writer) held(h *Held) {
 	w.seconds(h.At)
-	var set uint64
-	for i, f := range h.fields() {
+	fields, set := h.fields(), uint64(0)
+	for i, f := range fields {
 		if *f != 0 {
 			set |= 1 << i
 		}
 	}
 	w.u(set)
-	for _, f := range h.fields() {
-		if *f != 0 {
-			w.z(int64(*f))
-		}
+	for ; set != 0; set &= set - 1 {
+		w.z(int64(*fields[bits.TrailingZeros64(set)]))
 	}
 }
 
 func (r *reader) held(h *Held) {
 	h.At = r.seconds()
 	set := r.u()
-	if bits.Len64(set) > len(h.fields()) {
+	fields := h.fields()
+	if bits.Len64(set) > len(fields) {
 		r.fail("held evidence")
 		return
 	}
-	for i, f := range h.fields() {
-		if set&(1<<i) != 0 {
-			*f = Milli(r.z32())
-		}
+	for ; set != 0; set &= set - 1 {
+		*fields[bits.TrailingZeros64(set)] = Milli(r.z32())
 	}
 }
 
