@@ -43,8 +43,9 @@ var errNoFlag = errors.New("entry of the bucket is no flag")
 
 // Flags is the bucket of sessions that are not clear.
 type Flags struct {
-	js jetstream.JetStream
-	kv jetstream.KeyValue
+	js    jetstream.JetStream
+	kv    jetstream.KeyValue
+	wrote wrote
 }
 
 // OpenFlags opens the bucket that [Ensure] made.
@@ -67,16 +68,20 @@ func (f *Flags) Get(ctx context.Context, tenant, session string) (flag broker.Fl
 // repeated freely.
 func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (applied bool, err error) {
 	key := subject.Key(sig.TenantId, sig.SessionId)
-	// Most flags are the first of their session: try that without reading.
+	// Most flags are the first of their session, and the others follow one of our own: try those without reading.
 	next, expect := []owed{{sig, pos}}, uint64(0)
-	blind := broker.Blocks(sig) && sig.Revision <= 1
+	blind := broker.Blocks(sig) && sig.Revision <= 1 && f.wrote.last(key) == nil
 	for range flagAttempts {
 		if !blind {
-			cur, err := f.present(ctx, key)
+			cur, own, err := f.current(ctx, key)
 			if err != nil {
 				return false, err
 			}
 			if next, applied = settle(sig, pos, cur); !applied {
+				if own { // as far as we remember; the entry may be gone
+					f.wrote.forget(key)
+					continue
+				}
 				return false, nil
 			}
 			expect = cur.Revision
@@ -87,15 +92,27 @@ func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos broker.Posit
 			return false, err
 		}
 		msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(expect, 10)}
-		_, err = storeMsg(ctx, f.js, msg)
+		seq, err := storeMsg(ctx, f.js, msg)
 		if err == nil {
+			f.wrote.keep(key, msg, seq)
 			return true, nil
 		}
+		f.wrote.forget(key)
 		if !IsConflict(err) {
 			return false, fmt.Errorf("writing flag: %w", err)
 		}
 	}
 	return false, fmt.Errorf("writing flag: %d attempts: %w", flagAttempts, broker.ErrConflict)
+}
+
+// current is an entry as it was written here last (own), else as it is stored.
+func (f *Flags) current(ctx context.Context, key string) (cur broker.Flag, own bool, err error) {
+	if m := f.wrote.last(key); m != nil {
+		cur, err = decodeFlag(key, m)
+		return cur, true, err
+	}
+	cur, err = f.present(ctx, key)
+	return cur, false, err
 }
 
 // flagMsg writes an entry with all that is owed, the first as its own; none is a marker that last cleared it.
