@@ -10,12 +10,9 @@ import (
 const (
 	// maxWords bounds the texts that one record's entries refer to; later ones are written out each time.
 	maxWords = 1 << 16
-	// slots is the size of the writer's table of texts.
-	slotBits = 12
-	slots    = 1 << slotBits
-	// fewWords is up to how many texts of a record are forgotten one by one: a record of few events would spend more time on
-	// emptying the whole table than on its texts.
-	fewWords = 512
+	// slotsEach is about how many slots the writer's table of texts has for an entry, 1<<slotBits at most: an event brings half as many
+	// texts that are new.
+	slotsEach, slotBits = 16, 12
 )
 
 var (
@@ -37,8 +34,8 @@ type coder struct {
 	// written and table are what a writer has instead: how many words there are, and where it has written them. That lies closer
 	// together than the events' own texts do.
 	written int
-	table   *[slots]slot
-	taken   []uint16 // the slots that the first words took
+	table   []slot
+	shift   uint // of a hash, so that it is a place in table
 
 	// what the entry before had, as most entries differ little from it
 	at, time, received int64
@@ -175,8 +172,7 @@ func (c *coder) text(s *string) {
 		c.b = append(c.b, wordNone)
 		return
 	}
-	n := slotOf(*s)
-	in := &c.table[n]
+	in := &c.table[hashOf(*s)>>c.shift]
 	if in.at != 0 && int(in.size) == len(*s) && string(c.b[in.at:in.at+uint32(in.size)]) == *s {
 		if ref := uint64(in.ref) + wordFirst; ref < 0x80 {
 			c.b = append(c.b, byte(ref))
@@ -191,27 +187,25 @@ func (c *coder) text(s *string) {
 		if len(*s) <= math.MaxUint16 && at <= math.MaxUint32 {
 			*in = slot{at: uint32(at), size: uint16(len(*s)), ref: uint16(c.written)}
 		}
-		if c.written++; c.written <= fewWords {
-			c.taken = append(c.taken, uint16(n))
-		}
+		c.written++
 	}
 }
 
-// forget empties the table.
-func (c *coder) forget() {
-	if c.written <= fewWords {
-		for _, n := range c.taken {
-			c.table[n] = slot{}
-		}
-	} else {
-		clear(c.table[:])
+// empty forgets the texts and makes the table fit for n entries: that of a small record is small, so that it stays in the processor's
+// cache beside all else.
+func (c *coder) empty(n int) {
+	size := min(bits.Len(uint(n*slotsEach)), slotBits)
+	if cap(c.table) < 1<<size {
+		c.table = make([]slot, 1<<size)
 	}
-	c.taken, c.written = c.taken[:0], 0
+	c.table = c.table[:1<<size]
+	clear(c.table)
+	c.shift, c.written = 64-uint(size), 0
 }
 
-// slotOf mixes a text's length, beginning, middle and end: a poor hash, and several times quicker than a good one. Texts
+// hashOf mixes a text's length, beginning, middle and end: a poor hash, and several times quicker than a good one. Texts
 // that share a slot cost bytes, nothing else.
-func slotOf(s string) uint64 {
+func hashOf(s string) uint64 {
 	n := len(s)
 	var a, b uint64
 	switch {
@@ -225,8 +219,7 @@ func slotOf(s string) uint64 {
 	default:
 		a, b = uint64(s[0]), uint64(s[n-1])
 	}
-	h := (a ^ bits.RotateLeft64(b, 31) ^ uint64(n)<<56) * 0x9e3779b97f4a7c15
-	return h >> (64 - slotBits)
+	return (a ^ bits.RotateLeft64(b, 31) ^ uint64(n)<<56) * 0x9e3779b97f4a7c15
 }
 
 // load64 is one load instruction.

@@ -22,14 +22,14 @@ type Writer struct {
 	general bool
 }
 
-// NewWriter makes a writer; it needs 32 KiB.
-func NewWriter() *Writer { return &Writer{c: coder{table: new([slots]slot)}} }
+// NewWriter makes a writer; it keeps up to 32 KiB beside the memory of its largest record.
+func NewWriter() *Writer { return new(Writer) }
 
 // Begin forgets the record before and begins rec, which will have n entries. What rec says of the whole may be filled in
 // later: its versions (policy, baseline, geo, engine) before Decide, all else before Append.
 func (w *Writer) Begin(rec *riskdv1.JournalRecord, n int) {
 	c := &w.c
-	c.forget()
+	c.empty(n)
 	c.b, c.err = c.b[:0], nil
 	c.at, c.time, c.received = 0, 0, 0
 	w.rec, w.last, w.general = rec, nowhere, !compactAll()
