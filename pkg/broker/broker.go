@@ -44,8 +44,6 @@ type Installation struct {
 	Partitions int
 	// MaxMessage is how many bytes one message may have.
 	MaxMessage int
-	// BatchEvents is how many events a record had better hold at most, 0 when the broker does not mind.
-	BatchEvents int
 	// PagesAtOnce is how many pages of a worker are best stored at once, 0 when the broker does not mind.
 	PagesAtOnce int
 	// OwnPartitions tells that partitions are computed by [subject.Partition]. Otherwise they are the producers' affair:

@@ -141,7 +141,7 @@ func eachPartition(n int, do func(int)) {
 
 // relay reads one partition's input to its end, and with write decodes it and appends a record per batch.
 func relay(b testing.TB, js jetstream.JetStream, p int, write bool) {
-	tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: 2048})
+	tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: 8192})
 	if err != nil {
 		b.Error(err)
 		return
@@ -154,7 +154,7 @@ func relay(b testing.TB, js jetstream.JetStream, p int, write bool) {
 		evs  []*riskdv1.Event
 	)
 	for end := false; !end; {
-		if msgs, end, err = tail.Drain(context.Background(), msgs[:0], 512, 1<<20); err != nil {
+		if msgs, end, err = tail.Drain(context.Background(), msgs[:0], DefaultConfig().BatchEvents, 1<<20); err != nil {
 			b.Error(err)
 			return
 		}

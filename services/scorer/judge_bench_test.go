@@ -29,7 +29,7 @@ func lonePartitions(tb testing.TB, n int) []*partition {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.partitions, s.ownPartitions, s.maxRecord, s.batchEvents, s.batchBytes = n, true, 8<<20, batchEvents, s.cfg.BatchBytes
+	s.partitions, s.ownPartitions, s.maxRecord, s.batchEvents, s.batchBytes = n, true, 8<<20, s.cfg.BatchEvents, s.cfg.BatchBytes
 	out := make([]*partition, n)
 	for i := range out {
 		p := &partition{s: s, n: i, log: nowhereLog{}, st: newStore()}
@@ -90,7 +90,7 @@ func judgeAlone(tb testing.TB, n, users, size int) cost {
 func BenchmarkJudge(b *testing.B) {
 	service.KeepHeapRoom()
 	useGeoData()
-	for _, size := range []int{1, 8, 64, 512} {
+	for _, size := range []int{1, 8, 64, 512, 2048} {
 		b.Run(fmt.Sprintf("events=%d", size), func(b *testing.B) {
 			c := judgeAlone(b, b.N, 10_000, size)
 			b.ReportMetric(c.CPU, "cpu-us/op")

@@ -16,7 +16,7 @@ import (
 
 // maxNotices bounds what one record tells. Which those are depends on the record alone, so that a new owner repeats the same; the
 // others are in the ledger and in ClickHouse, and counted.
-const maxNotices = 512
+const maxNotices = 2048
 
 // noting is an engine whose rules may only notify: *rules.Engine.
 type noting interface {

@@ -28,8 +28,6 @@ const (
 	waitMargin = 20 * time.Millisecond
 	// fenceAttempts bounds how often a fence is tried against other writers before it is left to them.
 	fenceAttempts = 20
-	// batchEvents is how many events a record holds where neither the configuration nor the broker says.
-	batchEvents = 512
 	// recordSpare is what a message needs beside the record.
 	recordSpare = 4 << 10
 )

@@ -124,7 +124,7 @@ func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
 	}
 	for p := range b.Topo.Partitions {
 		wg.Go(func() {
-			tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: 2048})
+			tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: 8192})
 			if err != nil {
 				t.Error(err)
 				return
@@ -135,7 +135,7 @@ func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
 			var last uint64
 			var evs []*riskdv1.Event
 			for {
-				if msgs, err = tail.Take(ctx, msgs[:0], 512, 1<<20); err != nil {
+				if msgs, err = tail.Take(ctx, msgs[:0], DefaultConfig().BatchEvents, 1<<20); err != nil {
 					return
 				}
 				rec := riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH, InputLast: msgs[len(msgs)-1].Seq}

@@ -85,7 +85,7 @@ func TestPipeline(t *testing.T) {
 	say := progress()
 	r.Main = drainAll(t, pipelinePartitions, 10_000, pipelineEvents)
 	t.Logf("drain: %+v", r.Main)
-	r.Own = judgeAlone(t, pipelineEvents, 10_000, 512)
+	r.Own = judgeAlone(t, pipelineEvents, 10_000, DefaultConfig().BatchEvents)
 	t.Logf("the worker's own part: %+v", r.Own)
 	say("raw, relay and scorer")
 	for _, p := range []int{1, 8, 64} {

@@ -193,7 +193,7 @@ func (s *Service) open(ctx context.Context) error {
 		return fmt.Errorf("the broker takes messages of at most %d bytes, a journal record may need %d: raise its limit (max_payload of NATS, max.message.bytes of Kafka; 8 MiB is what riskd's own server has)", in.MaxMessage, minPayload)
 	}
 	s.maxRecord = in.MaxMessage - recordSpare
-	s.batchEvents, s.batchBytes = cmp.Or(s.cfg.BatchEvents, in.BatchEvents, batchEvents), min(s.cfg.BatchBytes, max(in.MaxMessage/8, 64<<10))
+	s.batchEvents, s.batchBytes = s.cfg.BatchEvents, min(s.cfg.BatchBytes, max(in.MaxMessage/8, 64<<10))
 	s.workers, err = s.deps.Broker.Workers(broker.WorkersConfig{ID: s.cfg.Worker, Partitions: s.partitions, TTL: s.cfg.LeaseTTL,
 		HandoverWait: s.cfg.HandoverWait, Log: s.deps.Log})
 	return err

@@ -30,8 +30,6 @@ const (
 	openTimeout = 10 * time.Second
 	// readyFor is how long an answer to Ready holds, and how long the brokers may take to give it.
 	readyFor = 2 * time.Second
-	// batchEvents go into a record when so many wait: a transaction costs the brokers about the same whatever it holds.
-	batchEvents = 2048
 	// pagesAtOnce are stored by a worker: each waits for a transaction that takes it along.
 	pagesAtOnce = 32
 )
@@ -163,7 +161,7 @@ func (b *Broker) Open(ctx context.Context) (broker.Installation, error) {
 					return broker.Installation{}, err
 				}
 			}
-			return broker.Installation{Partitions: n, MaxMessage: maxMessage, BatchEvents: batchEvents, PagesAtOnce: pagesAtOnce,
+			return broker.Installation{Partitions: n, MaxMessage: maxMessage, PagesAtOnce: pagesAtOnce,
 				PartitionOf: b.cfg.partitionOf(n), Elsewhere: elsewhere}, nil
 		}
 		if ctx.Err() != nil || !IsTransient(err) || !sleep(ctx, openRetry) {
