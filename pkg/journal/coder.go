@@ -12,7 +12,7 @@ const (
 	maxWords = 1 << 16
 	// slotsEach is about how many slots the writer's table of texts has for an entry, 1<<slotBits at most: an event brings half as many
 	// texts that are new.
-	slotsEach, slotBits = 16, 12
+	slotsEach, slotBits = 16, 14
 )
 
 var (

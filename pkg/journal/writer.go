@@ -22,7 +22,7 @@ type Writer struct {
 	general bool
 }
 
-// NewWriter makes a writer; it keeps up to 32 KiB beside the memory of its largest record.
+// NewWriter makes a writer; it keeps up to 128 KiB beside the memory of its largest record.
 func NewWriter() *Writer { return new(Writer) }
 
 // Begin forgets the record before and begins rec, which will have n entries. What rec says of the whole may be filled in

@@ -63,6 +63,14 @@ func latencySeconds(rate int) int {
 	return max(10, 50_000/max(rate, 1))
 }
 
+// latencyRounds is one where the machine cannot keep up: only queues are timed there.
+func latencyRounds(rate int) int {
+	if rate > 20_000 {
+		return 1
+	}
+	return pipelineRounds
+}
+
 // perEvent is microseconds of what a rate's time took, warming included.
 func perEvent(cpu float64, rate int) float64 {
 	return cpu * 1e6 / float64(rate*(latencySeconds(rate)+warmSeconds))

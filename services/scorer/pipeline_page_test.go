@@ -52,6 +52,10 @@ func (r *pipeline) table() string {
 	}
 	row("bare relay", r.Main.Relay)
 	row("scorer, everything on", r.Main.Scorer)
+	for _, d := range r.Drains {
+		fmt.Fprintf(&b, "  a round: raw %.0f, relay %.0f, scorer %.0f events/s; %.2f of raw, %.2f of the relay\n", d.Raw.Rate, d.Relay.Rate, d.Scorer.Rate,
+			d.Scorer.Rate/d.Raw.Rate, d.Scorer.Rate/d.Relay.Rate)
+	}
 	row("its own part, neither read nor stored", r.Own)
 	row("all of riskd, into ClickHouse", r.Full)
 	fmt.Fprintf(&b, "%.1f signals for 1000 events; the events are %.0f B each as they come\n", r.Main.Signals, r.Main.Raw.Bytes)
@@ -73,6 +77,9 @@ func (r *pipeline) table() string {
 				[...]float64{l.RelayCPU, l.ScorerCPU}[i], note)
 		}
 		fmt.Fprintf(&b, "  in the scorer, on average: %.1f events per record, %.2f ms from append to answer, %.2f ms from an event's storing to its flag's\n", l.Events, l.AppendMS, l.FlagMS)
+	}
+	for _, l := range r.Rounds {
+		fmt.Fprintf(&b, "  a round at %d/s: p99 %.1f ms, the relay's %.1f, ratio %.2f\n", l.Rate, l.Scorer.P99, l.Relay.P99, l.Scorer.P99/l.Relay.P99)
 	}
 	fmt.Fprintf(&b, "%d users: restart %.1f s, takeover after a kill %.1f s, %.0f B of resident memory per user\n", r.Million, r.Restart, r.Takeover, r.RSSPerUser)
 	if x := r.Restore; x != nil {
@@ -152,7 +159,7 @@ svg{width:100%;height:auto}text{font:13px system-ui,sans-serif;fill:currentColor
 .raw{fill:var(--raw)}.relay{fill:var(--relay)}.scorer{fill:var(--scorer)}.full{fill:var(--full)}</style>
 <h1>What riskd costs beside its broker</h1>
 <p>{{.R.Machine}}; {{.R.At.Format "2006-01-02 15:04"}} UTC; {{.R.Broker}}. {{.R.Note}}; raw, relay and scorer read the same stored events in
-one run. The relay decodes each event and appends one record per batch; it judges nothing.{{if .R.Main.Tapped.Rate}} Raw and the relay read through nats.go, as any
+one run.{{with .R.Drains}} Of {{len .}} rounds the middle one is shown, by scorer to raw.{{end}} The relay decodes each event and appends one record per batch; it judges nothing.{{if .R.Main.Tapped.Rate}} Raw and the relay read through nats.go, as any
 consumer does; riskd takes its events before the library sees them.{{end}}</p><code>{{.Line}}</code>
 {{range .Plots}}<h2>{{.Title}}</h2><svg viewBox="0 0 720 {{.Height}}" role="img" aria-label="{{.Title}}">{{$u := .Unit}}
 {{range .Bars}}<g transform="translate(0 {{.Y}})"><text x="150" y="17" text-anchor="end">{{.Name}}</text><rect class="{{.Kind}}" x="160" y="3" width="{{printf "%.1f" .Width}}" height="20"><title>{{.Name}}: {{printf "%.2f" .Value}} {{$u}}</title></rect>
