@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/riskd-io/riskd/pkg/wire/wiretest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -383,5 +384,22 @@ func BenchmarkEnrich(b *testing.B) {
 				i++
 			}
 		})
+	}
+}
+
+func TestNothingOfTheEnrichmentBeforeIsLeft(t *testing.T) {
+	e, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := new(riskdv1.Enrichment), new(riskdv1.Enrichment)
+	wiretest.Fill(got)
+	got.ProtoReflect().SetUnknown(nil) // enrichments are made here, not read
+	got.Crowd.ProtoReflect().SetUnknown(nil)
+	for i, out := range []*riskdv1.Enrichment{got, want} {
+		e.EnrichIn(i, new(riskdv1.Event), 1, out)
+	}
+	if !proto.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

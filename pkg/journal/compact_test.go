@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -56,7 +57,8 @@ func values(t *rapid.T) func(protoreflect.FieldDescriptor) protoreflect.Value {
 	return func(f protoreflect.FieldDescriptor) protoreflect.Value {
 		switch f.Kind() {
 		case protoreflect.StringKind:
-			return protoreflect.ValueOfString(rapid.SampledFrom([]string{"a", "acme", "u:acme", "u:a", "a long text that is there more than once", "é"}).Draw(t, "text"))
+			return protoreflect.ValueOfString(rapid.SampledFrom([]string{"a", "acme", "u:acme", "u:a", "a long text that is there more than once", "é",
+				strings.Repeat("l", 127), strings.Repeat("l", 128), strings.Repeat("l", 300), "\x02l"}).Draw(t, "text"))
 		case protoreflect.BytesKind:
 			return protoreflect.ValueOfBytes(rapid.SliceOfN(rapid.Byte(), 1, 300).Draw(t, "bytes"))
 		case protoreflect.DoubleKind:

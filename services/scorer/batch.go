@@ -181,8 +181,8 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 // read decodes message i into its entry; what is no event becomes a dead entry at once.
 func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
 	e, pb := b.entries[i], b.events[i]
-	e.Status, e.Event, e.Enrichment, e.Decision = 0, nil, nil, nil // all there is to an entry: Reset looks up its type each time
-	e.Reason, e.Detail, e.Raw, e.Input = "", "", nil, m.Seq
+	empty(e)
+	e.Input = m.Seq
 	if err := wire.DecodeInto(m.Envelope, m.Data, pb); err != nil {
 		bury(e, wire.Reason(err), err.Error(), m.Data)
 		return
@@ -195,6 +195,12 @@ func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
 		b.elsewhere.look(p.n, s.partitionOf(pb.TenantId, pb.User.GetId()), pb)
 	}
 	e.Event = pb
+}
+
+// empty forgets all of an entry; Reset would look up its type each time.
+func empty(e *riskdv1.JournalEntry) {
+	e.Input, e.Status, e.Event, e.Enrichment, e.Decision = 0, 0, nil, nil, nil
+	e.Reason, e.Detail, e.Raw = "", "", nil
 }
 
 // lookUp adds to event i, if it is one, what is known of the world, and gives it to the fold.

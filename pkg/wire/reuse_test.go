@@ -1,0 +1,98 @@
+package wire_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/wire"
+	"github.com/riskd-io/riskd/pkg/wire/wiretest"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+func TestNothingOfTheEventBeforeIsLeft(t *testing.T) {
+	minimal := &riskdv1.Event{Id: "e", Source: "//s", Type: "dev.riskd.activity.v1", TimeMs: 1, TenantId: "acme", User: &riskdv1.User{Id: "u"},
+		Action: "auth.login", Outcome: "success"}
+	pb, err := proto.Marshal(minimal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forms := map[string]struct {
+		env  wire.Envelope
+		data []byte
+	}{
+		"protobuf": {wire.Envelope{ContentType: wire.MediaProtobuf}, pb},
+		"json": {wire.Envelope{ContentType: wire.MediaCloudEvent}, []byte(`{"specversion":"1.0","id":"e","source":"//s","type":"dev.riskd.activity.v1",
+			"time":"1970-01-01T00:00:00.001Z","data":{"tenant_id":"acme","user":{"id":"u"},"action":"auth.login","outcome":"success"}}`)},
+	}
+	for name, form := range forms {
+		t.Run(name, func(t *testing.T) {
+			got := new(riskdv1.Event)
+			wiretest.Fill(got)
+			if err := wire.DecodeInto(form.env, form.data, got); err != nil {
+				t.Fatal(err)
+			}
+			wiretest.Bare(got)
+			if d := cmp.Diff(minimal, got, protocmp.Transform()); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestFieldsOfNewerSchemasAreForgottenInEveryPart(t *testing.T) {
+	full := contractEvent()
+	full.Enforcement, full.Feedback = &riskdv1.Enforcement{}, &riskdv1.Feedback{}
+	for _, m := range []proto.Message{full, full.User, full.Session, full.Device, full.Network, full.Network.Geo, full.Http, full.Resource, full.Enforcement, full.Feedback} {
+		m.ProtoReflect().SetUnknown([]byte{0xfa, 0x3e, 1, 'x'})
+	}
+	data, err := proto.Marshal(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := new(riskdv1.Event)
+	if err := wire.DecodeInto(wire.Envelope{ContentType: wire.MediaProtobuf}, data, got); err != nil {
+		t.Fatal(err)
+	}
+	wiretest.Bare(got)
+	equal(t, got, contractEvent())
+}
+
+func TestNothingOfTheDecisionBeforeIsLeft(t *testing.T) {
+	got, want := new(riskdv1.Decision), new(riskdv1.Decision)
+	wiretest.Fill(got)
+	got.ProtoReflect().SetUnknown(nil) // decisions are made here, not read
+	got.Scores.ProtoReflect().SetUnknown(nil)
+	wire.FromDecision(&decision.Decision{}, got)
+	wire.FromDecision(&decision.Decision{}, want)
+	if d := cmp.Diff(want, got, protocmp.Transform()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// FuzzParseIP compares the quick reading of IPv4 with netip's, and the canonical text with netip's.
+func FuzzParseIP(f *testing.F) {
+	for _, s := range []string{"203.0.113.45", "0.0.0.0", "255.255.255.255", "256.1.1.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1..2.3", "1.2.3.", ".1.2.3", "1.2.3.0004",
+		"::ffff:1.2.3.4", "0:0:0:0:0:ffff:1.2.3.4", "2001:db8::1", "fe80::1%eth0", "", "1.2.3.4 ", "-1.2.3.4", "1.2.3.4:80"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := wire.ParseIP(s)
+		want, err := netip.ParseAddr(s)
+		if wantOK := err == nil && want.Zone() == "" && len(s) <= 45; ok != wantOK || ok && got != want.Unmap() {
+			t.Fatalf("%q: got %v, %v, netip says %v, %v", s, got, ok, want, err)
+		}
+		if !ok || s == "" {
+			return
+		}
+		ev := contractEvent()
+		ev.Network.Ip = s
+		if err := wire.Validate(ev); err != nil || ev.Network.Ip != got.String() {
+			t.Fatalf("%q: got %q, %v, want %q", s, ev.Network.Ip, err, got)
+		}
+	})
+}
