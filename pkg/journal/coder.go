@@ -54,6 +54,7 @@ func (c *coder) fail(err error) {
 		c.err = err
 	}
 	c.b = nil
+	clear(c.table) // what it says of b is no longer true
 }
 
 func (c *coder) u(v *uint64) {

@@ -139,3 +139,15 @@ func withoutEmpty(m protoreflect.Message) {
 		return true
 	})
 }
+
+func TestAWriterGoesOnAfterAnError(t *testing.T) {
+	var c coder
+	c.empty(1)
+	c.count(1)
+	text := "there before the error"
+	c.text(&text)
+	c.fail(errRange)
+	if c.text(&text); c.err == nil {
+		t.Error("the error is lost")
+	}
+}
