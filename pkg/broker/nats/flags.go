@@ -44,17 +44,15 @@ var errNoFlag = errors.New("entry of the bucket is no flag")
 // Flags is the bucket of sessions that are not clear.
 type Flags struct {
 	js    jetstream.JetStream
-	kv    jetstream.KeyValue
 	wrote wrote
 }
 
 // OpenFlags opens the bucket that [Ensure] made.
 func OpenFlags(ctx context.Context, js jetstream.JetStream) (*Flags, error) {
-	kv, err := js.KeyValue(ctx, subject.StepUpBucket)
-	if err != nil {
+	if _, err := js.KeyValue(ctx, subject.StepUpBucket); err != nil {
 		return nil, fmt.Errorf("opening bucket %s: %w", subject.StepUpBucket, err)
 	}
-	return &Flags{js: js, kv: kv}, nil
+	return &Flags{js: js}, nil
 }
 
 // Get reads a session's flag; ok is false when the session is clear.
