@@ -18,11 +18,11 @@ import (
 const (
 	// maxRaw cuts the message that a dead entry holds.
 	maxRaw = 64 << 10
+	// maxDetail bounds the text of a dead entry.
+	maxDetail = 256
 	// together is how many events go through one stage after the other: few enough for the processor to keep the events, and enough
 	// for it to keep each stage's code.
 	together = 64
-	// maxReason and maxDetail bound the text of a dead entry.
-	maxDetail = 256
 	// reasonPartition: the message lies in a partition that is not its user's. Its sender computed the
 	// partition wrongly; scoring it here would give the user a second profile.
 	reasonPartition = "wrong_partition"

@@ -50,7 +50,7 @@ func (p *partition) inTurn(stop context.Context, msgs []broker.Message) error {
 
 // more adds to msgs what is there by now, without waiting.
 func (p *partition) more(msgs []broker.Message) []broker.Message {
-	room, bytes := p.s.batchEvents-len(msgs), p.s.batchBytes
+	room, bytes := p.s.cfg.BatchEvents-len(msgs), p.s.batchBytes
 	for i := range msgs {
 		bytes -= len(msgs[i].Data)
 	}
@@ -71,14 +71,14 @@ var now = func() context.Context {
 // take returns what is there, at least one message. With wait it gives up after that long.
 func (p *partition) take(stop context.Context, wait time.Duration) ([]broker.Message, error) {
 	if len(p.carry) > 0 {
-		n := min(len(p.carry), p.s.batchEvents)
+		n := min(len(p.carry), p.s.cfg.BatchEvents)
 		p.msgs = append(p.msgs[:0], p.carry[:n]...)
 		p.carry = append([]broker.Message(nil), p.carry[n:]...)
 		return p.msgs, nil
 	}
 	enter(stageWait)
 	clear(p.msgs)
-	msgs, err := p.tail.Take(p.patience(stop, wait), p.msgs[:0], p.s.batchEvents, p.s.batchBytes)
+	msgs, err := p.tail.Take(p.patience(stop, wait), p.msgs[:0], p.s.cfg.BatchEvents, p.s.batchBytes)
 	p.msgs = msgs
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func lonePartitions(tb testing.TB, n int) []*partition {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.partitions, s.ownPartitions, s.maxRecord, s.batchEvents, s.batchBytes = n, true, 8<<20, s.cfg.BatchEvents, s.cfg.BatchBytes
+	s.partitions, s.ownPartitions, s.maxRecord, s.batchBytes = n, true, 8<<20, s.cfg.BatchBytes
 	out := make([]*partition, n)
 	for i := range out {
 		p := &partition{s: s, n: i, log: nowhereLog{}, st: newStore()}

@@ -49,7 +49,7 @@ func (p *partition) load(stop context.Context, before journal.Stored) error {
 	p.users.Store(int64(p.st.users))
 	p.bytes.Store(int64(p.st.bytes))
 	p.ck.began = time.Now()
-	p.tail, err = p.log.Input(p.at.inputLast+1, 4*p.s.batchEvents, 2*p.s.batchBytes)
+	p.tail, err = p.log.Input(p.at.inputLast+1, recordsAhead*p.s.cfg.BatchEvents, 2*p.s.batchBytes)
 	return err
 }
 

@@ -77,10 +77,10 @@ type Service struct {
 	partitionOf func(tenant, user string) int
 	elsewhere   advice
 	maxRecord   int
-	// batchEvents and batchBytes are the configured ones within what the broker takes.
-	batchEvents, batchBytes int
-	outlet                  broker.Outlet // nil: effects are stored together with their record
-	workers                 broker.Workers
+	// batchBytes are the configured ones within what the broker takes.
+	batchBytes int
+	outlet     broker.Outlet // nil: effects are stored together with their record
+	workers    broker.Workers
 
 	loading  chan struct{}
 	turns    chan struct{} // one for each partition that judges and commits
@@ -193,7 +193,7 @@ func (s *Service) open(ctx context.Context) error {
 		return fmt.Errorf("the broker takes messages of at most %d bytes, a journal record may need %d: raise its limit (max_payload of NATS, max.message.bytes of Kafka; 8 MiB is what riskd's own server has)", in.MaxMessage, minPayload)
 	}
 	s.maxRecord = in.MaxMessage - recordSpare
-	s.batchEvents, s.batchBytes = s.cfg.BatchEvents, min(s.cfg.BatchBytes, max(in.MaxMessage/8, 64<<10))
+	s.batchBytes = min(s.cfg.BatchBytes, max(in.MaxMessage/8, 64<<10))
 	s.workers, err = s.deps.Broker.Workers(broker.WorkersConfig{ID: s.cfg.Worker, Partitions: s.partitions, TTL: s.cfg.LeaseTTL,
 		HandoverWait: s.cfg.HandoverWait, Log: s.deps.Log})
 	return err
