@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -131,12 +130,6 @@ func Place(g *riskdv1.Geo) event.Place {
 		}
 	}
 	return p
-}
-
-// Addr is the event's address; the zero Addr when it has none.
-func Addr(pb *riskdv1.Event) netip.Addr {
-	addr, _ := ParseIP(pb.GetNetwork().GetIp())
-	return addr
 }
 
 // FromDecision writes d to out, reusing out's memory. out then shares no slices with d.

@@ -11,9 +11,8 @@ import (
 )
 
 // recycle empties ev and keeps its memory. Parts that stay allocated are empty, which everywhere
-// means the same as absent. It clears field by field, since the Reset of a message also makes it look up its type again: with
-// all parts that was a fifth of decoding. Unknown fields stay; dropUnknown takes them
-// once the event is decoded.
+// means the same as absent. It clears field by field, since the Reset of a message also makes it look up its type again.
+// Unknown fields stay; dropUnknown takes them once the event is decoded.
 func recycle(ev *riskdv1.Event) {
 	ev.Id, ev.Source, ev.Type, ev.TimeMs, ev.TenantId = "", "", "", 0, ""
 	ev.Action, ev.Outcome, ev.Count, ev.Bytes = "", "", 0, 0

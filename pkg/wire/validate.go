@@ -1,109 +1,12 @@
 package wire
 
 import (
-	"net/netip"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/riskd-io/riskd/pkg/risk/event"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
-
-// TypePrefix and TypeSuffix frame every CloudEvents type of riskd.
-const (
-	TypePrefix = "dev.riskd."
-	TypeSuffix = ".v1"
-)
-
-// ParseType maps a CloudEvents type to its core type; ok is false for any other string.
-func ParseType(s string) (t event.Type, ok bool) {
-	switch s {
-	case "dev.riskd.activity.v1":
-		return event.Activity, true
-	case "dev.riskd.stepup.started.v1":
-		return event.StepUpStarted, true
-	case "dev.riskd.stepup.completed.v1":
-		return event.StepUpCompleted, true
-	case "dev.riskd.stepup.failed.v1":
-		return event.StepUpFailed, true
-	case "dev.riskd.stepup.denied.v1":
-		return event.StepUpDenied, true
-	case "dev.riskd.stepup.abandoned.v1":
-		return event.StepUpAbandoned, true
-	case "dev.riskd.enforcement.v1":
-		return event.EnforcementEvent, true
-	case "dev.riskd.feedback.v1":
-		return event.FeedbackEvent, true
-	}
-	return 0, false
-}
-
-func parseOutcome(s string) (event.Outcome, bool) {
-	switch s {
-	case "success":
-		return event.Success, true
-	case "failure":
-		return event.Failure, true
-	case "denied":
-		return event.Denied, true
-	case "challenged":
-		return event.Challenged, true
-	}
-	return 0, false
-}
-
-func parseUserKind(s string) (event.UserKind, bool) {
-	switch s {
-	case "", "person":
-		return event.Person, true
-	case "service":
-		return event.Service, true
-	case "agent":
-		return event.Agent, true
-	}
-	return 0, false
-}
-
-// ParseNetworkKind maps a network kind's name to the core's value. Empty and "unknown" are unknown.
-func ParseNetworkKind(s string) (event.NetworkKind, bool) {
-	switch s {
-	case "", "unknown":
-		return event.NetUnknown, true
-	case "residential":
-		return event.Residential, true
-	case "mobile":
-		return event.Mobile, true
-	case "hosting":
-		return event.Hosting, true
-	case "vpn":
-		return event.VPN, true
-	case "relay":
-		return event.Relay, true
-	case "satellite":
-		return event.Satellite, true
-	}
-	return 0, false
-}
-
-// sensitivityNames are the classes as they are written; "" is unknown.
-var sensitivityNames = [...]string{event.Public: "public", event.Internal: "internal", event.Restricted: "restricted", event.Critical: "critical"}
-
-func parseSensitivity(s string) (event.Sensitivity, bool) {
-	switch s {
-	case "", "unknown":
-		return event.SensUnknown, true
-	case "public":
-		return event.Public, true
-	case "internal":
-		return event.Internal, true
-	case "restricted":
-		return event.Restricted, true
-	case "critical":
-		return event.Critical, true
-	}
-	return 0, false
-}
 
 // Validate checks required fields and bounds, cuts and repairs what the end user may choose, and
 // writes addresses in their canonical form. It changes ev only towards the contract; a second
@@ -269,61 +172,6 @@ func country(s string) string {
 
 func positionOK(lat, lon float64) bool {
 	return lat >= -90 && lat <= 90 && lon >= -180 && lon <= 180 // false for NaN
-}
-
-// ParseIP reads an address as riskd stores it: IPv4-mapped IPv6 becomes IPv4, zones are refused.
-func ParseIP(s string) (netip.Addr, bool) {
-	if len(s) > 45 {
-		return netip.Addr{}, false
-	}
-	if addr, ok := dotted(s); ok {
-		return addr, true
-	}
-	addr, err := netip.ParseAddr(s)
-	if err != nil || addr.Zone() != "" {
-		return netip.Addr{}, false
-	}
-	return addr.Unmap(), true
-}
-
-// dotted reads the usual form of IPv4 in a third of netip's time, which every event takes three times. What it
-// does not know it leaves to netip.
-func dotted(s string) (netip.Addr, bool) {
-	if len(s) > len("255.255.255.255") {
-		return netip.Addr{}, false
-	}
-	var b [4]byte
-	part, digits, n := 0, 0, uint(0)
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c-'0' <= 9 && digits < 3 && (digits == 0 || n > 0): // no leading zeros
-			n = 10*n + uint(c-'0')
-			digits++
-		case c == '.' && digits > 0 && n <= 255 && part < 3:
-			b[part] = byte(n)
-			part, digits, n = part+1, 0, 0
-		default:
-			return netip.Addr{}, false
-		}
-	}
-	if part != 3 || digits == 0 || n > 255 {
-		return netip.Addr{}, false
-	}
-	b[3] = byte(n)
-	return netip.AddrFrom4(b), true
-}
-
-// canonical is the address's one text; s itself, without a copy, when it already is that.
-func canonical(addr netip.Addr, s string) string {
-	if addr.Is4() && strings.IndexByte(s, ':') < 0 { // no other text of it is accepted, unless it was mapped
-		return s
-	}
-	var buf [64]byte
-	if text := addr.AppendTo(buf[:0]); string(text) != s {
-		return string(text)
-	}
-	return s
 }
 
 func attributes(m map[string]string) error {
