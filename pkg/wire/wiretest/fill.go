@@ -2,43 +2,69 @@
 package wiretest
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Fill sets every field of a message and of those within it to something, two elements where there may be many, and gives each message
 // a field that it does not know. What is left of it in a message that was used again was forgotten to be emptied.
-func Fill(m proto.Message) { fill(m.ProtoReflect(), 0) }
+func Fill(m proto.Message) {
+	FillWith(m.ProtoReflect(), some, func(protoreflect.FieldDescriptor) bool { return true })
+	unknown(m.ProtoReflect())
+}
 
-// depth bounds messages that hold their own kind.
-const depth = 8
+// FillWith sets the fields that which names to what draw gives, in a message and in those within it. A message within one of its own
+// kind is left out: it would have no end.
+func FillWith(m protoreflect.Message, draw func(protoreflect.FieldDescriptor) protoreflect.Value, which func(protoreflect.FieldDescriptor) bool) {
+	fill(m, draw, which, nil)
+}
 
-func fill(m protoreflect.Message, at int) {
+func fill(m protoreflect.Message, draw func(protoreflect.FieldDescriptor) protoreflect.Value, which func(protoreflect.FieldDescriptor) bool, within []protoreflect.FullName) {
+	within = append(slices.Clip(within), m.Descriptor().FullName())
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		f := fields.Get(i)
+		if !which(f) || f.Message() != nil && slices.Contains(within, f.Message().FullName()) {
+			continue
+		}
 		switch {
-		case f.Message() != nil && !f.IsMap() && at == depth:
 		case f.IsMap():
-			m.Mutable(f).Map().Set(some(f.MapKey()).MapKey(), some(f.MapValue()))
-		case f.IsList():
-			list := m.Mutable(f).List()
+			k, v := draw(f.MapKey()), draw(f.MapValue())
+			m.Mutable(f).Map().Set(k.MapKey(), v)
+		case f.IsList() && f.Message() != nil:
 			for range 2 {
-				v := list.NewElement()
-				if f.Message() != nil {
-					fill(v.Message(), at+1)
-				} else {
-					v = some(f)
-				}
-				list.Append(v)
+				e := m.Mutable(f).List().NewElement()
+				fill(e.Message(), draw, which, within)
+				m.Mutable(f).List().Append(e)
 			}
+		case f.IsList():
+			m.Mutable(f).List().Append(draw(f))
+			m.Mutable(f).List().Append(draw(f))
 		case f.Message() != nil:
-			fill(m.Mutable(f).Message(), at+1)
+			fill(m.Mutable(f).Message(), draw, which, within)
 		default:
-			m.Set(f, some(f))
+			m.Set(f, draw(f))
 		}
 	}
-	m.SetUnknown(protoreflect.RawFields{0xfa, 0x3e, 1, 'x'}) // field 1007
+}
+
+// unknown gives a message and those within it a field 1007.
+func unknown(m protoreflect.Message) {
+	m.SetUnknown(protoreflect.RawFields{0xfa, 0x3e, 1, 'x'})
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Message() == nil || f.IsMap():
+		case f.IsList():
+			for i := range v.List().Len() {
+				unknown(v.List().Get(i).Message())
+			}
+		default:
+			unknown(v.Message())
+		}
+		return true
+	})
 }
 
 func some(f protoreflect.FieldDescriptor) protoreflect.Value {
