@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -8,6 +9,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/riskd-io/riskd/pkg/risk/decision"
+	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/wire"
 	"github.com/riskd-io/riskd/pkg/wire/wiretest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -34,6 +36,13 @@ func TestNothingOfTheEventBeforeIsLeft(t *testing.T) {
 			wiretest.Fill(got)
 			if err := wire.DecodeInto(form.env, form.data, got); err != nil {
 				t.Fatal(err)
+			}
+			var scored, want event.Event
+			if err := errors.Join(wire.ToEvent(got, nil, &scored), wire.ToEvent(minimal, nil, &want)); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, scored, cmp.Comparer(func(a, b event.Network) bool { return a == b })); d != "" {
+				t.Errorf("the engine's event (-want +got):\n%s", d)
 			}
 			wiretest.Bare(got)
 			if d := cmp.Diff(minimal, got, protocmp.Transform()); d != "" {

@@ -115,56 +115,6 @@ func TestDecodedEventsShareNoMemoryWithTheInput(t *testing.T) {
 	}
 }
 
-func TestDecodeIntoLeavesNothingOfTheEventBefore(t *testing.T) {
-	var ev riskdv1.Event
-	full := marshal(t, func(e *riskdv1.Event) {
-		e.Type = "dev.riskd.enforcement.v1"
-		e.Enforcement = &riskdv1.Enforcement{Route: "/x", Result: "shown", Sdk: "s/1"}
-		e.ChallengeId, e.Reason = "ch_1", "because"
-		e.Network.Geo.AtOrigin = true
-	})
-	if err := wire.DecodeInto(wire.Envelope{}, full, &ev); err != nil {
-		t.Fatal(err)
-	}
-	small := []byte(`{"id":"e2","source":"s","type":"dev.riskd.activity.v1","time":"2026-11-23T12:00:00Z","tenant_id":"acme","user":{"id":"u2"},"action":"auth.login","outcome":"success"}`)
-	if err := wire.DecodeInto(wire.Envelope{}, small, &ev); err != nil {
-		t.Fatal(err)
-	}
-	var out event.Event
-	if err := wire.ToEvent(&ev, nil, &out); err != nil {
-		t.Fatal(err)
-	}
-	want := event.Event{ID: "e2", Source: "s", Type: event.Activity, Time: 1795435200000, Tenant: "acme",
-		User: event.User{ID: "u2"}, Action: "auth.login", Outcome: event.Success, Count: 1}
-	if d := cmp.Diff(want, out, cmp.Comparer(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 }),
-		cmp.Comparer(func(a, b []event.Attribute) bool { return len(a) == 0 && len(b) == 0 }),
-		cmp.Comparer(func(a, b event.Network) bool { return a == b })); d != "" {
-		t.Errorf("event differs (-want +got):\n%s", d)
-	}
-	again, err := wire.DecodeJSON(wire.AppendEventJSON(nil, &ev))
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := wire.DecodeJSON(small)
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, again, first)
-}
-
-func TestFieldsOfUnknownSchemasAreNotKept(t *testing.T) {
-	b := marshal(t, func(*riskdv1.Event) {})
-	size := len(b)
-	b = append(b, 0xba, 0x3e, 3, 'a', 'b', 'c') // field 999
-	got, err := wire.Decode(wire.Envelope{}, b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.SizeVT() != size {
-		t.Errorf("got %d bytes after decoding, want %d", got.SizeVT(), size)
-	}
-}
-
 func TestWhatIsWrongIsNamedWithAStableReason(t *testing.T) {
 	edit := func(from, to string) string {
 		s := string(structured(contractData))
