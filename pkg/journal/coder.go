@@ -10,7 +10,7 @@ import (
 const (
 	// maxWords bounds the texts that one record's entries refer to; later ones are written out each time.
 	maxWords = 1 << 16
-	// slotsEach is about how many slots the writer's table of texts has for an entry, 1<<slotBits at most: an event brings half as many
+	// slotsEach is about how many slots the writer's table of texts has for an entry, 1<<slotBits at most in all: more than an event brings
 	// texts that are new.
 	slotsEach, slotBits = 16, 14
 )
