@@ -159,12 +159,17 @@ func FromDecision(d *decision.Decision, out *riskdv1.Decision) {
 	for i := range d.Parts {
 		fromPart(&d.Parts[i], out.Parts[i])
 	}
-	out.Signals = nil // handed on, not used again
-	for i := range d.Signals {
+	out.Signals = FromSignals(d.Signals) // handed on, not used again
+}
+
+// FromSignals makes new messages of all, nil of none.
+func FromSignals(all []signal.Signal) (out []*riskdv1.Signal) {
+	for i := range all {
 		s := new(riskdv1.Signal)
-		FromSignal(&d.Signals[i], s)
-		out.Signals = append(out.Signals, s)
+		FromSignal(&all[i], s)
+		out = append(out, s)
 	}
+	return out
 }
 
 func fromPart(p *decision.Part, out *riskdv1.Part) {

@@ -59,7 +59,7 @@ type batch struct {
 	entries   []*riskdv1.JournalEntry
 	events    []*riskdv1.Event
 	looked    []*riskdv1.Enrichment
-	dec       riskdv1.Decision // of the event in hand: it is written at once, while it is in the processor's cache
+	dec       riskdv1.Decision // of the event in hand, if rules applied to it
 	raised    []raised
 	noticed   []noticed
 	w         *journal.Writer
@@ -221,15 +221,18 @@ func (b *batch) judge(it *item, d *decision.Decision, geo string) {
 	switch d.Status {
 	case decision.Scored:
 		e.Status = riskdv1.JournalEntry_STATUS_SCORED
-		wire.FromDecision(d, &b.dec)
-		b.dec.Geo = geo
-		b.w.Decide(it.at, &b.dec)
+		d.Geo = geo
+		signals := wire.FromSignals(d.Signals)
+		b.w.Judge(it.at, d, signals)                       // at once, while all of it is in the processor's cache
 		if e.Decision == nil && d.PeakFrom|d.PeakTo != 0 { // written already; this is for the sections
 			e.Decision = &riskdv1.Decision{PeakFrom: d.PeakFrom, PeakTo: d.PeakTo}
 		}
-		b.noticed = appendNotices(b.noticed, b.fold.engine, it.at, it.pb, &b.dec)
-		if len(b.dec.Signals) > 0 {
-			b.raised = append(b.raised, raised{it.at, b.dec.Signals})
+		if len(d.Hits) > 0 {
+			wire.FromDecision(d, &b.dec)
+			b.noticed = appendNotices(b.noticed, b.fold.engine, it.at, it.pb, &b.dec)
+		}
+		if len(signals) > 0 {
+			b.raised = append(b.raised, raised{it.at, signals})
 		}
 	case decision.Duplicate:
 		e.Status = riskdv1.JournalEntry_STATUS_DUPLICATE
