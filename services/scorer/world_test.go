@@ -168,6 +168,12 @@ func quickConfig() Config {
 
 func startWorker(t testing.TB, url string, cfg Config) *worker {
 	t.Helper()
+	return startWorkerWith(t, url, cfg, newEnricher(t))
+}
+
+// startWorkerWith is startWorker once its geo data is in memory.
+func startWorkerWith(t testing.TB, url string, cfg Config, en *enrich.Enricher) *worker {
+	t.Helper()
 	nc, err := natsjs.Connect(url, t.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +182,6 @@ func startWorker(t testing.TB, url string, cfg Config) *worker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	en := newEnricher(t)
 	s, err := New(cfg, Deps{Broker: natsjs.NewBroker(js), Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
