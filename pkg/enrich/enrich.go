@@ -229,31 +229,30 @@ func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, receivedMS int64, out
 	addr := wire.Addr(ev)
 	crowd.observe(ev, addr, receivedMS, out.Crowd)
 
-	given := ev.Network
-	data := e.data.Load()
-	if place := wire.Place(given.GetGeo()); place.Known {
-		out.Geo = given.Geo
-	} else {
-		if out.Geo = data.lookup(addr, &e.stats).place; out.Geo == nil && (place.Country != "" || place.City != "") {
-			out.Geo = given.Geo
-		}
-	}
+	given, place := ev.Network, wire.Place(ev.Network.GetGeo())
 	out.Asn, out.AsOrg, out.Kind = given.GetAsn(), given.GetAsOrg(), given.GetKind()
+	var found known
+	if !place.Known || out.AsOrg == "" {
+		found = e.data.Load().lookup(addr, &e.stats)
+	}
+	if place.Known {
+		out.Geo = given.Geo
+	} else if out.Geo = found.place; out.Geo == nil && (place.Country != "" || place.City != "") {
+		out.Geo = given.Geo
+	}
 	if out.Asn == 0 || out.AsOrg == "" || out.Kind == "" {
-		e.network(data, addr, out)
+		e.network(found.owner, out)
 	}
 }
 
-// network fills in what upstream has not said about the network.
-func (e *Enricher) network(data *databases, addr netip.Addr, out *riskdv1.Enrichment) {
-	if out.Asn == 0 && out.AsOrg == "" || out.AsOrg == "" {
-		if owner := data.lookup(addr, &e.stats).owner; owner != nil && (out.Asn == 0 || out.Asn == owner.asn) {
-			out.Asn, out.AsOrg = owner.asn, owner.org
-			if out.Kind == "" {
-				out.Kind = owner.kind
-			}
-			return
+// network fills in what upstream has not said about the network, of which owner is what the data says, nil when it says nothing.
+func (e *Enricher) network(owner *owner, out *riskdv1.Enrichment) {
+	if out.AsOrg == "" && owner != nil && (out.Asn == 0 || out.Asn == owner.asn) {
+		out.Asn, out.AsOrg = owner.asn, owner.org
+		if out.Kind == "" {
+			out.Kind = owner.kind
 		}
+		return
 	}
 	if out.Kind == "" && (out.Asn != 0 || out.AsOrg != "") {
 		out.Kind = e.kinds.of(out.Asn, out.AsOrg)

@@ -21,7 +21,7 @@ var (
 )
 
 const (
-	// appendTimeout bounds one append; after it the outcome is unknown.
+	// appendTimeout bounds one append; after it, or half of it more, the outcome is unknown.
 	appendTimeout = 5 * time.Second
 	readTimeout   = 5 * time.Second
 	// waitMargin is how much earlier or later than asked a wait may end.
@@ -72,6 +72,10 @@ type partition struct {
 	waits    context.Context
 	waitsFor time.Time
 	endWait  context.CancelFunc
+	// appends ends at appendsUntil; see append.
+	appends      context.Context
+	appendsUntil time.Time
+	endAppends   context.CancelFunc
 
 	ready             atomic.Bool
 	lag, users, bytes atomic.Int64
@@ -90,6 +94,7 @@ func (p *partition) run(stop context.Context) error {
 	defer func() {
 		p.ready.Store(false)
 		p.impatient()
+		p.endAppend()
 		p.discard()
 		if p.tail != nil {
 			p.tail.Close()
@@ -228,11 +233,22 @@ func (p *partition) claim(stop context.Context) (s journal.Stored, ok bool, err 
 	return p.log.Last(ctx)
 }
 
-// append finishes what it began even when stop ends meanwhile.
+// append finishes what it began even when stop ends meanwhile. Its context serves all appends of some seconds: to make one for each took a
+// hundredth of a small record's time.
 func (p *partition) append(stop context.Context, last uint64, data []byte, out broker.Outgoing) (uint64, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(stop), appendTimeout)
-	defer cancel()
-	return p.log.Append(ctx, last, data, out)
+	if now := time.Now(); p.appends == nil || p.appendsUntil.Sub(now) < appendTimeout {
+		p.endAppend()
+		p.appendsUntil = now.Add(appendTimeout + appendTimeout/2)
+		p.appends, p.endAppends = context.WithDeadline(context.WithoutCancel(stop), p.appendsUntil)
+	}
+	return p.log.Append(p.appends, last, data, out)
+}
+
+// endAppend gives back what append made.
+func (p *partition) endAppend() {
+	if p.endAppends != nil {
+		p.endAppends()
+	}
 }
 
 // unreachable waits a little before the broker is asked again.
