@@ -1,5 +1,5 @@
 #!/bin/sh
-# pipeline.sh: what riskd costs beside its broker, measured in one run of five minutes; the page goes to artifacts/.
+# pipeline.sh: what riskd costs beside its broker, measured in one run of eight minutes; the page goes to artifacts/.
 # RISKD_PIPELINE_USERS (default 1000000) is how many users the restart is measured with.
 # With "kafka" it is the same on a real Apache Kafka, and the files are artifacts/pipeline-kafka.*.
 set -eu

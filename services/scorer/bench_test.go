@@ -141,7 +141,7 @@ func eachPartition(n int, do func(int)) {
 
 // relay reads one partition's input to its end, and with write decodes it and appends a record per batch.
 func relay(b testing.TB, js jetstream.JetStream, p int, write bool) {
-	tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: recordsAhead * DefaultConfig().BatchEvents})
+	tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: DefaultConfig().BatchEvents})
 	if err != nil {
 		b.Error(err)
 		return

@@ -49,7 +49,9 @@ func (p *partition) load(stop context.Context, before journal.Stored) error {
 	p.users.Store(int64(p.st.users))
 	p.bytes.Store(int64(p.st.bytes))
 	p.ck.began = time.Now()
-	p.tail, err = p.log.Input(p.at.inputLast+1, recordsAhead*p.s.cfg.BatchEvents, 2*p.s.batchBytes)
+	// No more is under way than the next record takes: in a backlog what is read further ahead leaves the processor's cache, and the
+	// broker's, before it is judged.
+	p.tail, err = p.log.Input(p.at.inputLast+1, p.s.cfg.BatchEvents, 2*p.s.batchBytes)
 	return err
 }
 

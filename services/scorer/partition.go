@@ -28,8 +28,6 @@ const (
 	waitMargin = 20 * time.Millisecond
 	// fenceAttempts bounds how often a fence is tried against other writers before it is left to them.
 	fenceAttempts = 20
-	// recordsAhead is how many records' events are read before they are judged.
-	recordsAhead = 4
 	// recordSpare is what a message needs beside the record.
 	recordSpare = 4 << 10
 )

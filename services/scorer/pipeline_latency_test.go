@@ -132,7 +132,7 @@ func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
 	}
 	for p := range b.Topo.Partitions {
 		wg.Go(func() {
-			tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: recordsAhead * DefaultConfig().BatchEvents})
+			tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: DefaultConfig().BatchEvents})
 			if err != nil {
 				t.Error(err)
 				return
