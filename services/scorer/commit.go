@@ -98,18 +98,30 @@ func (p *partition) patience(stop context.Context, wait time.Duration) context.C
 		return stop
 	}
 	until := time.Now().Add(wait)
-	if p.waits == nil || p.waits.Err() != nil || until.Sub(p.waitsFor).Abs() > waitMargin {
-		p.impatient()
-		p.waitsFor = until
-		p.waits, p.endWait = context.WithDeadline(stop, until)
+	if p.waits.ctx == nil || p.waits.ctx.Err() != nil || until.Sub(p.waits.at).Abs() > waitMargin {
+		p.waits.set(stop, until)
 	}
-	return p.waits
+	return p.waits.ctx
 }
 
-// impatient gives back what patience made.
-func (p *partition) impatient() {
-	if p.endWait != nil {
-		p.endWait()
+// deadline is a context that is used until its time has come. The zero value has none yet.
+type deadline struct {
+	ctx    context.Context
+	at     time.Time
+	cancel context.CancelFunc
+}
+
+// set ends the context before and makes one that ends at that time.
+func (d *deadline) set(parent context.Context, at time.Time) {
+	d.end()
+	d.at = at
+	d.ctx, d.cancel = context.WithDeadline(parent, at)
+}
+
+// end gives back what set made.
+func (d *deadline) end() {
+	if d.cancel != nil {
+		d.cancel()
 	}
 }
 
