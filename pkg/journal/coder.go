@@ -21,8 +21,8 @@ var (
 )
 
 // coder writes or reads entries in their compact form. One description of the fields serves both ways (see fields.go),
-// so that they cannot differ: each method writes what its pointer holds, or reads into it. After the first error a
-// reading coder gives zero values.
+// so that they cannot differ: each method writes what its pointer holds, or reads into it. Only decisions are also written straight
+// from the engine's value (judged.go). After the first error a reading coder gives zero values.
 type coder struct {
 	b       []byte // written so far, or what is left to read
 	reading bool

@@ -204,7 +204,7 @@ func (c *coder) enrichment(e *riskdv1.Enrichment, mem *slab) {
 	}
 }
 
-// decision leaves out what the event beside it, or the record around it, says already.
+// decision leaves out what the event beside it, or the record around it, says already. What is added here belongs into [Writer.Judge] too.
 func (c *coder) decision(d *riskdv1.Decision, ev *riskdv1.Event, rec *riskdv1.JournalRecord, mem *slab) {
 	user, sess := ev.GetUser().GetId(), ev.GetSession().GetId()
 	m := on(d.EventId == ev.GetId() && d.TenantId == ev.GetTenantId() && d.UserId == user && d.TimeMs == ev.GetTimeMs(), 0) |

@@ -223,7 +223,8 @@ func (b *batch) judge(it *item, d *decision.Decision, geo string) {
 		e.Status = riskdv1.JournalEntry_STATUS_SCORED
 		d.Geo = geo
 		signals := wire.FromSignals(d.Signals)
-		b.w.Judge(it.at, d, signals)                       // at once, while all of it is in the processor's cache
+		// At once, while all of it is in the processor's cache.
+		b.w.Judge(it.at, d, signals)
 		if e.Decision == nil && d.PeakFrom|d.PeakTo != 0 { // written already; this is for the sections
 			e.Decision = &riskdv1.Decision{PeakFrom: d.PeakFrom, PeakTo: d.PeakTo}
 		}

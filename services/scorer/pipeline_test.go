@@ -219,7 +219,7 @@ func drainAll(t *testing.T, partitions, users, n int) (out drained) {
 		out.Relay = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, true) }) })
 		out.Relay.Bytes = journalBytes(t, b.JS, partitions) / float64(n)
 		recreateJournals(t, b.JS, partitions)
-		en := newEnricher(t) // a file of 60 MB that every start reads: no event waits for it twice
+		en := newEnricher(t) // reads 66 MB: that belongs to a start, which is timed by itself
 		var w *worker
 		stop := profileTo(t, fmt.Sprintf("scorer-%d-%d", partitions, users))
 		out.Scorer = b.measure(n, func() {

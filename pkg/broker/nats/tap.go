@@ -141,8 +141,8 @@ func (c *tapped) fill() error {
 		c.w = copy(c.buf, c.buf[c.r:c.w])
 		c.r = 0
 	}
-	// Where all processors are busy whoever waits for one comes first, and meanwhile more arrives than one message: a call of the system
-	// for each is what makes them busy. Where one is idle this takes nothing.
+	// Where all processors are busy, whoever waits for one comes first, and meanwhile more arrives than one message: a call of the system
+	// for each is part of what keeps them busy. Where one is idle this returns at once.
 	runtime.Gosched()
 	n, err := c.Conn.Read(c.buf[c.w:])
 	c.w += n
