@@ -49,15 +49,16 @@ func entryMessages() (out []protoreflect.MessageDescriptor) {
 //	statuses, as runs of equal ones
 //	for each entry with more to say: which, and reason, detail, raw
 //
-// Empty messages are left out, and what a decision repeats of its event is said once.
+// A record whose events were judged at several times says all of this again for each time. Which entry is meant counts within the piece;
+// texts are those of the whole record. Empty messages are left out, and what a decision repeats of its event is said once.
 const (
 	hasEvent = 1 << iota
 	hasEnrichment
 	hasBoth = hasEvent | hasEnrichment
 )
 
-// readCompact reads what a Writer wrote. The record's texts are cut out of one buffer that nobody else has.
-func readCompact(stored []byte) (*riskdv1.JournalRecord, error) {
+// readCompact reads what a Writer wrote, in one piece or several. The record's texts are cut out of one buffer that nobody else has.
+func readCompact(stored []byte, several bool) (*riskdv1.JournalRecord, error) {
 	n, k := binary.Uvarint(stored)
 	if k <= 0 || n > uint64(len(stored)-k) {
 		return nil, errCut
@@ -81,25 +82,40 @@ func readCompact(stored []byte) (*riskdv1.JournalRecord, error) {
 	c := coder{b: buf, all: unsafe.String(unsafe.SliceData(buf), len(buf)), reading: true}
 	// Memory is taken as entries turn out to be there: a false number of them costs nothing.
 	mem := new(slab)
-	for range c.count(0) {
-		e := mem.entries.next()
-		rec.Entries = append(rec.Entries, e)
-		if c.input(e, mem); c.err != nil {
-			return nil, c.err
+	for {
+		if err := c.piece(rec, mem); err != nil {
+			return nil, err
 		}
-	}
-	for e := range c.those(rec.Entries) {
-		e.Decision = mem.decisions.next()
-		c.decision(e.Decision, e.Event, rec, mem)
-	}
-	c.statuses(rec.Entries)
-	for e := range c.those(rec.Entries) {
-		c.more(e)
+		if !several || len(c.b) == 0 {
+			break
+		}
 	}
 	if c.err == nil && len(c.b) > 0 {
 		c.err = fmt.Errorf("%d bytes too many", len(c.b))
 	}
 	return rec, c.err
+}
+
+// piece reads the next piece of a record.
+func (c *coder) piece(rec *riskdv1.JournalRecord, mem *slab) error {
+	from := len(rec.Entries)
+	for range c.count(0) {
+		e := mem.entries.next()
+		rec.Entries = append(rec.Entries, e)
+		if c.input(e, mem); c.err != nil {
+			return c.err
+		}
+	}
+	entries := rec.Entries[from:]
+	for e := range c.those(entries) {
+		e.Decision = mem.decisions.next()
+		c.decision(e.Decision, e.Event, rec, mem)
+	}
+	c.statuses(entries)
+	for e := range c.those(entries) {
+		c.more(e)
+	}
+	return c.err
 }
 
 // input is one entry without decision and status.

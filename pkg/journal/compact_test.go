@@ -89,6 +89,63 @@ func TestTheCompactFormKeepsEveryValue(t *testing.T) {
 	})
 }
 
+func TestARecordInPiecesIsTheSameRecord(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rec := &riskdv1.JournalRecord{Kind: 2, Partition: 3, Policy: "a", Baseline: "a", Geo: "acme", Engine: "1"}
+		for range rapid.IntRange(1, 8).Draw(t, "entries") {
+			e := new(riskdv1.JournalEntry)
+			wiretest.FillWith(e.ProtoReflect(), values(t), func(protoreflect.FieldDescriptor) bool { return rapid.IntRange(0, 2).Draw(t, "set") > 0 })
+			rec.Entries = append(rec.Entries, e)
+		}
+		whole, err := Append(nil, rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, all, pieces := NewWriter(), rec.Entries, 0
+		for at := 0; at < len(all); pieces++ {
+			n := rapid.IntRange(1, len(all)-at).Draw(t, "piece")
+			rec.Entries = all[:at+n]
+			if pieces == 0 {
+				w.Begin(rec, n)
+			} else {
+				w.Next(n)
+			}
+			for _, e := range all[at : at+n] {
+				w.Add(e)
+			}
+			for i := at + n - 1; i >= at; i-- { // in any order
+				if all[i].Decision != nil {
+					w.Decide(i, all[i].Decision)
+				}
+			}
+			at += n
+		}
+		got, err := w.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := Decode(3, 1, whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := Decode(3, 1, got)
+		if err != nil {
+			t.Fatalf("%d pieces: %v", pieces, err)
+		}
+		if !proto.Equal(a.Record, b.Record) {
+			t.Fatalf("%d pieces: got %v, want %v", pieces, b.Record, a.Record)
+		}
+		if several := got[0] == formatPieces; several != (pieces > 1) {
+			t.Fatalf("format %d of %d pieces", got[0], pieces)
+		}
+		if pieces > 1 { // as one piece it has too much behind it
+			if _, err := Decode(3, 1, append([]byte{formatCompact}, got[1:]...)); err == nil {
+				t.Fatal("the pieces behind the first were left out without a word")
+			}
+		}
+	})
+}
+
 // withoutEmpty removes the messages within events and enrichments that hold nothing: the compact form leaves them out.
 func withoutEmpty(m protoreflect.Message) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {

@@ -29,11 +29,12 @@ const (
 	MaxRecord = 128 << 20
 
 	// formatZstd, the first stored byte, says that a zstd frame with a protobuf riskd.v1.JournalRecord follows,
-	// formatPlain that the protobuf itself does, formatCompact that what compact.go tells does. Decode
-	// reads all of them. Other values are left for later formats.
+	// formatPlain that the protobuf itself does, formatCompact and formatPieces that what compact.go tells does, in one piece or
+	// several. Decode reads all of them. Other values are left for later formats.
 	formatZstd    = 1
 	formatPlain   = 2
 	formatCompact = 3
+	formatPieces  = 4
 	// plainBelow is the size in bytes under which a record is stored plain: one event's record would shrink by a
 	// sixth, for more time than judging the event takes, on the road of every flag at a low rate.
 	plainBelow = 1024
@@ -109,8 +110,8 @@ func Decode(partition int, seq uint64, stored []byte) (Stored, error) {
 	}
 	var raw []byte
 	switch stored[0] {
-	case formatCompact:
-		rec, err := readCompact(stored[1:])
+	case formatCompact, formatPieces:
+		rec, err := readCompact(stored[1:], stored[0] == formatPieces)
 		if err != nil {
 			return s, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}

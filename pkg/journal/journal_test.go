@@ -138,12 +138,35 @@ func TestEncodeThenDecodeIsIdentity(t *testing.T) {
 	})
 }
 
+// inPieces is a stored record of two pieces.
+func inPieces(tb testing.TB) []byte {
+	rec := &riskdv1.JournalRecord{Kind: 2, Policy: "p"}
+	w := journal.NewWriter()
+	for i, id := range []string{"a", "b", "a"} {
+		e := &riskdv1.JournalEntry{Status: 1, Input: uint64(i + 1), Event: &riskdv1.Event{Id: id, TenantId: "acme", Source: "//app"}}
+		if rec.Entries = append(rec.Entries, e); i == 0 {
+			w.Begin(rec, 1)
+		} else {
+			w.Next(1)
+		}
+		w.Add(e)
+		w.Decide(i, &riskdv1.Decision{EventId: id, TenantId: "acme", Risk: 12.5, Level: "low", Action: "allow", Policy: "p"})
+	}
+	b, err := w.Append(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
 func FuzzDecode(f *testing.F) {
 	b, err := journal.Encode(&riskdv1.JournalRecord{Kind: 2, Entries: []*riskdv1.JournalEntry{{Status: 1, Input: 7, Raw: []byte("x")}}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	f.Add(append([]byte{4}, b[1:]...)) // in pieces, of which there is one
+	f.Add(inPieces(f))
 	f.Add([]byte{2})
 	f.Add([]byte{1, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0}) // nothing, compressed
 	f.Add([]byte{1, 0x28, 0xb5, 0x2f, 0xfd})

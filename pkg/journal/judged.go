@@ -18,7 +18,7 @@ func (w *Writer) Judge(i int, d *decision.Decision, signals []*riskdv1.Signal) {
 		return
 	}
 	c, ev, rec := &w.c, e.Event, w.rec
-	n, at := int64(i), int64(d.Time)
+	n, at := int64(i-w.from), int64(d.Time)
 	c.step(&n, &w.last)
 
 	user, sess := ev.GetUser().GetId(), ev.GetSession().GetId()

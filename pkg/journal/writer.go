@@ -11,29 +11,71 @@ import (
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
-// Writer encodes a record piece by piece, each while it is still in the processor's cache: first the entries, then the
-// decisions in any order, then Append. It is reused from record to record; not safe for concurrent use.
+// Writer encodes a record while what it holds is still in the processor's cache, in one or more pieces: Begin, the entries, their
+// decisions in any order; Next, the entries and decisions of the next piece; and so on, then Append. It is reused from
+// record to record; not safe for concurrent use.
 type Writer struct {
-	c    coder
-	rec  *riskdv1.JournalRecord
-	last int64 // entry of the decision before
-	head []byte
+	c      coder
+	rec    *riskdv1.JournalRecord
+	from   int   // first entry of the piece
+	n      int   // of its entries
+	pieces int   // begun
+	last   int64 // entry of the decision before, within the piece
+	head   []byte
 	// general is set when the compact form cannot hold the record.
 	general bool
 }
 
+// leastTable is for how many entries a record's table of texts is made at least, lest it is too small for the pieces to come.
+const leastTable = 16
+
 // NewWriter makes a writer; it keeps up to 128 KiB beside the memory of its largest record.
 func NewWriter() *Writer { return new(Writer) }
 
-// Begin forgets the record before and begins rec, which will have n entries. What rec says of the whole may be filled in
+// Begin forgets the record before and begins rec, whose first piece will have n entries. What rec says of the whole may be filled in
 // later: its versions (policy, baseline, geo, engine) before Decide, all else before Append.
 func (w *Writer) Begin(rec *riskdv1.JournalRecord, n int) {
 	c := &w.c
-	c.empty(n)
+	c.empty(max(n, leastTable))
 	c.b, c.err = c.b[:0], nil
 	c.at, c.time, c.received = 0, 0, 0
-	w.rec, w.last, w.general = rec, nowhere, !compactAll()
-	c.count(n)
+	w.rec, w.general = rec, !compactAll()
+	w.from, w.pieces = 0, 0
+	w.begin(n)
+}
+
+// Next ends a piece and begins another one of n entries behind it. Begin and Next say when rec.Entries have to hold the piece's: before
+// its decisions.
+func (w *Writer) Next(n int) {
+	from := w.from + w.n
+	w.end()
+	w.from = from
+	w.begin(n)
+}
+
+func (w *Writer) begin(n int) {
+	w.n, w.last = n, nowhere
+	w.pieces++
+	w.c.count(n)
+}
+
+// end writes what is known of a piece's entries when all of them are decided.
+func (w *Writer) end() {
+	if w.general {
+		return
+	}
+	c, piece := &w.c, w.rec.Entries[w.from:w.from+w.n]
+	c.count(0) // of the decisions: no more
+	c.statuses(piece)
+	last := int64(nowhere)
+	for i, e := range piece {
+		if e.Reason != "" || e.Detail != "" || len(e.Raw) > 0 {
+			n := int64(i)
+			c.step(&n, &last)
+			c.more(e)
+		}
+	}
+	c.count(0)
 }
 
 // Add writes the next entry's input, event and enrichment, in the order of the record.
@@ -50,29 +92,19 @@ func (w *Writer) Decide(i int, d *riskdv1.Decision) {
 		e.Decision = proto.CloneOf(d)
 		return
 	}
-	n := int64(i)
+	n := int64(i - w.from)
 	w.c.step(&n, &w.last)
 	w.c.decision(d, e.Event, w.rec, nil)
 }
 
 // Append ends the record and appends its stored bytes to dst. The entries' statuses, reasons, details and raw bytes are read
-// only now; a duplicate's event is not kept. Equal records give equal bytes.
+// when their piece ends; a duplicate's event is not kept. Equal records in equal pieces give equal bytes.
 func (w *Writer) Append(dst []byte) ([]byte, error) {
 	rec, c := w.rec, &w.c
 	if w.general {
 		return appendGeneral(dst, rec)
 	}
-	c.count(0) // of the decisions: no more
-	c.statuses(rec.Entries)
-	last := int64(nowhere)
-	for i, e := range rec.Entries {
-		if e.Reason != "" || e.Detail != "" || len(e.Raw) > 0 {
-			n := int64(i)
-			c.step(&n, &last)
-			c.more(e)
-		}
-	}
-	c.count(0)
+	w.end()
 	if c.err == nil && len(c.b) > MaxRecord {
 		c.err = fmt.Errorf("%d bytes exceed the limit of %d", len(c.b), MaxRecord)
 	}
@@ -92,7 +124,11 @@ func (w *Writer) Append(dst []byte) ([]byte, error) {
 	if err != nil {
 		return dst, fmt.Errorf("encoding journal record: %w", err)
 	}
-	dst = append(binary.AppendUvarint(append(dst, formatCompact), uint64(size)), w.head...)
+	form := byte(formatCompact)
+	if w.pieces > 1 {
+		form = formatPieces
+	}
+	dst = append(binary.AppendUvarint(append(dst, form), uint64(size)), w.head...)
 	at := len(dst)
 	if need := at + s2.MaxEncodedLen(len(c.b)); need > cap(dst) {
 		dst = append(make([]byte, 0, need+need/8), dst...)
