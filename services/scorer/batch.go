@@ -52,14 +52,19 @@ var stageLabels = func() (out [stages]context.Context) {
 
 func enter(s stage) { pprof.SetGoroutineLabels(stageLabels[s]) }
 
-// batch turns messages into one journal record. It is reused: what it holds is valid until the next build.
+// batch turns messages into one journal record, at once or in pieces as they come. It is reused: what it holds is valid until it is
+// opened again.
 type batch struct {
-	fold      *fold
-	rec       riskdv1.JournalRecord
-	entries   []*riskdv1.JournalEntry
-	events    []*riskdv1.Event
-	looked    []*riskdv1.Enrichment
-	dec       riskdv1.Decision // of the event in hand, if rules applied to it
+	fold    *fold
+	rec     riskdv1.JournalRecord
+	msgs    []broker.Message // all that the record is made of
+	bytes   int              // of their payload
+	entries []*riskdv1.JournalEntry
+	events  []*riskdv1.Event
+	looked  []*riskdv1.Enrichment
+	dec     riskdv1.Decision // of the event in hand, if rules applied to it
+	// scored: the record's versions are those that its first decision names.
+	scored    bool
 	raised    []raised
 	noticed   []noticed
 	w         *journal.Writer
@@ -106,33 +111,45 @@ func (b *batch) grow(n int) {
 	}
 }
 
-// build judges msgs over the store's profiles and encodes the record that follows at. The store is not changed.
-func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
-	b.grow(len(msgs))
+// open begins a record of the partition.
+func (b *batch) open(s *Service, p *partition) {
 	b.fold.reset()
 	b.fold.engine = p.by.engine
 	clear(b.noticed)
 	b.fx, b.raised, b.noticed = effect{}, b.raised[:0], b.noticed[:0]
+	b.msgs, b.bytes, b.scored = b.msgs[:0], 0, false
 	b.counts.Reset()
 	b.elsewhere = elsewhere{}
-	geo := s.deps.Enricher.GeoVersion()
 	b.rec.Reset()
-	b.rec.Kind, b.rec.Partition, b.rec.Epoch = riskdv1.JournalRecord_KIND_BATCH, uint32(p.n), p.at.epoch
-	b.rec.PrevHash, b.rec.InputLast = p.at.hash[:], msgs[len(msgs)-1].Seq
-	b.rec.Owner, b.rec.WrittenMs = s.cfg.Worker, s.now().UnixMilli()
+	b.rec.Kind, b.rec.Partition = riskdv1.JournalRecord_KIND_BATCH, uint32(p.n)
 	b.rec.Policy, b.rec.Baseline, b.rec.Engine = p.versions.policy, p.versions.baseline, p.versions.engine
-	b.rec.Geo, b.rec.Policies = geo, p.by.revision
-	b.rec.Entries = b.entries[:len(msgs)]
-	b.w.Begin(&b.rec, len(msgs))
+	b.rec.Geo, b.rec.Policies = s.deps.Enricher.GeoVersion(), p.by.revision
+}
+
+// extend judges msgs over the store's profiles and what the record has made of them so far. The store is not changed.
+func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
+	at := len(b.msgs)
+	b.msgs = append(b.msgs, msgs...)
+	n := len(b.msgs)
+	b.grow(n)
+	b.rec.Entries = b.entries[:n]
+	b.fold.more()
+	if at == 0 {
+		b.w.Begin(&b.rec, n)
+	} else {
+		b.w.Next(n - at)
+	}
+	geo := s.deps.Enricher.GeoVersion()
 
 	enter(stageDecode)
-	for from := 0; from < len(msgs); from += together {
-		to := min(from+together, len(msgs))
+	for from := at; from < n; from += together {
+		to := min(from+together, n)
 		for i := from; i < to; i++ {
-			b.read(s, p, i, &msgs[i])
+			b.bytes += len(b.msgs[i].Data)
+			b.read(s, p, i, &b.msgs[i])
 		}
 		for i := from; i < to; i++ {
-			b.lookUp(s, p, i, msgs[i].StoredNS)
+			b.lookUp(s, p, i, b.msgs[i].StoredNS)
 		}
 		for _, e := range b.entries[from:to] {
 			b.w.Add(e)
@@ -140,10 +157,9 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 	}
 
 	enter(stageStep)
-	first := true
 	err := b.fold.run(p.st, func(it *item, d *decision.Decision) {
-		if first && d.Status == decision.Scored {
-			first = false
+		if !b.scored && d.Status == decision.Scored {
+			b.scored = true
 			p.versions = versions{policy: d.Policy, baseline: d.Baseline, engine: d.Engine}
 			b.rec.Policy, b.rec.Baseline, b.rec.Engine = d.Policy, d.Baseline, d.Engine
 		}
@@ -152,10 +168,7 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 	if err != nil {
 		return err
 	}
-
-	enter(stageEncode)
-	b.rec.PublishedThrough = p.fx.publishedThrough(p.at.seq)
-	for _, e := range b.rec.Entries {
+	for _, e := range b.rec.Entries[at:] {
 		if err := journal.Count(&b.counts, e.Status); err != nil {
 			return err
 		}
@@ -163,9 +176,21 @@ func (b *batch) build(s *Service, p *partition, msgs []broker.Message) error {
 			b.fx.dead = append(b.fx.dead, proto.CloneOf(e))
 		}
 	}
+	return nil
+}
+
+// urgent tells that somebody waits for what the record says.
+func (b *batch) urgent() bool { return len(b.raised) > 0 || len(b.noticed) > 0 || len(b.fx.dead) > 0 }
+
+// seal encodes the record as the one that follows at.
+func (b *batch) seal(s *Service, p *partition) (err error) {
+	enter(stageEncode)
+	b.rec.Epoch, b.rec.PrevHash, b.rec.InputLast = p.at.epoch, p.at.hash[:], b.msgs[len(b.msgs)-1].Seq
+	b.rec.Owner, b.rec.WrittenMs = s.cfg.Worker, s.now().UnixMilli()
+	b.rec.PublishedThrough = p.fx.publishedThrough(p.at.seq)
 	slices.SortFunc(b.raised, func(x, y raised) int { return x.entry - y.entry })
 	for _, r := range b.raised {
-		b.fx.add(r.signals, msgs[r.entry].StoredNS)
+		b.fx.add(r.signals, b.msgs[r.entry].StoredNS)
 	}
 	var beyond int
 	if b.fx.notices, beyond = bounded(b.noticed); beyond > 0 {

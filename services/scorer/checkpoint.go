@@ -105,6 +105,10 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 			break
 		}
 		n := ck.todo[len(ck.todo)-1]
+		if n < 0 && p.held != nil { // sections have prepared for what is held, which they can only take or undo
+			p.holdUntil(now)
+			break
+		}
 		var buf []byte
 		if k := len(ck.spare); k > 0 {
 			buf, ck.spare = ck.spare[k-1], ck.spare[:k-1]

@@ -12,16 +12,21 @@ import (
 
 // work reads, judges and commits until stop ends (nil) or ownership does.
 func (p *partition) work(stop context.Context) error {
+	defer p.drop() // what is held was not stored: the next owner judges it
 	for {
 		wait := p.checkpointTurn(time.Now())
 		msgs, err := p.take(stop, wait)
 		if stop.Err() != nil {
 			return nil
 		}
-		if err != nil {
-			continue // the turn's time is over
+		if err != nil { // the turn's time is over, or that of the record in hand
+			msgs = p.msgs[:0]
 		}
-		if err := p.inTurn(stop, msgs); err != nil {
+		msgs, held, err := p.hold(msgs)
+		if err == nil && !held {
+			err = p.inTurn(stop, msgs)
+		}
+		if err != nil {
 			if stop.Err() != nil && !errors.Is(err, errFenced) {
 				return nil
 			}
@@ -30,8 +35,8 @@ func (p *partition) work(stop context.Context) error {
 	}
 }
 
-// inTurn commits msgs, and what has come since they were taken, once it is this partition's turn. A busy worker thereby makes
-// few large records of what many partitions have waiting, instead of many small ones that hold each other up.
+// inTurn commits msgs, behind what is held, and what has come since they were taken, once it is this partition's turn. A busy worker
+// thereby makes few large records of what many partitions have waiting, instead of many small ones that hold each other up.
 func (p *partition) inTurn(stop context.Context, msgs []broker.Message) error {
 	select {
 	case p.s.turns <- struct{}{}:
@@ -50,7 +55,8 @@ func (p *partition) inTurn(stop context.Context, msgs []broker.Message) error {
 
 // more adds to msgs what is there by now, without waiting.
 func (p *partition) more(msgs []broker.Message) []broker.Message {
-	room, bytes := p.s.cfg.BatchEvents-len(msgs), p.s.batchBytes
+	room, bytes := p.room()
+	room -= len(msgs)
 	for i := range msgs {
 		bytes -= len(msgs[i].Data)
 	}
@@ -59,6 +65,15 @@ func (p *partition) more(msgs []broker.Message) []broker.Message {
 	}
 	p.msgs, _ = p.tail.Take(now, msgs, room, bytes) // its only error is that now is over
 	return p.msgs
+}
+
+// room is how many messages and bytes still fit in the record in hand, one message at least.
+func (p *partition) room() (messages, bytes int) {
+	messages, bytes = p.s.cfg.BatchEvents, p.s.batchBytes
+	if b := p.held; b != nil {
+		messages, bytes = max(messages-len(b.msgs), 1), max(bytes-b.bytes, 1)
+	}
+	return messages, bytes
 }
 
 // now is a context that waits for nothing.
@@ -70,15 +85,16 @@ var now = func() context.Context {
 
 // take returns what is there, at least one message. With wait it gives up after that long.
 func (p *partition) take(stop context.Context, wait time.Duration) ([]broker.Message, error) {
+	messages, bytes := p.room()
 	if len(p.carry) > 0 {
-		n := min(len(p.carry), p.s.cfg.BatchEvents)
+		n := min(len(p.carry), messages)
 		p.msgs = append(p.msgs[:0], p.carry[:n]...)
 		p.carry = append([]broker.Message(nil), p.carry[n:]...)
 		return p.msgs, nil
 	}
 	enter(stageWait)
 	clear(p.msgs)
-	msgs, err := p.tail.Take(p.patience(stop, wait), p.msgs[:0], p.s.cfg.BatchEvents, p.s.batchBytes)
+	msgs, err := p.tail.Take(p.patience(stop, wait), p.msgs[:0], messages, bytes)
 	p.msgs = msgs
 	if err != nil {
 		return nil, err
@@ -91,13 +107,16 @@ func (p *partition) take(stop context.Context, wait time.Duration) ([]broker.Mes
 	return msgs, nil
 }
 
-// patience is stop, with a wait it ends after that long. The same moment, that of the next checkpoint, is waited for many times: its
-// context is made once.
+// patience is stop, with a wait it ends after that long, and where a record is held, when that is due. The same moment, that of the
+// next checkpoint, is waited for many times: its context is made once.
 func (p *partition) patience(stop context.Context, wait time.Duration) context.Context {
-	if wait <= 0 {
+	if wait <= 0 && p.held == nil {
 		return stop
 	}
 	until := time.Now().Add(wait)
+	if p.held != nil && (wait <= 0 || until.Add(waitMargin).After(p.due.at)) {
+		return p.dueBy(stop)
+	}
 	if p.waits.ctx == nil || p.waits.ctx.Err() != nil || until.Sub(p.waits.at).Abs() > waitMargin {
 		p.waits.set(stop, until)
 	}
@@ -125,26 +144,20 @@ func (d *deadline) end() {
 	}
 }
 
-// commit makes one record of msgs, or of as many as fit, stores it, and then makes it the state.
+// commit makes one record of what is held and msgs, or of as many as fit, stores it, and then makes it the state.
 func (p *partition) commit(stop context.Context, msgs []broker.Message) error {
-	b := p.s.getBatch()
-	defer p.s.putBatch(b)
-	p.adopt()
-	msgs = p.oneHour(msgs)
-	began := time.Now()
-	for {
-		p.discard()
-		if err := b.build(p.s, p, msgs); err != nil {
-			return fmt.Errorf("%w: %w", ErrState, err)
-		}
-		if len(b.stored) <= p.s.maxRecord || len(msgs) == 1 {
-			break
-		}
-		half := len(msgs) / 2
-		p.carry = append(append([]broker.Message(nil), msgs[half:]...), p.carry...)
-		msgs = msgs[:half]
+	b := p.held
+	if b == nil {
+		b = p.begin()
 	}
-	p.s.metrics.stepNS.Observe(float64(time.Since(began).Nanoseconds()) / float64(len(msgs)))
+	p.held = nil
+	defer p.s.putBatch(b)
+	if err := p.judge(b, msgs); err != nil {
+		return err
+	}
+	if err := p.seal(b); err != nil {
+		return err
+	}
 
 	enter(stageAppend)
 	sent := time.Now()
@@ -163,11 +176,11 @@ func (p *partition) commit(stop context.Context, msgs []broker.Message) error {
 			return err
 		}
 		if seq == 0 { // not stored: the same messages again, behind our new fence
-			p.carry = append(append([]broker.Message(nil), msgs...), p.carry...)
+			p.carryOver(b.msgs)
 			return nil
 		}
 	}
-	return p.merge(stop, b, seq, msgs)
+	return p.merge(stop, b, seq)
 }
 
 // settle finds out what became of an append whose outcome is unknown. A new fence keeps it from being stored later;
@@ -189,7 +202,7 @@ func (p *partition) settle(stop context.Context, b *batch, cause error) (uint64,
 }
 
 // merge makes a stored batch the state and hands its effects on.
-func (p *partition) merge(stop context.Context, b *batch, seq uint64, msgs []broker.Message) error {
+func (p *partition) merge(stop context.Context, b *batch, seq uint64) error {
 	enter(stageMerge)
 	if err := b.fold.merge(p.st); err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
@@ -200,10 +213,10 @@ func (p *partition) merge(stop context.Context, b *batch, seq uint64, msgs []bro
 		p.at.inputLast = b.rec.InputLast
 		p.at.totals, p.at.policies = b.after, b.rec.Policies
 	}
-	for i := range msgs {
-		p.clock = max(p.clock, msgs[i].StoredNS/1e6)
+	for i := range b.msgs {
+		p.clock = max(p.clock, b.msgs[i].StoredNS/1e6)
 	}
-	p.ck.events += len(msgs)
+	p.ck.events += len(b.msgs)
 	p.users.Store(int64(p.st.users))
 	p.bytes.Store(int64(p.st.bytes))
 	p.s.metrics.committed(b)

@@ -14,15 +14,17 @@ import (
 
 // fold steps the events of one batch over the profiles they belong to, without touching the store until merge:
 // the overlay of the commit protocol. It takes the users one after the other, so one decoded profile is
-// in memory at a time; the events of a user keep their order. Reused from batch to batch; not safe for concurrent use.
+// in memory at a time; the events of a user keep their order. A batch may come in pieces, each with a run of its own. Reused from batch to
+// batch; not safe for concurrent use.
 type fold struct {
 	// engine judges the next run; its caller sets it.
 	engine    Engine
 	retention int64 // milliseconds
 
-	items  []item
+	items  []item // of this piece
 	groups []group
 	byHash map[uint64]int32 // hash, probed on clashes, to group
+	todo   []int32          // groups with items in this piece, in the order of the first
 
 	keys []byte
 	out  []byte // encoded profiles
@@ -51,7 +53,7 @@ type item struct {
 type group struct {
 	hash        uint64
 	key0, key1  int
-	first, last int32
+	first, last int32 // its items in this piece; first is -1 when there are none
 	out0, out1  int
 	seen        int64
 	changed     bool
@@ -63,8 +65,14 @@ func newFold(retentionMS int64) *fold {
 
 func (f *fold) reset() {
 	clear(f.items)
-	f.items, f.groups, f.keys, f.out = f.items[:0], f.groups[:0], f.keys[:0], f.out[:0]
+	f.items, f.groups, f.keys, f.out, f.todo = f.items[:0], f.groups[:0], f.keys[:0], f.out[:0], f.todo[:0]
 	clear(f.byHash)
+}
+
+// more begins the next piece: what was run is part of the outcome, and its events are let go.
+func (f *fold) more() {
+	clear(f.items)
+	f.items, f.todo = f.items[:0], f.todo[:0]
 }
 
 // add takes one readable event into the batch.
@@ -79,24 +87,33 @@ func (f *fold) add(pb *riskdv1.Event, en *riskdv1.Enrichment, entry *riskdv1.Jou
 		g, taken := f.byHash[slot]
 		if !taken {
 			f.byHash[slot] = int32(len(f.groups))
+			f.todo = append(f.todo, int32(len(f.groups)))
 			f.groups = append(f.groups, group{hash: hash, key0: key0, key1: len(f.keys), first: n, last: n})
 			return
 		}
 		gr := &f.groups[g]
 		if gr.hash == hash && string(f.keys[gr.key0:gr.key1]) == string(key) {
 			f.keys = f.keys[:key0]
-			f.items[gr.last].next, gr.last = n, n
+			if gr.first < 0 {
+				f.todo = append(f.todo, g)
+				gr.first = n
+			} else {
+				f.items[gr.last].next = n
+			}
+			gr.last = n
 			return
 		}
 	}
 }
 
-// run steps everything. judge is told each event's outcome; the decision is valid during the call.
+// run steps all events of this piece. judge is told each event's outcome; the decision is valid during the call.
 func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error {
-	for i := range f.groups {
+	for _, i := range f.todo {
 		g := &f.groups[i]
-		key := f.keys[g.key0:g.key1]
-		stored, seen, known := st.get(g.hash, key)
+		stored, seen, known := f.out[g.out0:g.out1], g.seen, g.changed
+		if !known {
+			stored, seen, known = st.get(g.hash, f.keys[g.key0:g.key1])
+		}
 		if known {
 			if err := f.read.Decode(stored, &f.prof); err != nil {
 				return fmt.Errorf("reading a profile of page %d: %w", pageOf(g.hash), err)
@@ -132,6 +149,7 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 			}
 			judge(it, &f.dec)
 		}
+		g.first = -1
 		if g.changed {
 			g.out0, g.seen = len(f.out), seen
 			f.out = f.prof.AppendBinary(f.out)

@@ -62,7 +62,9 @@ type partition struct {
 	tail     broker.Reader
 	msgs     []broker.Message
 	carry    []broker.Message
-	clock    int64 // latest broker time of an input message, Unix milliseconds
+	held     *batch   // judged, and not stored yet
+	due      deadline // when it has to be
+	clock    int64    // latest broker time of an input message, Unix milliseconds
 	versions versions
 	by       judging
 	ckTold   time.Time

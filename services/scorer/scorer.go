@@ -258,6 +258,7 @@ func (s *Service) getBatch() *batch {
 
 func (s *Service) putBatch(b *batch) {
 	b.fx = effect{}
+	clear(b.msgs)
 	s.batchMu.Lock()
 	defer s.batchMu.Unlock()
 	if len(s.batches) < maxBatches {

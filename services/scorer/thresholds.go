@@ -31,15 +31,19 @@ func findThresholds(parts []part) Thresholds {
 	return nil
 }
 
-// oneHour cuts messages where an hour ends; the rest is carried to the next record.
-func (p *partition) oneHour(msgs []broker.Message) []broker.Message {
-	if p.thresholds == nil {
+// oneHour cuts messages where the hour of the record they are for ends; the rest is carried to the next record.
+func (p *partition) oneHour(b *batch, msgs []broker.Message) []broker.Message {
+	if p.thresholds == nil || len(msgs) == 0 {
 		return msgs
 	}
-	hour := p.thresholds.Hour(msgs[0].StoredNS / 1e6)
+	first := &msgs[0]
+	if len(b.msgs) > 0 {
+		first = &b.msgs[0]
+	}
+	hour := p.thresholds.Hour(first.StoredNS / 1e6)
 	for i := range msgs {
 		if p.thresholds.Hour(msgs[i].StoredNS/1e6) != hour {
-			p.carry = append(append([]broker.Message(nil), msgs[i:]...), p.carry...)
+			p.carryOver(msgs[i:])
 			return msgs[:i]
 		}
 	}

@@ -1,0 +1,112 @@
+package scorer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/riskd-io/riskd/pkg/broker"
+)
+
+const (
+	// heldEvents and heldBytes are how much a record holds at most before it is stored without waiting for more.
+	heldEvents = 64
+	heldBytes  = 64 << 10
+)
+
+// hold judges msgs at once and keeps their record open for more, or says that it is not held: then it is to be committed, with rest. What
+// a broker and a worker do for a record is most of what a small one costs, and nobody waits for one that raises nothing. One
+// that does is committed at once, with all that was held. So a worker that is given events one by one tells apps as soon as it can and
+// yet makes few records. What is held was judged and not stored: after a crash the next owner judges it again.
+//
+// A backlog is neither held nor judged here: it waits for its turn.
+func (p *partition) hold(msgs []broker.Message) (rest []broker.Message, held bool, err error) {
+	b := p.held
+	if len(msgs) == 0 {
+		return msgs, b == nil || time.Now().Before(p.due.at), nil
+	}
+	if p.s.cfg.Hold <= 0 || len(msgs) >= heldEvents || len(p.carry) > 0 {
+		return msgs, false, nil
+	}
+	if b == nil {
+		b = p.begin()
+		p.held = b
+		p.holdUntil(time.Now().Add(p.s.cfg.Hold))
+	}
+	if err := p.judge(b, msgs); err != nil {
+		return nil, false, err
+	}
+	full := len(b.msgs) >= min(heldEvents, p.s.cfg.BatchEvents) || b.bytes >= heldBytes || len(p.carry) > 0 // what is carried is of another hour
+	return msgs[:0], !full && !b.urgent() && time.Now().Before(p.due.at), nil
+}
+
+// holdUntil says when the record in hand is due.
+func (p *partition) holdUntil(t time.Time) {
+	p.due.end()
+	p.due = deadline{at: t}
+}
+
+// dueBy ends when the record that is held has to be stored.
+func (p *partition) dueBy(stop context.Context) context.Context {
+	if p.due.ctx == nil {
+		p.due.set(stop, p.due.at)
+	}
+	return p.due.ctx
+}
+
+// drop forgets what is held, as if it had not been judged.
+func (p *partition) drop() {
+	p.due.end()
+	if p.held != nil {
+		p.discard()
+		p.s.putBatch(p.held)
+		p.held = nil
+	}
+}
+
+// begin opens a record by what is in force now.
+func (p *partition) begin() *batch {
+	p.adopt()
+	p.discard()
+	b := p.s.getBatch()
+	b.open(p.s, p)
+	return b
+}
+
+// judge adds msgs to a record, or those of them that belong to its hour.
+func (p *partition) judge(b *batch, msgs []broker.Message) error {
+	if msgs = p.oneHour(b, msgs); len(msgs) == 0 {
+		return nil
+	}
+	began := time.Now()
+	if err := b.extend(p.s, p, msgs); err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	p.s.metrics.stepNS.Observe(float64(time.Since(began).Nanoseconds()) / float64(len(msgs)))
+	return nil
+}
+
+// seal encodes a record, or of its messages as many as fit in one.
+func (p *partition) seal(b *batch) error {
+	for {
+		if err := b.seal(p.s, p); err != nil {
+			return fmt.Errorf("%w: %w", ErrState, err)
+		}
+		if len(b.stored) <= p.s.maxRecord || len(b.msgs) == 1 {
+			return nil
+		}
+		half := len(b.msgs) / 2
+		p.carryOver(b.msgs[half:])
+		msgs := b.msgs[:half]
+		p.discard()
+		b.open(p.s, p)
+		if err := b.extend(p.s, p, msgs); err != nil {
+			return fmt.Errorf("%w: %w", ErrState, err)
+		}
+	}
+}
+
+// carryOver keeps messages for the next record.
+func (p *partition) carryOver(msgs []broker.Message) {
+	p.carry = append(append([]broker.Message(nil), msgs...), p.carry...)
+}

@@ -1,0 +1,287 @@
+package scorer
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/riskd-io/riskd/pkg/broker"
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/journal"
+	"github.com/riskd-io/riskd/pkg/wire"
+	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
+)
+
+// keptLog keeps every record, and when it came.
+type keptLog struct {
+	broker.Log
+	t       testing.TB
+	records []*riskdv1.JournalRecord
+	at      []time.Time
+}
+
+func (l *keptLog) Append(_ context.Context, last uint64, stored []byte, _ broker.Outgoing) (uint64, error) {
+	s, err := journal.Decode(0, last+1, stored)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.records, l.at = append(l.records, s.Record), append(l.at, time.Now())
+	return last + 1, nil
+}
+
+// handed is an input that brings what it is handed.
+type handed chan []broker.Message
+
+func (h handed) Close() {}
+
+func (h handed) Take(ctx context.Context, dst []broker.Message, _, _ int) ([]broker.Message, error) {
+	select {
+	case msgs := <-h:
+		return append(dst, msgs...), nil
+	default:
+	}
+	select {
+	case msgs := <-h:
+		return append(dst, msgs...), nil
+	case <-ctx.Done():
+		return dst, ctx.Err()
+	}
+}
+
+// messagesOf are events as a partition reads them.
+func messagesOf(tb testing.TB, evs []*riskdv1.Event) []broker.Message {
+	out := make([]broker.Message, len(evs))
+	for i, ev := range evs {
+		data, err := ev.MarshalVT()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		out[i] = broker.Message{Seq: uint64(i + 1), StoredNS: ev.TimeMs * 1e6, Data: data, Envelope: wire.Envelope{ContentType: natsjs.ContentTypeEvent}}
+	}
+	return out
+}
+
+// lonePartition is one with a log that keeps what it is given.
+func lonePartition(tb testing.TB) (*partition, *keptLog) {
+	p := lonePartitions(tb, 1)[0]
+	log := &keptLog{t: tb}
+	p.log = log
+	p.ck.began = time.Now() // no checkpoint is due
+	return p, log
+}
+
+// quiet are events of strangers that raise nothing.
+func quiet(n int) []*riskdv1.Event {
+	var evs []*riskdv1.Event
+	for i := range n {
+		evs = append(evs, &riskdv1.Event{Id: strconv.Itoa(i), Source: "//test", Type: "dev.riskd.activity.v1", TimeMs: time.Now().Add(time.Duration(i-100) * time.Minute).UnixMilli(),
+			TenantId: "acme", User: &riskdv1.User{Id: "u" + strconv.Itoa(i)}, Session: &riskdv1.Session{Id: "s" + strconv.Itoa(i)}, Action: "resource.read", Outcome: "success"})
+	}
+	return evs
+}
+
+func TestARecordThatRaisesNothingWaitsAndOneThatDoesTakesItAlong(t *testing.T) {
+	evs := quiet(6)
+	critical := evs[4]
+	critical.Action, critical.Resource = "apikey.create", &riskdv1.Resource{Type: "apikey", Id: "k", Sensitivity: "critical"}
+	msgs := messagesOf(t, evs)
+	p, log := lonePartition(t)
+	synctest.Test(t, func(t *testing.T) {
+		in := make(handed, 8)
+		p.tail = in
+		stop, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- p.work(stop) }()
+		began := time.Now()
+		after := func(d time.Duration, send ...broker.Message) {
+			time.Sleep(time.Until(began.Add(d)))
+			in <- send
+			synctest.Wait()
+		}
+		after(0, msgs[0])
+		after(3*time.Millisecond, msgs[1], msgs[2])
+		if len(log.records) != 0 || p.at.inputLast != 0 || p.st.users != 0 {
+			t.Fatalf("%d records, %d users: nothing was held", len(log.records), p.st.users)
+		}
+		after(50*time.Millisecond, msgs[3])
+		after(52*time.Millisecond, msgs[4])
+		after(80*time.Millisecond, msgs[5])
+		cancel() // what is held then is left to the next owner
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if got, want := []int{len(log.records[0].Entries), len(log.records[1].Entries)}, []int{3, 2}; len(log.records) != 2 || !slices.Equal(got, want) {
+			t.Fatalf("%d records of %v events, want %v", len(log.records), got, want)
+		}
+		if got := log.at[0].Sub(began); got != p.s.cfg.Hold {
+			t.Errorf("stored after %s, want %s", got, p.s.cfg.Hold)
+		}
+		if got := log.at[1].Sub(began); got != 52*time.Millisecond {
+			t.Errorf("the record that raises a signal was stored %s after its first event, not at once", got-50*time.Millisecond)
+		}
+		if n := len(log.records[1].Entries[1].Decision.GetSignals()); n == 0 {
+			t.Error("no signal was raised: nothing was tested")
+		}
+		if p.held != nil {
+			t.Error("a record is held for nobody")
+		}
+	})
+}
+
+func TestWhatIsJudgedInPiecesComesOutAsOneRecord(t *testing.T) {
+	w := newWorld(41, 12)
+	evs := w.take(600)
+	slices.SortStableFunc(evs, func(a, b *riskdv1.Event) int { return int(a.TimeMs - b.TimeMs) })
+	all := messagesOf(t, evs)
+	for i := 50; i < len(all); i += 97 {
+		all[i].Data = []byte("no event")
+	}
+	if w.dups == 0 {
+		t.Fatal("no duplicates: too little is tested")
+	}
+	whole, wholeLog := lonePartition(t)
+	pieces, piecesLog := lonePartition(t)
+	at := time.Now()
+	for _, p := range []*partition{whole, pieces} {
+		p.s.now = func() time.Time { return at }
+		p.s.cfg.Hold = time.Hour
+	}
+	pieces.s.cfg.Worker = whole.s.cfg.Worker
+	rng, held := rand.New(rand.NewPCG(41, 2)), 0
+	for rest := all; len(rest) > 0; {
+		n := min(1+rng.IntN(40), len(rest))
+		if err := whole.commit(t.Context(), rest[:n]); err != nil {
+			t.Fatal(err)
+		}
+		for n > 0 {
+			k := min(1+rng.IntN(7), n)
+			left, is, err := pieces.hold(slices.Clone(rest[:k]))
+			if err != nil || len(left) > 0 {
+				t.Fatalf("%d messages left, %v", len(left), err)
+			}
+			if is {
+				held++
+			}
+			rest, n = rest[k:], n-k
+		}
+		if err := pieces.commit(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		got, want := piecesLog.records[len(piecesLog.records)-1], wholeLog.records[len(wholeLog.records)-1]
+		want.PrevHash = got.PrevHash // of other bytes
+		if !proto.Equal(got, want) {
+			t.Fatalf("a record of %d events in pieces differs from that at once: %s", len(want.Entries), firstDifference(got, want))
+		}
+		if whole.at.totals != pieces.at.totals || whole.clock != pieces.clock || whole.versions != pieces.versions || whole.ck.events != pieces.ck.events {
+			t.Fatalf("in pieces %+v, at once %+v", pieces.at, whole.at)
+		}
+		if stateOf(whole.st) != stateOf(pieces.st) || !bytes.Equal(whole.parts[0].AppendTo(nil), pieces.parts[0].AppendTo(nil)) {
+			t.Fatal("the states differ")
+		}
+	}
+	if held == 0 {
+		t.Error("nothing was held")
+	}
+}
+
+func firstDifference(got, want *riskdv1.JournalRecord) string {
+	for i, e := range want.Entries {
+		if i >= len(got.Entries) || !proto.Equal(e, got.Entries[i]) {
+			return "entry " + strconv.Itoa(i)
+		}
+	}
+	return "beside its entries"
+}
+
+func TestAFullRecordIsNotHeld(t *testing.T) {
+	p, log := lonePartition(t)
+	p.s.cfg.Hold = time.Hour
+	msgs := messagesOf(t, quiet(heldEvents+20))
+	if _, held, err := p.hold(msgs[:heldEvents-1]); err != nil || !held {
+		t.Fatalf("%d events: held %v, %v", heldEvents-1, held, err)
+	}
+	if _, held, err := p.hold(msgs[heldEvents-1 : heldEvents]); err != nil || held {
+		t.Fatalf("%d events: held %v, %v", heldEvents, held, err)
+	}
+	if err := p.commit(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if rest, held, err := p.hold(msgs[:heldEvents]); err != nil || held || len(rest) != heldEvents {
+		t.Errorf("a backlog: held %v, %d left, %v", held, len(rest), err)
+	}
+	long := quiet(1)
+	long[0].Attributes = map[string]string{}
+	for i := range 16 {
+		long[0].Attributes[string(rune('a'+i))] = string(bytes.Repeat([]byte("x"), 1000))
+	}
+	for n := 1; ; n++ {
+		one := messagesOf(t, long)
+		if _, held, err := p.hold(one); err != nil {
+			t.Fatal(err)
+		} else if !held {
+			if n > heldBytes/len(one[0].Data)+1 {
+				t.Errorf("%d events of %d bytes were held", n, len(one[0].Data))
+			}
+			break
+		}
+	}
+	if n := len(log.records[0].Entries); n != heldEvents {
+		t.Errorf("%d events in the record", n)
+	}
+}
+
+func TestARecordThatIsHeldEndsWithItsHour(t *testing.T) {
+	p, log := lonePartition(t)
+	p.s.cfg.Hold, p.thresholds = time.Hour, new(hourly)
+	msgs := messagesOf(t, quiet(4))
+	for i := range msgs { // an hour of hourly is a second
+		msgs[i].StoredNS = time.Now().Truncate(time.Second).Add(time.Duration(i/3) * time.Second).UnixNano()
+	}
+	if _, held, err := p.hold(msgs[:1]); err != nil || !held {
+		t.Fatalf("held %v, %v", held, err)
+	}
+	if _, held, err := p.hold(msgs[1:]); err != nil || held {
+		t.Fatalf("over the hour: held %v, %v", held, err)
+	}
+	if err := p.commit(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	next, err := p.take(t.Context(), 0)
+	if err != nil || len(next) != 1 || next[0].Seq != 4 || log.records[0].InputLast != 3 {
+		t.Errorf("the record ends at %d; next %v, %v", log.records[0].InputLast, next, err)
+	}
+}
+
+// A section has prepared for what is held, which it can only take or undo: it is written before or after, not then.
+func TestNoSectionIsWrittenWhileARecordIsHeld(t *testing.T) {
+	p, _ := lonePartition(t)
+	p.s.cfg.Hold, p.s.cfg.CheckpointEvents = time.Hour, 1
+	p.s.pageJobs = make(chan pageJob, pageCount+8)
+	p.ck.results = make(chan pageResult, pageCount+1)
+	msgs := messagesOf(t, quiet(40))
+	if err := p.commit(t.Context(), msgs[:20]); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.hold(msgs[20:]); err != nil || p.held == nil {
+		t.Fatal("nothing is held", err)
+	}
+	p.checkpointTurn(time.Now())
+	if !p.ck.active || len(p.s.pageJobs) > 0 {
+		t.Fatalf("a checkpoint is active: %v, %d pages written", p.ck.active, len(p.s.pageJobs))
+	}
+	if _, held, _ := p.hold(nil); held {
+		t.Error("the checkpoint waits for as long as the record may be held")
+	}
+	p.drop()
+	p.checkpointTurn(time.Now())
+	if len(p.s.pageJobs) == 0 || (<-p.s.pageJobs).page != sectionPage {
+		t.Error("the checkpoint does not begin with the section")
+	}
+}
