@@ -46,6 +46,8 @@ type Installation struct {
 	MaxMessage int
 	// PagesAtOnce is how many pages of a worker are best stored at once, 0 when the broker does not mind.
 	PagesAtOnce int
+	// RecordWait is how long a record that nobody waits for best waits for more events, 0 when the broker does not mind.
+	RecordWait time.Duration
 	// OwnPartitions tells that partitions are computed by [subject.Partition]. Otherwise they are the producers' affair:
 	// all events of a user are in one, whichever it is.
 	OwnPartitions bool

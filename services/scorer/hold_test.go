@@ -73,7 +73,7 @@ func lonePartition(tb testing.TB) (*partition, *keptLog) {
 	p := lonePartitions(tb, 1)[0]
 	log := &keptLog{t: tb}
 	p.log = log
-	p.ck.began = time.Now() // no checkpoint is due
+	p.ck.began, p.s.hold = time.Now(), recordWait // no checkpoint is due
 	return p, log
 }
 
@@ -120,8 +120,8 @@ func TestARecordThatRaisesNothingWaitsAndOneThatDoesTakesItAlong(t *testing.T) {
 		if got, want := []int{len(log.records[0].Entries), len(log.records[1].Entries)}, []int{3, 2}; len(log.records) != 2 || !slices.Equal(got, want) {
 			t.Fatalf("%d records of %v events, want %v", len(log.records), got, want)
 		}
-		if got := log.at[0].Sub(began); got != p.s.cfg.Hold {
-			t.Errorf("stored after %s, want %s", got, p.s.cfg.Hold)
+		if got := log.at[0].Sub(began); got != recordWait {
+			t.Errorf("stored after %s, want %s", got, recordWait)
 		}
 		if got := log.at[1].Sub(began); got != 52*time.Millisecond {
 			t.Errorf("the record that raises a signal was stored %s after its first event, not at once", got-50*time.Millisecond)
@@ -151,7 +151,7 @@ func TestWhatIsJudgedInPiecesComesOutAsOneRecord(t *testing.T) {
 	at := time.Now()
 	for _, p := range []*partition{whole, pieces} {
 		p.s.now = func() time.Time { return at }
-		p.s.cfg.Hold = time.Hour
+		p.s.hold = time.Hour
 	}
 	pieces.s.cfg.Worker = whole.s.cfg.Worker
 	rng, held := rand.New(rand.NewPCG(41, 2)), 0
@@ -202,7 +202,7 @@ func firstDifference(got, want *riskdv1.JournalRecord) string {
 
 func TestAFullRecordIsNotHeld(t *testing.T) {
 	p, log := lonePartition(t)
-	p.s.cfg.Hold = time.Hour
+	p.s.hold = time.Hour
 	msgs := messagesOf(t, quiet(heldEvents+20))
 	if _, held, err := p.hold(msgs[:heldEvents-1]); err != nil || !held {
 		t.Fatalf("%d events: held %v, %v", heldEvents-1, held, err)
@@ -239,7 +239,7 @@ func TestAFullRecordIsNotHeld(t *testing.T) {
 
 func TestARecordThatIsHeldEndsWithItsHour(t *testing.T) {
 	p, log := lonePartition(t)
-	p.s.cfg.Hold, p.thresholds = time.Hour, new(hourly)
+	p.s.hold, p.thresholds = time.Hour, new(hourly)
 	msgs := messagesOf(t, quiet(4))
 	for i := range msgs { // an hour of hourly is a second
 		msgs[i].StoredNS = time.Now().Truncate(time.Second).Add(time.Duration(i/3) * time.Second).UnixNano()
@@ -262,7 +262,7 @@ func TestARecordThatIsHeldEndsWithItsHour(t *testing.T) {
 // A section has prepared for what is held, which it can only take or undo: it is written before or after, not then.
 func TestNoSectionIsWrittenWhileARecordIsHeld(t *testing.T) {
 	p, _ := lonePartition(t)
-	p.s.cfg.Hold, p.s.cfg.CheckpointEvents = time.Hour, 1
+	p.s.hold, p.s.cfg.CheckpointEvents = time.Hour, 1
 	p.s.pageJobs = make(chan pageJob, pageCount+8)
 	p.ck.results = make(chan pageResult, pageCount+1)
 	msgs := messagesOf(t, quiet(40))

@@ -79,8 +79,10 @@ type Service struct {
 	maxRecord   int
 	// batchBytes are the configured ones within what the broker takes.
 	batchBytes int
-	outlet     broker.Outlet // nil: effects are stored together with their record
-	workers    broker.Workers
+	// hold is how long a record that raises nothing waits, 0 not at all.
+	hold    time.Duration
+	outlet  broker.Outlet // nil: effects are stored together with their record
+	workers broker.Workers
 
 	loading  chan struct{}
 	turns    chan struct{} // one for each partition that judges and commits
@@ -187,6 +189,7 @@ func (s *Service) open(ctx context.Context) error {
 	}
 	s.partitions, s.ownPartitions, s.outlet = in.Partitions, in.OwnPartitions, s.deps.Broker.Outlet()
 	s.pagesAtOnce = cmp.Or(in.PagesAtOnce, pagesAtOnce)
+	s.hold = max(cmp.Or(s.cfg.Hold, in.RecordWait, recordWait), 0)
 	s.pageJobs = make(chan pageJob, 2*s.pagesAtOnce)
 	s.partitionOf, s.elsewhere.text = in.PartitionOf, in.Elsewhere
 	if in.MaxMessage < minPayload {

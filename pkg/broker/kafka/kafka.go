@@ -32,6 +32,8 @@ const (
 	readyFor = 2 * time.Second
 	// pagesAtOnce are stored by a worker: each waits for a transaction that takes it along.
 	pagesAtOnce = 32
+	// recordWait: a record is a transaction, which takes longer, and costs more, than a message.
+	recordWait = 50 * time.Millisecond
 )
 
 // Broker is an installation on Kafka as riskd's roles use it. Open comes first; Close ends all it has opened.
@@ -161,7 +163,7 @@ func (b *Broker) Open(ctx context.Context) (broker.Installation, error) {
 					return broker.Installation{}, err
 				}
 			}
-			return broker.Installation{Partitions: n, MaxMessage: maxMessage, PagesAtOnce: pagesAtOnce,
+			return broker.Installation{Partitions: n, MaxMessage: maxMessage, PagesAtOnce: pagesAtOnce, RecordWait: recordWait,
 				PartitionOf: b.cfg.partitionOf(n), Elsewhere: elsewhere}, nil
 		}
 		if ctx.Err() != nil || !IsTransient(err) || !sleep(ctx, openRetry) {
