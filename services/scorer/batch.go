@@ -12,21 +12,11 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
-	"github.com/riskd-io/riskd/schemas/subject"
 )
 
-const (
-	// maxRaw cuts the message that a dead entry holds.
-	maxRaw = 64 << 10
-	// maxDetail bounds the text of a dead entry.
-	maxDetail = 256
-	// together is how many events go through one stage after the other: few enough for the processor to keep the events, and enough
-	// for it to keep each stage's code.
-	together = 64
-	// reasonPartition: the message lies in a partition that is not its user's. Its sender computed the
-	// partition wrongly; scoring it here would give the user a second profile.
-	reasonPartition = "wrong_partition"
-)
+// together is how many events go through one stage after the other: few enough for the processor to keep the events, and enough
+// for it to keep each stage's code.
+const together = 64
 
 // stage labels the profile of a goroutine, so that CPU time can be read by what it was spent on.
 type stage int
@@ -80,35 +70,6 @@ type batch struct {
 type raised struct {
 	entry   int
 	signals []*riskdv1.Signal
-}
-
-// room is the memory of one event with what most events have, in one piece: decoding, looking up and stepping come to it at
-// three times, each time from far away.
-type room struct {
-	entry    riskdv1.JournalEntry
-	event    riskdv1.Event
-	user     riskdv1.User
-	session  riskdv1.Session
-	device   riskdv1.Device
-	network  riskdv1.Network
-	http     riskdv1.Http
-	resource riskdv1.Resource
-	looked   riskdv1.Enrichment
-	crowd    riskdv1.Crowd
-}
-
-// grow makes room for n events.
-func (b *batch) grow(n int) {
-	more := make([]room, max(n-len(b.entries), 0))
-	for i := range more {
-		r := &more[i]
-		r.event.User, r.event.Session, r.event.Device = &r.user, &r.session, &r.device
-		r.event.Network, r.event.Http, r.event.Resource = &r.network, &r.http, &r.resource
-		r.looked.Crowd = &r.crowd
-		b.entries = append(b.entries, &r.entry)
-		b.events = append(b.events, &r.event)
-		b.looked = append(b.looked, &r.looked)
-	}
 }
 
 // open begins a record of the partition.
@@ -203,43 +164,6 @@ func (b *batch) seal(s *Service, p *partition) (err error) {
 	return err
 }
 
-// read decodes message i into its entry; what is no event becomes a dead entry at once.
-func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
-	e, pb := b.entries[i], b.events[i]
-	empty(e)
-	e.Input = m.Seq
-	if err := wire.DecodeInto(m.Envelope, m.Data, pb); err != nil {
-		bury(e, wire.Reason(err), err.Error(), m.Data)
-		return
-	}
-	if s.ownPartitions && subject.Partition(pb.TenantId, pb.User.GetId(), s.partitions) != p.n {
-		bury(e, reasonPartition, "its user belongs to another partition", m.Data)
-		return
-	}
-	if s.partitionOf != nil {
-		b.elsewhere.look(p.n, s.partitionOf(pb.TenantId, pb.User.GetId()), pb)
-	}
-	e.Event = pb
-}
-
-// empty forgets all of an entry; Reset would look up its type each time.
-func empty(e *riskdv1.JournalEntry) {
-	e.Input, e.Status, e.Event, e.Enrichment, e.Decision = 0, 0, nil, nil, nil
-	e.Reason, e.Detail, e.Raw = "", "", nil
-}
-
-// lookUp adds to event i, if it is one, what is known of the world, and gives it to the fold.
-func (b *batch) lookUp(s *Service, p *partition, i int, storedNS int64) {
-	e, en := b.entries[i], b.looked[i]
-	if e.Event == nil {
-		return
-	}
-	s.deps.Enricher.EnrichIn(p.n, e.Event, storedNS/1e6, en)
-	p.lookUp(e.Event, en)
-	e.Enrichment = en
-	b.fold.add(e.Event, en, e, i)
-}
-
 // judge writes one outcome of the engine into the record.
 func (b *batch) judge(it *item, d *decision.Decision, geo string) {
 	e := it.entry
@@ -268,13 +192,6 @@ func (b *batch) judge(it *item, d *decision.Decision, geo string) {
 	default:
 		e.Status, e.Reason = riskdv1.JournalEntry_STATUS_DEAD, d.Reason
 	}
-}
-
-// bury makes a dead entry of a message that could not be read.
-func bury(e *riskdv1.JournalEntry, reason, detail string, data []byte) {
-	e.Status = riskdv1.JournalEntry_STATUS_DEAD
-	e.Reason, e.Detail = reason, detail[:min(len(detail), maxDetail)]
-	e.Raw = data[:min(len(data), maxRaw)]
 }
 
 // counts are a partition's totals.

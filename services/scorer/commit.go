@@ -148,7 +148,7 @@ func (d *deadline) end() {
 func (p *partition) commit(stop context.Context, msgs []broker.Message) error {
 	b := p.held
 	if b == nil {
-		b = p.begin()
+		b = p.begin(len(msgs) >= heldEvents)
 	}
 	p.held = nil
 	defer p.s.putBatch(b)

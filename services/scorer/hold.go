@@ -32,7 +32,7 @@ func (p *partition) hold(msgs []broker.Message) (rest []broker.Message, held boo
 		return msgs, false, nil
 	}
 	if b == nil {
-		b = p.begin()
+		b = p.begin(false)
 		p.held = b
 		p.holdUntil(time.Now().Add(p.s.hold))
 	}
@@ -67,11 +67,11 @@ func (p *partition) drop() {
 	}
 }
 
-// begin opens a record by what is in force now.
-func (p *partition) begin() *batch {
+// begin opens a record, of a backlog or one to be held, by what is in force now.
+func (p *partition) begin(backlog bool) *batch {
 	p.adopt()
 	p.discard()
-	b := p.s.getBatch()
+	b := p.s.getBatch(backlog)
 	b.open(p.s, p)
 	return b
 }

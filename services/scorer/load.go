@@ -141,7 +141,7 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 		return err
 	}
 	defer tail.Close()
-	b := p.s.getBatch()
+	b := p.s.getBatch(true)
 	b.fold.told = new(session.Told)
 	defer func() {
 		b.fold.told = nil

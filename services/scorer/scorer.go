@@ -94,7 +94,8 @@ type Service struct {
 	last atomic.Bool
 
 	batchMu sync.Mutex
-	batches []*batch
+	// small and large are idle batches: those to be held, of which each partition has one, and those that a backlog has filled.
+	small, large []*batch
 
 	mu       sync.Mutex
 	owned    map[int]*ownership
@@ -106,8 +107,10 @@ type Service struct {
 const (
 	// minPayload is the broker's smallest limit that one event's record, or a page of many users, can be expected to fit in.
 	minPayload = 1 << 20
-	// maxBatches bounds the idle batches kept.
-	maxBatches = 64
+	// maxSmall bounds the idle batches kept that have room for largeFrom events at most. Of larger ones, some 2 KiB an event, as many are
+	// kept as there are turns.
+	maxSmall  = 64
+	largeFrom = 4 * heldEvents
 	// maxTrims bounds the partitions that wait to be trimmed; the next checkpoint asks again.
 	maxTrims = 2048
 )
@@ -248,12 +251,17 @@ func (s *Service) sum(f func(*partition) int64) (n int64) {
 	return n
 }
 
-func (s *Service) getBatch() *batch {
+// getBatch takes an idle batch, one that has room for a backlog if there is one and it is asked for.
+func (s *Service) getBatch(backlog bool) *batch {
 	s.batchMu.Lock()
 	defer s.batchMu.Unlock()
-	if n := len(s.batches); n > 0 {
-		b := s.batches[n-1]
-		s.batches = s.batches[:n-1]
+	from := &s.small
+	if backlog && len(s.large) > 0 {
+		from = &s.large
+	}
+	if n := len(*from); n > 0 {
+		b := (*from)[n-1]
+		*from = (*from)[:n-1]
 		return b
 	}
 	return &batch{fold: newFold(s.cfg.Retention.Milliseconds()), w: journal.NewWriter()}
@@ -264,7 +272,11 @@ func (s *Service) putBatch(b *batch) {
 	clear(b.msgs)
 	s.batchMu.Lock()
 	defer s.batchMu.Unlock()
-	if len(s.batches) < maxBatches {
-		s.batches = append(s.batches, b)
+	to, most := &s.small, maxSmall
+	if len(b.entries) > largeFrom {
+		to, most = &s.large, s.cfg.Turns
+	}
+	if len(*to) < most {
+		*to = append(*to, b)
 	}
 }
