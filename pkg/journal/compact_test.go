@@ -104,12 +104,12 @@ func TestARecordInPiecesIsTheSameRecord(t *testing.T) {
 		w, all, pieces := NewWriter(), rec.Entries, 0
 		for at := 0; at < len(all); pieces++ {
 			n := rapid.IntRange(1, len(all)-at).Draw(t, "piece")
-			rec.Entries = all[:at+n]
 			if pieces == 0 {
 				w.Begin(rec, n)
 			} else {
 				w.Next(n)
 			}
+			rec.Entries = all[:at+n]
 			for _, e := range all[at : at+n] {
 				w.Add(e)
 			}

@@ -144,11 +144,12 @@ func inPieces(tb testing.TB) []byte {
 	w := journal.NewWriter()
 	for i, id := range []string{"a", "b", "a"} {
 		e := &riskdv1.JournalEntry{Status: 1, Input: uint64(i + 1), Event: &riskdv1.Event{Id: id, TenantId: "acme", Source: "//app"}}
-		if rec.Entries = append(rec.Entries, e); i == 0 {
+		if i == 0 {
 			w.Begin(rec, 1)
 		} else {
 			w.Next(1)
 		}
+		rec.Entries = append(rec.Entries, e)
 		w.Add(e)
 		w.Decide(i, &riskdv1.Decision{EventId: id, TenantId: "acme", Risk: 12.5, Level: "low", Action: "allow", Policy: "p"})
 	}

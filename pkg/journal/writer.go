@@ -15,13 +15,11 @@ import (
 // decisions in any order; Next, the entries and decisions of the next piece; and so on, then Append. It is reused from
 // record to record; not safe for concurrent use.
 type Writer struct {
-	c      coder
-	rec    *riskdv1.JournalRecord
-	from   int   // first entry of the piece
-	n      int   // of its entries
-	pieces int   // begun
-	last   int64 // entry of the decision before, within the piece
-	head   []byte
+	c    coder
+	rec  *riskdv1.JournalRecord
+	from int   // first entry of the piece
+	last int64 // entry of the decision before, within the piece
+	head []byte
 	// general is set when the compact form cannot hold the record.
 	general bool
 }
@@ -40,22 +38,18 @@ func (w *Writer) Begin(rec *riskdv1.JournalRecord, n int) {
 	c.b, c.err = c.b[:0], nil
 	c.at, c.time, c.received = 0, 0, 0
 	w.rec, w.general = rec, !compactAll()
-	w.from, w.pieces = 0, 0
-	w.begin(n)
+	w.begin(0, n)
 }
 
-// Next ends a piece and begins another one of n entries behind it. Begin and Next say when rec.Entries have to hold the piece's: before
-// its decisions.
+// Next ends the piece that the record's entries end with now, and begins another one of n entries behind it. They have to be among the
+// record's before the first is decided.
 func (w *Writer) Next(n int) {
-	from := w.from + w.n
 	w.end()
-	w.from = from
-	w.begin(n)
+	w.begin(len(w.rec.Entries), n)
 }
 
-func (w *Writer) begin(n int) {
-	w.n, w.last = n, nowhere
-	w.pieces++
+func (w *Writer) begin(from, n int) {
+	w.from, w.last = from, nowhere
 	w.c.count(n)
 }
 
@@ -64,7 +58,7 @@ func (w *Writer) end() {
 	if w.general {
 		return
 	}
-	c, piece := &w.c, w.rec.Entries[w.from:w.from+w.n]
+	c, piece := &w.c, w.rec.Entries[w.from:]
 	c.count(0) // of the decisions: no more
 	c.statuses(piece)
 	last := int64(nowhere)
@@ -125,7 +119,7 @@ func (w *Writer) Append(dst []byte) ([]byte, error) {
 		return dst, fmt.Errorf("encoding journal record: %w", err)
 	}
 	form := byte(formatCompact)
-	if w.pieces > 1 {
+	if w.from > 0 { // there is a piece before the last one
 		form = formatPieces
 	}
 	dst = append(binary.AppendUvarint(append(dst, form), uint64(size)), w.head...)

@@ -93,13 +93,13 @@ func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 	b.msgs = append(b.msgs, msgs...)
 	n := len(b.msgs)
 	b.grow(n)
-	b.rec.Entries = b.entries[:n]
 	b.fold.more()
 	if at == 0 {
 		b.w.Begin(&b.rec, n)
 	} else {
 		b.w.Next(n - at)
 	}
+	b.rec.Entries = b.entries[:n]
 	geo := s.deps.Enricher.GeoVersion()
 
 	enter(stageDecode)
