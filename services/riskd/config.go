@@ -217,7 +217,7 @@ func (c *Config) bind(fs *flag.FlagSet) {
 
 	fs.StringVar(&c.Policy, "policy", c.Policy, "policy `file` (YAML or JSON), or a folder with one per tenant; empty: the built-in one")
 	fs.StringVar(&c.Baseline, "baseline", c.Baseline, "`file` of how common things are among everyone, JSON; empty: the built-in one")
-	fs.IntVar(&c.Scorer.Turns, "scorer-turns", c.Scorer.Turns, "`most` partitions that judge and append at once; more where appends take long and cores are many")
+	fs.IntVar(&c.Scorer.Turns, "scorer-turns", c.Scorer.Turns, "`most` partitions that commit at once; more where appends take long and cores are many")
 	fs.DurationVar(&c.Scorer.Hold, "scorer-hold", c.Scorer.Hold, "`time` that a journal record which raises nothing waits for more events; signals never wait; 0: what suits the broker (10ms on NATS, 50ms on Kafka), below 0: not at all")
 	fs.IntVar(&c.Scorer.BatchEvents, "scorer-batch-events", c.Scorer.BatchEvents, "`most` events of one journal record")
 	fs.DurationVar(&c.Scorer.LeaseTTL, "scorer-lease-ttl", c.Scorer.LeaseTTL, "`time` of silence after which a worker's partitions are taken over")

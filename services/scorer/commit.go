@@ -152,7 +152,7 @@ func (p *partition) commit(stop context.Context, msgs []broker.Message) error {
 	}
 	p.held = nil
 	defer p.s.putBatch(b)
-	if err := p.judge(b, msgs); err != nil {
+	if err := p.extend(b, msgs); err != nil {
 		return err
 	}
 	if err := p.seal(b); err != nil {

@@ -7,9 +7,12 @@
 package scorer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/riskd-io/riskd/pkg/broker"
 )
 
 // Config of the role.
@@ -22,7 +25,8 @@ type Config struct {
 	// BatchBytes is how many bytes of input one record holds at most. Default 1 MiB. It is lowered to an
 	// eighth of the broker's maximum payload when that is less.
 	BatchBytes int
-	// Turns is how many partitions judge and commit at once; the others' input waits and makes larger records. Default 8.
+	// Turns is how many partitions commit at once, those with a backlog also judge it then; the others' input waits and makes larger records.
+	// Default 8.
 	Turns int
 	// Hold is how long a record that raises nothing waits for more events, less than 0 not at all. Default 0: what suits the broker, 10 ms
 	// on NATS and 50 ms on Kafka. Signals, notices and dead letters never wait.
@@ -55,6 +59,11 @@ func DefaultConfig() Config {
 		CheckpointEvery: time.Minute, CheckpointEvents: 10_000, Retention: 400 * 24 * time.Hour,
 		JournalKeep: 30 * 24 * time.Hour, StopWait: 10 * time.Second,
 	}
+}
+
+// hold is how long a record that raises nothing waits on a broker, 0 for not at all.
+func (c Config) hold(on broker.Installation) time.Duration {
+	return max(cmp.Or(c.Hold, on.RecordWait, recordWait), 0)
 }
 
 // Validate joins all faults.

@@ -2,7 +2,6 @@ package scorer
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/riskd-io/riskd/pkg/broker"
@@ -36,7 +35,7 @@ func (p *partition) hold(msgs []broker.Message) (rest []broker.Message, held boo
 		p.held = b
 		p.holdUntil(time.Now().Add(p.s.hold))
 	}
-	if err := p.judge(b, msgs); err != nil {
+	if err := p.extend(b, msgs); err != nil {
 		return nil, false, err
 	}
 	full := len(b.msgs) >= min(heldEvents, p.s.cfg.BatchEvents) || b.bytes >= heldBytes || len(p.carry) > 0 // what is carried is of another hour
@@ -65,51 +64,4 @@ func (p *partition) drop() {
 		p.s.putBatch(p.held)
 		p.held = nil
 	}
-}
-
-// begin opens a record, of a backlog or one to be held, by what is in force now.
-func (p *partition) begin(backlog bool) *batch {
-	p.adopt()
-	p.discard()
-	b := p.s.getBatch(backlog)
-	b.open(p.s, p)
-	return b
-}
-
-// judge adds msgs to a record, or those of them that belong to its hour.
-func (p *partition) judge(b *batch, msgs []broker.Message) error {
-	if msgs = p.oneHour(b, msgs); len(msgs) == 0 {
-		return nil
-	}
-	began := time.Now()
-	if err := b.extend(p.s, p, msgs); err != nil {
-		return fmt.Errorf("%w: %w", ErrState, err)
-	}
-	p.s.metrics.stepNS.Observe(float64(time.Since(began).Nanoseconds()) / float64(len(msgs)))
-	return nil
-}
-
-// seal encodes a record, or of its messages as many as fit in one.
-func (p *partition) seal(b *batch) error {
-	for {
-		if err := b.seal(p.s, p); err != nil {
-			return fmt.Errorf("%w: %w", ErrState, err)
-		}
-		if len(b.stored) <= p.s.maxRecord || len(b.msgs) == 1 {
-			return nil
-		}
-		half := len(b.msgs) / 2
-		p.carryOver(b.msgs[half:])
-		msgs := b.msgs[:half]
-		p.discard()
-		b.open(p.s, p)
-		if err := b.extend(p.s, p, msgs); err != nil {
-			return fmt.Errorf("%w: %w", ErrState, err)
-		}
-	}
-}
-
-// carryOver keeps messages for the next record.
-func (p *partition) carryOver(msgs []broker.Message) {
-	p.carry = append(append([]broker.Message(nil), msgs...), p.carry...)
 }

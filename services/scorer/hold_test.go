@@ -200,6 +200,21 @@ func firstDifference(got, want *riskdv1.JournalRecord) string {
 	return "beside its entries"
 }
 
+func TestHowLongARecordWaits(t *testing.T) {
+	for _, c := range []struct{ set, broker, want time.Duration }{
+		{0, 0, recordWait}, {0, 50 * time.Millisecond, 50 * time.Millisecond}, {3 * time.Millisecond, 50 * time.Millisecond, 3 * time.Millisecond}, {-1, 50 * time.Millisecond, 0},
+	} {
+		if got := (Config{Hold: c.set}).hold(broker.Installation{RecordWait: c.broker}); got != c.want {
+			t.Errorf("%s asked for, %s by the broker: got %s, want %s", c.set, c.broker, got, c.want)
+		}
+	}
+	p, log := lonePartition(t)
+	p.s.hold = 0
+	if rest, held, err := p.hold(messagesOf(t, quiet(1))); err != nil || held || len(rest) != 1 || len(log.records) > 0 {
+		t.Errorf("not to be held: held %v, %d left, %v", held, len(rest), err)
+	}
+}
+
 func TestAFullRecordIsNotHeld(t *testing.T) {
 	p, log := lonePartition(t)
 	p.s.hold = time.Hour

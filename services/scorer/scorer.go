@@ -85,7 +85,7 @@ type Service struct {
 	workers broker.Workers
 
 	loading  chan struct{}
-	turns    chan struct{} // one for each partition that judges and commits
+	turns    chan struct{} // one for each partition that commits
 	pageJobs chan pageJob
 	// pagesAtOnce is how many pages are compressed and stored at the same time.
 	pagesAtOnce int
@@ -192,7 +192,7 @@ func (s *Service) open(ctx context.Context) error {
 	}
 	s.partitions, s.ownPartitions, s.outlet = in.Partitions, in.OwnPartitions, s.deps.Broker.Outlet()
 	s.pagesAtOnce = cmp.Or(in.PagesAtOnce, pagesAtOnce)
-	s.hold = max(cmp.Or(s.cfg.Hold, in.RecordWait, recordWait), 0)
+	s.hold = s.cfg.hold(in)
 	s.pageJobs = make(chan pageJob, 2*s.pagesAtOnce)
 	s.partitionOf, s.elsewhere.text = in.PartitionOf, in.Elsewhere
 	if in.MaxMessage < minPayload {
