@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -231,19 +232,24 @@ func TestAFullRecordIsNotHeld(t *testing.T) {
 	if rest, held, err := p.hold(msgs[:heldEvents]); err != nil || held || len(rest) != heldEvents {
 		t.Errorf("a backlog: held %v, %d left, %v", held, len(rest), err)
 	}
-	long := quiet(1)
-	long[0].Attributes = map[string]string{}
-	for i := range 16 {
-		long[0].Attributes[string(rune('a'+i))] = string(bytes.Repeat([]byte("x"), 1000))
+	evs := quiet(heldEvents)
+	for _, ev := range evs {
+		ev.Attributes = map[string]string{}
+		for i := range 8 {
+			ev.Attributes[strconv.Itoa(i)] = strings.Repeat("x", 250)
+		}
 	}
-	for n := 1; ; n++ {
-		one := messagesOf(t, long)
-		if _, held, err := p.hold(one); err != nil {
+	long := messagesOf(t, evs)
+	want := heldBytes/len(long[0].Data) + 1
+	for n := range long {
+		_, held, err := p.hold(long[n : n+1])
+		if err != nil {
 			t.Fatal(err)
-		} else if !held {
-			if n > heldBytes/len(one[0].Data)+1 {
-				t.Errorf("%d events of %d bytes were held", n, len(one[0].Data))
-			}
+		}
+		if held != (n+1 < want) {
+			t.Fatalf("%d events of %d bytes: held %v", n+1, len(long[n].Data), held)
+		}
+		if !held {
 			break
 		}
 	}
@@ -271,6 +277,14 @@ func TestARecordThatIsHeldEndsWithItsHour(t *testing.T) {
 	next, err := p.take(t.Context(), 0)
 	if err != nil || len(next) != 1 || next[0].Seq != 4 || log.records[0].InputLast != 3 {
 		t.Errorf("the record ends at %d; next %v, %v", log.records[0].InputLast, next, err)
+	}
+	if _, held, err := p.hold(next); err != nil || !held {
+		t.Fatalf("held %v, %v", held, err)
+	}
+	last := msgs[0] // all that comes is of the hour before: clocks of brokers may go back
+	last.Seq = 5
+	if _, held, err := p.hold([]broker.Message{last}); err != nil || held || len(p.held.msgs) != 1 || len(p.carry) != 1 {
+		t.Errorf("nothing of its hour: held %v, %d in the record, %d carried, %v", held, len(p.held.msgs), len(p.carry), err)
 	}
 }
 
