@@ -205,19 +205,19 @@ func (e *Enricher) Crowd(partition int) *Crowd {
 
 // EnrichIn looks up everything about an event of a partition, into out, whose memory is used again. receivedMS is when the broker took
 // it, Unix milliseconds. Call it once for each event, in order of arrival, and then Take or Discard of the partition's [Crowd].
-func (e *Enricher) EnrichIn(partition int, ev *riskdv1.Event, receivedMS int64, out *riskdv1.Enrichment) {
-	e.enrich(e.Crowd(partition), ev, receivedMS, out)
+func (e *Enricher) EnrichIn(partition int, p *wire.Parsed, receivedMS int64, out *riskdv1.Enrichment) {
+	e.enrich(e.Crowd(partition), p.Event, p.Addr, receivedMS, out)
 }
 
 // Enrich is [Enricher.EnrichIn] for one stream of events without partitions: every event counts at once.
 func (e *Enricher) Enrich(ev *riskdv1.Event, receivedMS int64) *riskdv1.Enrichment {
 	out := new(riskdv1.Enrichment)
-	e.enrich(e.solo, ev, receivedMS, out)
+	e.enrich(e.solo, ev, wire.Addr(ev), receivedMS, out)
 	e.solo.settle()
 	return out
 }
 
-func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, receivedMS int64, out *riskdv1.Enrichment) {
+func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, addr netip.Addr, receivedMS int64, out *riskdv1.Enrichment) {
 	if c := out.Crowd; c == nil { // the only part of out that is its own: all others belong to the event or to the caches
 		out.Crowd = new(riskdv1.Crowd)
 	} else {
@@ -226,7 +226,6 @@ func (e *Enricher) enrich(crowd *Crowd, ev *riskdv1.Event, receivedMS int64, out
 	out.ReceivedMs, out.Geo, out.StepUpAt = receivedMS, nil, 0 // all other fields are set below: no Reset, which is slow
 	out.Agent = e.agents.parse(ev.Http.GetUserAgent(), &e.stats)
 
-	addr := wire.Addr(ev)
 	crowd.observe(ev, addr, receivedMS, out.Crowd)
 
 	given, place := ev.Network, wire.Place(ev.Network.GetGeo())

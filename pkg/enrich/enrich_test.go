@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/riskd-io/riskd/pkg/wire"
 	"github.com/riskd-io/riskd/pkg/wire/wiretest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
@@ -244,7 +245,7 @@ func TestNothingOfTheEnrichmentBeforeIsLeft(t *testing.T) {
 	got.ProtoReflect().SetUnknown(nil) // enrichments are made here, not read
 	got.Crowd.ProtoReflect().SetUnknown(nil)
 	for i, out := range []*riskdv1.Enrichment{got, want} {
-		e.EnrichIn(i, new(riskdv1.Event), 1, out)
+		e.EnrichIn(i, &wire.Parsed{Event: new(riskdv1.Event)}, 1, out)
 	}
 	if !proto.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+
+	"github.com/riskd-io/riskd/pkg/risk/event"
 )
 
 const (
@@ -36,6 +38,8 @@ type coder struct {
 	written int
 	table   []slot
 	shift   uint // of a hash, so that it is a place in table
+	// attrs are the attributes of the event that is written, where it does not have them itself.
+	attrs []event.Attribute
 
 	// what the entry before had, as most entries differ little from it
 	at, time, received int64

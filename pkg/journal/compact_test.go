@@ -111,7 +111,7 @@ func TestARecordInPiecesIsTheSameRecord(t *testing.T) {
 			}
 			rec.Entries = all[:at+n]
 			for _, e := range all[at : at+n] {
-				w.Add(e)
+				w.Add(e, nil)
 			}
 			for i := at + n - 1; i >= at; i-- { // in any order
 				if all[i].Decision != nil {

@@ -1,10 +1,11 @@
 package journal
 
 import (
-	"maps"
 	"math"
 	"slices"
+	"strings"
 
+	"github.com/riskd-io/riskd/pkg/risk/event"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -27,7 +28,7 @@ func (c *coder) event(e *riskdv1.Event, mem *slab) {
 			on(n != nil && (n.Ip != "" || n.RttMs != 0 || holds(n.Geo) || n.Asn != 0 || n.AsOrg != "" || n.Kind != ""), 3) |
 			on(e.Http.GetUserAgent() != "", 4) |
 			on(r != nil && (r.Type != "" || r.Id != "" || r.Sensitivity != ""), 5) |
-			on(e.Count != 0 || e.Bytes != 0, 6) | on(len(e.Attributes) > 0, 7) |
+			on(e.Count != 0 || e.Bytes != 0, 6) | on(len(e.Attributes)+len(c.attrs) > 0, 7) |
 			on(e.ChallengeId != "" || e.Reason != "", 8) |
 			on(e.Enforcement != nil && (e.Enforcement.Route != "" || e.Enforcement.Result != "" || e.Enforcement.Sdk != ""), 9) |
 			on(e.Feedback != nil && (e.Feedback.EventId != "" || e.Feedback.Verdict != "" || e.Feedback.Author != ""), 10)
@@ -94,20 +95,26 @@ func (c *coder) event(e *riskdv1.Event, mem *slab) {
 	}
 }
 
-// attributes are written in the order of their keys, so that the same event always gives the same bytes.
+// attributes are written in the order of their keys, so that the same event always gives the same bytes. A writer may have them sorted already.
 func (c *coder) attributes(attrs *map[string]string) {
-	n := c.count(len(*attrs))
 	if !c.reading {
-		var room [16]string
-		keys := slices.AppendSeq(room[:0], maps.Keys(*attrs))
-		slices.Sort(keys)
-		for _, k := range keys {
-			v := (*attrs)[k]
-			c.text(&k)
-			c.text(&v)
+		sorted := c.attrs
+		if len(sorted) == 0 {
+			var room [16]event.Attribute
+			sorted = room[:0]
+			for k, v := range *attrs {
+				sorted = append(sorted, event.Attribute{Key: k, Value: v})
+			}
+			slices.SortFunc(sorted, func(a, b event.Attribute) int { return strings.Compare(a.Key, b.Key) })
+		}
+		c.count(len(sorted))
+		for i := range sorted {
+			c.text(&sorted[i].Key)
+			c.text(&sorted[i].Value)
 		}
 		return
 	}
+	n := c.count(0)
 	*attrs = make(map[string]string, min(n, 16))
 	for range n {
 		var k, v string

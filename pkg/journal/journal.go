@@ -68,7 +68,7 @@ func Append(dst []byte, rec *riskdv1.JournalRecord) ([]byte, error) {
 	defer w.release()
 	w.Begin(rec, len(rec.Entries))
 	for _, e := range rec.Entries {
-		w.Add(e)
+		w.Add(e, nil)
 	}
 	for i, e := range rec.Entries {
 		if e.Decision != nil {

@@ -150,7 +150,7 @@ func inPieces(tb testing.TB) []byte {
 			w.Next(1)
 		}
 		rec.Entries = append(rec.Entries, e)
-		w.Add(e)
+		w.Add(e, nil)
 		w.Decide(i, &riskdv1.Decision{EventId: id, TenantId: "acme", Risk: 12.5, Level: "low", Action: "allow", Policy: "p"})
 	}
 	b, err := w.Append(nil)

@@ -44,8 +44,8 @@ func TestJudgeWritesWhatDecideWrites(t *testing.T) {
 		judge.Begin(rec, len(rec.Entries))
 		decide.Begin(rec, len(rec.Entries))
 		for i, e := range rec.Entries {
-			judge.Add(e)
-			decide.Add(e)
+			judge.Add(e, nil)
+			decide.Add(e, nil)
 			pb := new(riskdv1.Decision)
 			wire.FromDecision(&judged[i], pb)
 			judge.Judge(i, &judged[i], pb.Signals)

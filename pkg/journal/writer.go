@@ -8,6 +8,7 @@ import (
 	"github.com/klauspost/compress/s2"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -72,11 +73,21 @@ func (w *Writer) end() {
 	c.count(0)
 }
 
-// Add writes the next entry's input, event and enrichment, in the order of the record.
-func (w *Writer) Add(e *riskdv1.JournalEntry) {
-	if !w.general {
-		w.c.input(e, nil)
+// Add writes the next entry's input, event and enrichment, in the order of the record. p has the event's attributes; it is nil when the event
+// has them itself.
+func (w *Writer) Add(e *riskdv1.JournalEntry, p *wire.Parsed) {
+	c := &w.c
+	switch {
+	case p == nil || e.Event == nil:
+	case w.general:
+		p.Whole()
+	default:
+		c.attrs = p.Attributes
 	}
+	if !w.general {
+		c.input(e, nil)
+	}
+	c.attrs = nil
 }
 
 // Decide writes the decision of entry i of the record, whose event is as it was added. Each entry has at most one.

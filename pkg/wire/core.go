@@ -2,7 +2,6 @@ package wire
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
@@ -10,90 +9,53 @@ import (
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
-// ToEvent fills out from a validated event and its enrichment, reusing out's memory. What the
-// enrichment knows holds (it has already preferred trusted upstream values); where it is nil or
-// silent, the event's own network values hold. out's strings are pb's and en's, not copies.
+// ToEvent fills out from a validated event and its enrichment. What the enrichment knows holds (it has already
+// preferred trusted upstream values); where it is nil or silent, the event's own network values hold. out's strings
+// are pb's and en's, not copies.
 //
 // It fails only on events that Validate would refuse.
 func ToEvent(pb *riskdv1.Event, en *riskdv1.Enrichment, out *event.Event) error {
-	typ, ok := ParseType(pb.Type)
-	if !ok {
-		return invalid(ReasonUnknownType, "type is none of dev.riskd.*.v1")
+	var p Parsed
+	if err := p.Of(pb); err != nil {
+		return err
 	}
-	outcome, ok := parseOutcome(pb.Outcome)
-	if !ok {
-		return invalid(ReasonBadValue, "outcome: want success, failure, denied or challenged")
-	}
-	kind, ok := parseUserKind(pb.User.GetKind())
-	if !ok {
-		return invalid(ReasonBadValue, "user.kind: want person, service or agent")
-	}
-	sensitivity, ok := parseSensitivity(pb.Resource.GetSensitivity())
-	if !ok {
-		return invalid(ReasonBadValue, "resource.sensitivity: want public, internal, restricted or critical")
-	}
-	amr, attrs := out.Session.AMR[:0], out.Attributes[:0]
-	*out = event.Event{
-		ID: pb.Id, Source: pb.Source, Type: typ,
-		Time:     event.Millis(pb.TimeMs),
-		Received: event.Millis(en.GetReceivedMs()),
-		Tenant:   pb.TenantId,
-		User:     event.User{ID: pb.User.GetId(), Kind: kind},
-		Session: event.Session{
-			ID:       pb.Session.GetId(),
-			AuthTime: event.Millis(pb.Session.GetAuthTimeMs()),
-			ACR:      pb.Session.GetAcr(),
-			AMR:      append(amr, pb.Session.GetAmr()...),
-		},
-		Device: pb.Device.GetId(),
-		Action: pb.Action,
-		Resource: event.Resource{
-			Type: pb.Resource.GetType(), ID: pb.Resource.GetId(), Sensitivity: sensitivity,
-		},
-		Outcome:     outcome,
-		Count:       max(pb.Count, 1),
-		Bytes:       pb.Bytes,
-		Attributes:  attrs,
-		ChallengeID: pb.ChallengeId,
-		Reason:      pb.Reason,
-	}
+	return p.ToEvent(en, out)
+}
+
+// ToEvent is the function of that name for the event in hand; out shares its attributes.
+func (p *Parsed) ToEvent(en *riskdv1.Enrichment, out *event.Event) error {
+	// Field by field: a whole value would be made elsewhere and copied.
+	pb, user, sess, res := p.Event, p.Event.User, p.Event.Session, p.Event.Resource
+	out.ID, out.Source, out.Type = pb.Id, pb.Source, p.typ
+	out.Time, out.Received, out.StepUpAt = event.Millis(pb.TimeMs), event.Millis(en.GetReceivedMs()), en.GetStepUpAt()
+	out.Tenant = pb.TenantId
+	out.User.ID, out.User.Kind = user.GetId(), p.user
+	out.Session.ID, out.Session.AuthTime = sess.GetId(), event.Millis(sess.GetAuthTimeMs())
+	out.Session.ACR, out.Session.AMR = sess.GetAcr(), append(out.Session.AMR[:0], sess.GetAmr()...)
+	out.Device, out.Action = pb.Device.GetId(), pb.Action
+	out.Resource.Type, out.Resource.ID, out.Resource.Sensitivity = res.GetType(), res.GetId(), p.sensitivity
+	out.Outcome, out.Count, out.Bytes = p.outcome, max(pb.Count, 1), pb.Bytes
+	out.Attributes = p.Attributes
+	out.ChallengeID, out.Reason = pb.ChallengeId, pb.Reason
+	out.Enforcement, out.Feedback = event.Enforcement{}, event.Feedback{}
 	if e := pb.Enforcement; e != nil {
 		out.Enforcement = event.Enforcement{Route: e.Route, Result: e.Result, SDK: e.Sdk}
 	}
 	if f := pb.Feedback; f != nil {
 		out.Feedback = event.Feedback{EventID: f.EventId, Verdict: f.Verdict, Author: f.Author}
 	}
-	if len(pb.Attributes) > 0 {
-		for k, v := range pb.Attributes {
-			out.Attributes = append(out.Attributes, event.Attribute{Key: k, Value: v})
-		}
-		slices.SortFunc(out.Attributes, func(a, b event.Attribute) int { return strings.Compare(a.Key, b.Key) })
-	}
+	a, c := en.GetAgent(), en.GetCrowd()
 	out.Agent.Raw = pb.Http.GetUserAgent()
-	if a := en.GetAgent(); a != nil {
-		out.Agent.Browser, out.Agent.BrowserMajor = a.Browser, a.BrowserMajor
-		out.Agent.OS, out.Agent.OSMajor = a.Os, a.OsMajor
-		out.Agent.Class = a.DeviceClass
-	}
-	if c := en.GetCrowd(); c != nil {
-		out.Crowd = event.Crowd{
-			IPFailedUsers: c.IpFailedUsers, IPUsers: c.IpUsers,
-			DeviceUsers: c.DeviceUsers, IPFailures: c.IpFailures,
-		}
-	}
-	out.StepUpAt = en.GetStepUpAt()
-	return toNetwork(pb.Network, en, &out.Network)
+	out.Agent.Browser, out.Agent.BrowserMajor = a.GetBrowser(), a.GetBrowserMajor()
+	out.Agent.OS, out.Agent.OSMajor, out.Agent.Class = a.GetOs(), a.GetOsMajor(), a.GetDeviceClass()
+	out.Crowd.IPFailedUsers, out.Crowd.IPUsers = c.GetIpFailedUsers(), c.GetIpUsers()
+	out.Crowd.DeviceUsers, out.Crowd.IPFailures = c.GetDeviceUsers(), c.GetIpFailures()
+	return p.toNetwork(en, &out.Network)
 }
 
-func toNetwork(n *riskdv1.Network, en *riskdv1.Enrichment, out *event.Network) error {
-	if ip := n.GetIp(); ip != "" {
-		addr, ok := ParseIP(ip)
-		if !ok {
-			return invalid(ReasonBadValue, "network.ip: want an IPv4 or IPv6 address without zone or port")
-		}
-		out.IP = addr
-	}
-	out.RTT = n.GetRttMs()
+func (p *Parsed) toNetwork(en *riskdv1.Enrichment, out *event.Network) error {
+	n := p.Event.Network
+	out.IP, out.RTT, out.Kind = p.Addr, n.GetRttMs(), p.network
 	out.ASN, out.ASOrg = en.GetAsn(), en.GetAsOrg()
 	if out.ASN == 0 {
 		out.ASN = n.GetAsn()
@@ -101,15 +63,12 @@ func toNetwork(n *riskdv1.Network, en *riskdv1.Enrichment, out *event.Network) e
 	if out.ASOrg == "" {
 		out.ASOrg = n.GetAsOrg()
 	}
-	name := en.GetKind()
-	if name == "" {
-		name = n.GetKind()
+	if name := en.GetKind(); name != "" {
+		var ok bool
+		if out.Kind, ok = ParseNetworkKind(name); !ok {
+			return invalid(ReasonBadValue, "network.kind: want residential, mobile, hosting, vpn, relay or satellite")
+		}
 	}
-	kind, ok := ParseNetworkKind(name)
-	if !ok {
-		return invalid(ReasonBadValue, "network.kind: want residential, mobile, hosting, vpn, relay or satellite")
-	}
-	out.Kind = kind
 	if out.Place = Place(en.GetGeo()); !out.Place.Known && out.Place.Country == "" {
 		out.Place = Place(n.GetGeo())
 	}

@@ -343,3 +343,30 @@ func TestEveryByteAtEveryPlaceIsQuotedAndReadBack(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkParsed(b *testing.B) {
+	data := marshal(b, func(*riskdv1.Event) {})
+	env := wire.Envelope{ContentType: wire.MediaProtobuf}
+	b.Run("decode", func(b *testing.B) {
+		p := wire.Parsed{Event: new(riskdv1.Event)}
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := p.Decode(env, data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("event", func(b *testing.B) {
+		p := wire.Parsed{Event: new(riskdv1.Event)}
+		if err := p.Decode(env, data); err != nil {
+			b.Fatal(err)
+		}
+		var ev event.Event
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := p.ToEvent(nil, &ev); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

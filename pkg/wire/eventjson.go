@@ -141,10 +141,11 @@ func unpack(encoded, contentType string, ev *riskdv1.Event) error {
 	id, source, typ, ms := ev.Id, ev.Source, ev.Type, ev.TimeMs
 	switch formOf(Envelope{ContentType: contentType, ID: id, Type: typ, Source: source}, raw) {
 	case formProtobuf:
-		if err := ev.UnmarshalVT(raw); err != nil {
-			return invalid(ReasonMalformed, "data_base64: protobuf: "+err.Error())
+		p := Parsed{Event: ev}
+		if err := p.protobuf(raw); err != nil {
+			return err
 		}
-		dropUnknown(ev)
+		p.Whole()
 	case formData, formEnvelope:
 		if err := decodeJSON(string(raw), ev, modeData); err != nil {
 			return err

@@ -2,9 +2,8 @@ package wire
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/riskd-io/riskd/pkg/risk/event"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -12,14 +11,24 @@ import (
 // writes addresses in their canonical form. It changes ev only towards the contract; a second
 // call changes nothing. Errors are *[Invalid].
 func Validate(ev *riskdv1.Event) error {
-	if err := identity(ev); err != nil {
+	p := borrow(ev)
+	defer p.giveBack()
+	p.gather()
+	if err := p.check(); err != nil {
 		return err
 	}
-	if _, ok := parseOutcome(ev.Outcome); !ok {
-		if ev.Outcome == "" {
-			return invalid(ReasonMissingField, "outcome")
-		}
-		return invalid(ReasonBadValue, "outcome: want success, failure, denied or challenged")
+	p.Whole()
+	return nil
+}
+
+// check is Validate.
+func (p *Parsed) check() error {
+	ev := p.Event
+	if err := p.identity(); err != nil {
+		return err
+	}
+	if err := p.parseOutcome(); err != nil {
+		return err
 	}
 	if ev.Count > MaxCount {
 		return invalid(ReasonBadValue, "count: more than 1000000")
@@ -34,7 +43,7 @@ func Validate(ev *riskdv1.Event) error {
 	if ev.Device != nil {
 		ev.Device.Id = cut(ev.Device.Id, MaxDevice)
 	}
-	if err := network(ev.Network); err != nil {
+	if err := p.checkNetwork(); err != nil {
 		return err
 	}
 	if ev.Http != nil {
@@ -42,21 +51,22 @@ func Validate(ev *riskdv1.Event) error {
 	}
 	if r := ev.Resource; r != nil {
 		r.Type, r.Id = cut(r.Type, MaxResource), cut(r.Id, MaxResource)
-		if _, ok := parseSensitivity(r.Sensitivity); !ok {
-			return invalid(ReasonBadValue, "resource.sensitivity: want public, internal, restricted or critical")
-		}
-		if r.Sensitivity == "unknown" {
-			r.Sensitivity = ""
-		}
 	}
-	if err := attributes(ev.Attributes); err != nil {
+	if err := p.parseResource(); err != nil {
+		return err
+	}
+	if r := ev.Resource; r != nil && p.sensitivity == event.SensUnknown {
+		r.Sensitivity = ""
+	}
+	if err := p.checkAttributes(); err != nil {
 		return err
 	}
 	return answers(ev)
 }
 
 // identity checks what makes an event this event of this user.
-func identity(ev *riskdv1.Event) error {
+func (p *Parsed) identity() error {
+	ev := p.Event
 	if err := bounded("id", ev.Id, MaxEventID, true); err != nil {
 		return err
 	}
@@ -66,8 +76,8 @@ func identity(ev *riskdv1.Event) error {
 	if ev.Type == "" {
 		return invalid(ReasonMissingField, "type")
 	}
-	if _, ok := ParseType(ev.Type); !ok {
-		return invalid(ReasonUnknownType, "type is none of dev.riskd.*.v1")
+	if err := p.parseType(); err != nil {
+		return err
 	}
 	if ev.TimeMs == 0 {
 		return invalid(ReasonMissingField, "time")
@@ -84,8 +94,8 @@ func identity(ev *riskdv1.Event) error {
 	if err := bounded("user.id", ev.User.Id, MaxID, true); err != nil {
 		return err
 	}
-	if _, ok := parseUserKind(ev.User.Kind); !ok {
-		return invalid(ReasonBadValue, "user.kind: want person, service or agent")
+	if err := p.parseUser(); err != nil {
+		return err
 	}
 	return bounded("action", ev.Action, MaxAction, true)
 }
@@ -114,24 +124,21 @@ func session(s *riskdv1.Session) error {
 	return nil
 }
 
-func network(n *riskdv1.Network) error {
+func (p *Parsed) checkNetwork() error {
+	if err := p.parseNetwork(); err != nil {
+		return err
+	}
+	n := p.Event.Network
 	if n == nil {
 		return nil
 	}
 	if n.Ip != "" {
-		addr, ok := ParseIP(n.Ip)
-		if !ok {
-			return invalid(ReasonBadValue, "network.ip: want an IPv4 or IPv6 address without zone or port")
-		}
-		n.Ip = canonical(addr, n.Ip)
+		n.Ip = canonical(p.Addr, n.Ip)
 	}
 	if n.RttMs > MaxRTT {
 		n.RttMs = 0
 	}
-	if _, ok := ParseNetworkKind(n.Kind); !ok {
-		return invalid(ReasonBadValue, "network.kind: want residential, mobile, hosting, vpn, relay or satellite")
-	}
-	if n.Kind == "unknown" {
+	if p.network == event.NetUnknown {
 		n.Kind = ""
 	}
 	n.AsOrg = cut(n.AsOrg, MaxPlace)
@@ -174,20 +181,19 @@ func positionOK(lat, lon float64) bool {
 	return lat >= -90 && lat <= 90 && lon >= -180 && lon <= 180 // false for NaN
 }
 
-func attributes(m map[string]string) error {
-	if len(m) > MaxAttributes {
+func (p *Parsed) checkAttributes() error {
+	if len(p.Attributes) > MaxAttributes {
 		return invalid(ReasonTooLarge, "attributes: more than 16")
 	}
-	for k, v := range m {
-		if err := bounded("attributes key", k, MaxAttributeKey, true); err != nil {
+	for i := range p.Attributes {
+		a := &p.Attributes[i]
+		if err := bounded("attributes key", a.Key, MaxAttributeKey, true); err != nil {
 			return err
 		}
-		if len(v) > MaxAttributeValue {
+		if len(a.Value) > MaxAttributeValue {
 			return invalid(ReasonTooLarge, "attributes: a value is longer than 256 bytes")
 		}
-		if clean := cut(v, MaxAttributeValue); clean != v {
-			m[k] = clean
-		}
+		a.Value = cut(a.Value, MaxAttributeValue)
 	}
 	return nil
 }
@@ -220,58 +226,4 @@ func answers(ev *riskdv1.Event) error {
 		}
 	}
 	return nil
-}
-
-// bounded refuses text that is too long, not UTF-8, or holds control characters.
-func bounded(field, s string, limit int, required bool) error {
-	if s == "" {
-		if required {
-			return invalid(ReasonMissingField, field)
-		}
-		return nil
-	}
-	if len(s) > limit {
-		return invalid(ReasonTooLarge, field)
-	}
-	ascii := true
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c < 0x20 || c == 0x7f {
-			return invalid(ReasonBadValue, field+": control character")
-		}
-		ascii = ascii && c < utf8.RuneSelf
-	}
-	if !ascii && !utf8.ValidString(s) {
-		return invalid(ReasonBadValue, field+": not UTF-8")
-	}
-	return nil
-}
-
-// cut shortens s to at most limit bytes at a character's end, replaces bytes that are not UTF-8, and
-// makes control characters blanks: what a stranger wrote must not steer an analyst's terminal.
-func cut(s string, limit int) string {
-	if len(s) > limit {
-		n := limit
-		for n > limit-utf8.UTFMax && n > 0 && !utf8.RuneStart(s[n]) {
-			n--
-		}
-		s = s[:n]
-	}
-	if plainASCII(s) == len(s) && strings.IndexByte(s, 0x7f) < 0 {
-		return s
-	}
-	if !utf8.ValidString(s) {
-		if s = strings.ToValidUTF8(s, "\uFFFD"); len(s) > limit {
-			return cut(s, limit)
-		}
-	}
-	if strings.IndexFunc(s, unicode.IsControl) < 0 {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }

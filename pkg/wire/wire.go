@@ -94,34 +94,16 @@ func Decode(env Envelope, data []byte) (*riskdv1.Event, error) {
 	return ev, nil
 }
 
-// DecodeInto is Decode for the hot path: ev's memory is reused and its strings alias data (and
-// env). On error ev holds no meaning.
+// DecodeInto is Decode into memory that is used again: ev is new or came out of a Decode, and its strings
+// alias data (and env). On error ev holds no meaning. The hot path has [Parsed.Decode].
 func DecodeInto(env Envelope, data []byte, ev *riskdv1.Event) error {
-	recycle(ev)
-	if err := tooLarge(data); err != nil {
+	p := borrow(ev)
+	defer p.giveBack()
+	if err := p.Decode(env, data); err != nil {
 		return err
 	}
-	switch formOf(env, data) {
-	case formProtobuf:
-		if err := ev.UnmarshalVTUnsafe(data); err != nil {
-			return invalid(ReasonMalformed, "protobuf: "+err.Error())
-		}
-	case formData:
-		if err := decodeJSON(alias(data), ev, modeData); err != nil {
-			return err
-		}
-	case formEnvelope:
-		if err := decodeJSON(alias(data), ev, modeAny); err != nil {
-			return err
-		}
-	default:
-		return invalid(ReasonContentType, "want application/protobuf, application/json or application/cloudevents+json")
-	}
-	dropUnknown(ev)
-	if err := applyEnvelope(env, ev); err != nil {
-		return err
-	}
-	return Validate(ev)
+	p.Whole()
+	return nil
 }
 
 // DecodeJSON reads one CloudEvents structured JSON object, or the flat form in which id, source,

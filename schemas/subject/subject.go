@@ -5,7 +5,6 @@
 package subject
 
 import (
-	"hash/fnv"
 	"strconv"
 	"strings"
 )
@@ -103,10 +102,31 @@ func Partition(tenant, user string, partitions int) int {
 	if partitions <= 1 {
 		return 0
 	}
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(Token(tenant)))
-	_, _ = h.Write([]byte(Token(user)))
-	return int(h.Sum32() % uint32(partitions))
+	return int(fold(fold(fnvOffset, tenant), user) % uint32(partitions))
+}
+
+const fnvOffset, fnvPrime = 2166136261, 16777619
+
+// fold goes on with the FNV-1a hash h over the token of s, in one pass where that is s itself.
+func fold(h uint32, s string) uint32 {
+	sum := h
+	for i := 0; i < len(s); i++ {
+		if !plain[s[i]] {
+			return foldToken(h, Token(s))
+		}
+		sum = (sum ^ uint32(s[i])) * fnvPrime
+	}
+	if s == "" {
+		return foldToken(h, Token(s))
+	}
+	return sum
+}
+
+func foldToken(h uint32, s string) uint32 {
+	for i := 0; i < len(s); i++ {
+		h = (h ^ uint32(s[i])) * fnvPrime
+	}
+	return h
 }
 
 const hexDigits = "0123456789ABCDEF"
@@ -114,11 +134,11 @@ const hexDigits = "0123456789ABCDEF"
 // Token writes any string as one subject token: letters, digits, '-' and '_' stay, every other
 // byte becomes =XX. The empty string becomes "=". Reversible by [Untoken].
 func Token(s string) string {
-	plain := s != ""
-	for i := 0; i < len(s) && plain; i++ {
-		plain = safe(s[i])
+	whole := s != ""
+	for i := 0; i < len(s) && whole; i++ {
+		whole = plain[s[i]]
 	}
-	if plain {
+	if whole {
 		return s
 	}
 	if s == "" {
@@ -127,7 +147,7 @@ func Token(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) + 8)
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; safe(c) {
+		if c := s[i]; plain[c] {
 			b.WriteByte(c)
 		} else {
 			b.WriteByte('=')
@@ -165,6 +185,10 @@ func Untoken(t string) (s string, ok bool) {
 	return string(out), Token(string(out)) == t
 }
 
-func safe(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
-}
+// plain are the bytes that stay in a token.
+var plain = func() (ok [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") {
+		ok[c] = true
+	}
+	return ok
+}()

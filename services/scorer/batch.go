@@ -50,7 +50,7 @@ type batch struct {
 	msgs    []broker.Message // all that the record is made of
 	bytes   int              // of their payload
 	entries []*riskdv1.JournalEntry
-	events  []*riskdv1.Event
+	parsed  []*wire.Parsed
 	looked  []*riskdv1.Enrichment
 	dec     riskdv1.Decision // of the event in hand, if rules applied to it
 	// scored: the record's versions are those that its first decision names.
@@ -112,8 +112,8 @@ func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 		for i := from; i < to; i++ {
 			b.lookUp(s, p, i, b.msgs[i].StoredNS)
 		}
-		for _, e := range b.entries[from:to] {
-			b.w.Add(e)
+		for i := from; i < to; i++ {
+			b.w.Add(b.entries[i], b.parsed[i])
 		}
 	}
 
@@ -129,11 +129,14 @@ func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range b.rec.Entries[at:] {
+	for i, e := range b.rec.Entries[at:] {
 		if err := journal.Count(&b.counts, e.Status); err != nil {
 			return err
 		}
 		if e.Status == riskdv1.JournalEntry_STATUS_DEAD {
+			if e.Event != nil { // read, and refused by the engine: the dead letter has all of it
+				b.parsed[at+i].Whole()
+			}
 			b.fx.dead = append(b.fx.dead, proto.CloneOf(e))
 		}
 	}
@@ -179,7 +182,7 @@ func (b *batch) judge(it *item, d *decision.Decision, geo string) {
 		}
 		if len(d.Hits) > 0 {
 			wire.FromDecision(d, &b.dec)
-			b.noticed = appendNotices(b.noticed, b.fold.engine, it.at, it.pb, &b.dec)
+			b.noticed = appendNotices(b.noticed, b.fold.engine, it.at, it.entry.Event, &b.dec)
 		}
 		if len(signals) > 0 {
 			b.raised = append(b.raised, raised{it.at, signals})

@@ -21,6 +21,7 @@ const (
 // three times, each time from far away.
 type room struct {
 	entry    riskdv1.JournalEntry
+	parsed   wire.Parsed
 	event    riskdv1.Event
 	user     riskdv1.User
 	session  riskdv1.Session
@@ -39,22 +40,23 @@ func (b *batch) grow(n int) {
 		r := &more[i]
 		r.event.User, r.event.Session, r.event.Device = &r.user, &r.session, &r.device
 		r.event.Network, r.event.Http, r.event.Resource = &r.network, &r.http, &r.resource
-		r.looked.Crowd = &r.crowd
+		r.looked.Crowd, r.parsed.Event = &r.crowd, &r.event
 		b.entries = append(b.entries, &r.entry)
-		b.events = append(b.events, &r.event)
+		b.parsed = append(b.parsed, &r.parsed)
 		b.looked = append(b.looked, &r.looked)
 	}
 }
 
 // read decodes message i into its entry; what is no event becomes a dead entry at once.
 func (b *batch) read(s *Service, p *partition, i int, m *broker.Message) {
-	e, pb := b.entries[i], b.events[i]
+	e, read := b.entries[i], b.parsed[i]
 	empty(e)
 	e.Input = m.Seq
-	if err := wire.DecodeInto(m.Envelope, m.Data, pb); err != nil {
+	if err := read.Decode(m.Envelope, m.Data); err != nil {
 		bury(e, wire.Reason(err), err.Error(), m.Data)
 		return
 	}
+	pb := read.Event
 	if s.ownPartitions && subject.Partition(pb.TenantId, pb.User.GetId(), s.partitions) != p.n {
 		bury(e, reasonPartition, "its user belongs to another partition", m.Data)
 		return
@@ -73,14 +75,14 @@ func empty(e *riskdv1.JournalEntry) {
 
 // lookUp adds to event i, if it is one, what is known of the world, and gives it to the fold.
 func (b *batch) lookUp(s *Service, p *partition, i int, storedNS int64) {
-	e, en := b.entries[i], b.looked[i]
+	e, en, read := b.entries[i], b.looked[i], b.parsed[i]
 	if e.Event == nil {
 		return
 	}
-	s.deps.Enricher.EnrichIn(p.n, e.Event, storedNS/1e6, en)
+	s.deps.Enricher.EnrichIn(p.n, read, storedNS/1e6, en)
 	p.lookUp(e.Event, en)
 	e.Enrichment = en
-	b.fold.add(e.Event, en, e, i)
+	b.fold.add(read, e, i)
 }
 
 // bury makes a dead entry of a message that could not be read.

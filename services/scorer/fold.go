@@ -29,10 +29,11 @@ type fold struct {
 	keys []byte
 	out  []byte // encoded profiles
 
-	ev   event.Event
-	dec  decision.Decision
-	prof profile.Profile
-	read profile.Decoder
+	again wire.Parsed // in hand, of a replay
+	ev    event.Event
+	dec   decision.Decision
+	prof  profile.Profile
+	read  profile.Decoder
 
 	// told, when set, makes run a replay: all its events were judged before, and what apps were told then holds, also
 	// when the engine judges otherwise by now.
@@ -42,8 +43,7 @@ type fold struct {
 
 // item is one event to step.
 type item struct {
-	pb    *riskdv1.Event
-	en    *riskdv1.Enrichment
+	read  *wire.Parsed // nil in a replay: its events were checked before
 	entry *riskdv1.JournalEntry
 	at    int   // place of entry in its record
 	next  int32 // the same user's next item, -1 at the end
@@ -75,14 +75,14 @@ func (f *fold) more() {
 	f.items, f.todo = f.items[:0], f.todo[:0]
 }
 
-// add takes one readable event into the batch.
-func (f *fold) add(pb *riskdv1.Event, en *riskdv1.Enrichment, entry *riskdv1.JournalEntry, at int) {
-	key0 := len(f.keys)
+// add takes the event of an entry, and what is known of the world, into the batch. read is the event as it was read, nil when entry has all of it.
+func (f *fold) add(read *wire.Parsed, entry *riskdv1.JournalEntry, at int) {
+	key0, pb := len(f.keys), entry.Event
 	f.keys = appendKey(f.keys, pb.TenantId, pb.User.GetId())
 	key := f.keys[key0:]
 	hash := hashKey(key)
 	n := int32(len(f.items))
-	f.items = append(f.items, item{pb: pb, en: en, entry: entry, at: at, next: -1})
+	f.items = append(f.items, item{read: read, entry: entry, at: at, next: -1})
 	for slot := hash; ; slot += 0x9e3779b97f4a7c15 {
 		g, taken := f.byHash[slot]
 		if !taken {
@@ -123,14 +123,14 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 		}
 		for n := g.first; n >= 0; n = f.items[n].next {
 			it := &f.items[n]
-			if err := wire.ToEvent(it.pb, it.en, &f.ev); err != nil {
+			if err := f.event(it); err != nil {
 				// Validate has passed it; should the two ever differ, the event is refused, not lost.
 				f.dec.Reset()
 				f.dec.Status, f.dec.Reason = decision.Dead, wire.Reason(err)
 				judge(it, &f.dec)
 				continue
 			}
-			received := it.en.GetReceivedMs()
+			received := it.entry.Enrichment.GetReceivedMs()
 			if known && received-seen > f.retention {
 				// Forgotten users leave the pages some time later. Whether they are still there must not matter, so
 				// the rule is applied here too, by the broker's time of the events, which a replay has as well.
@@ -160,6 +160,18 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 		}
 	}
 	return nil
+}
+
+// event makes the engine's event of an item.
+func (f *fold) event(it *item) error {
+	read := it.read
+	if read == nil {
+		read = &f.again
+		if err := read.Of(it.entry.Event); err != nil {
+			return err
+		}
+	}
+	return read.ToEvent(it.entry.Enrichment, &f.ev)
 }
 
 // hold keeps the profile's sessions at what the record of a repeated event told apps.

@@ -203,7 +203,7 @@ func (p *partition) replayRecord(stop context.Context, f *fold, s journal.Stored
 		if p.st.pages[pageOf(hashKey(key))].stored >= s.Seq {
 			continue
 		}
-		f.add(e.Event, e.Enrichment, e, i)
+		f.add(nil, e, i)
 	}
 	p.takeParts(s.Seq, s.Record)
 	if len(f.items) == 0 {

@@ -22,6 +22,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
+	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -33,7 +34,7 @@ type Engine interface {
 // Enricher adds what is looked up: *enrich.Enricher. Safe for concurrent use.
 type Enricher interface {
 	// EnrichIn is called once for each event of a partition, in order. It overwrites out and may use its memory again.
-	EnrichIn(partition int, ev *riskdv1.Event, receivedMS int64, out *riskdv1.Enrichment)
+	EnrichIn(partition int, p *wire.Parsed, receivedMS int64, out *riskdv1.Enrichment)
 	GeoVersion() string
 }
 
@@ -199,7 +200,7 @@ func (s *Service) open(ctx context.Context) error {
 		return fmt.Errorf("the broker takes messages of at most %d bytes, a journal record may need %d: raise its limit (max_payload of NATS, max.message.bytes of Kafka; 8 MiB is what riskd's own server has)", in.MaxMessage, minPayload)
 	}
 	s.maxRecord = in.MaxMessage - recordSpare
-	s.batchBytes = min(s.cfg.BatchBytes, max(in.MaxMessage/8, 64<<10))
+	s.batchBytes = min(s.cfg.BatchBytes, max(in.MaxMessage/4, 64<<10))
 	s.workers, err = s.deps.Broker.Workers(broker.WorkersConfig{ID: s.cfg.Worker, Partitions: s.partitions, TTL: s.cfg.LeaseTTL,
 		HandoverWait: s.cfg.HandoverWait, Log: s.deps.Log})
 	return err
