@@ -154,7 +154,7 @@ func relay(b testing.TB, js jetstream.JetStream, p int, write bool) {
 		evs  []*riskdv1.Event
 	)
 	for end := false; !end; {
-		if msgs, end, err = tail.Drain(context.Background(), msgs[:0], DefaultConfig().BatchEvents, 1<<20); err != nil {
+		if msgs, end, err = tail.Drain(context.Background(), msgs[:0], DefaultConfig().BatchEvents, DefaultConfig().BatchBytes); err != nil {
 			b.Error(err)
 			return
 		}

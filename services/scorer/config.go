@@ -55,7 +55,7 @@ type Config struct {
 // DefaultConfig is fit for one small machine.
 func DefaultConfig() Config {
 	return Config{
-		BatchEvents: 2048, BatchBytes: 1 << 20, Turns: 8, LeaseTTL: 3 * time.Second, HandoverWait: 5 * time.Second, Takeovers: 4,
+		BatchEvents: 2048, BatchBytes: 2 << 20, Turns: 8, LeaseTTL: 3 * time.Second, HandoverWait: 5 * time.Second, Takeovers: 4,
 		CheckpointEvery: time.Minute, CheckpointEvents: 10_000, Retention: 400 * 24 * time.Hour,
 		JournalKeep: 30 * 24 * time.Hour, StopWait: 10 * time.Second,
 	}
