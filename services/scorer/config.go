@@ -22,8 +22,8 @@ type Config struct {
 	// BatchEvents is how many events one record holds at most. Default 2048: a user's profile is read and written once a record, and a
 	// broker's transaction costs about the same whatever it holds.
 	BatchEvents int
-	// BatchBytes is how many bytes of input one record holds at most. Default 1 MiB. It is lowered to an
-	// eighth of the broker's maximum payload when that is less.
+	// BatchBytes is how many bytes of input one record holds at most. Default 2 MiB. It is lowered to a
+	// quarter of the broker's maximum payload when that is less: the rest is for what is decided.
 	BatchBytes int
 	// Turns is how many partitions commit at once, those with a backlog also judge it then; the others' input waits and makes larger records.
 	// Default 8.
