@@ -59,6 +59,11 @@ func (r *pipeline) table() string {
 	row("its own part, neither read nor stored", r.Own)
 	row("all of riskd, into ClickHouse", r.Full)
 	fmt.Fprintf(&b, "%.1f signals for 1000 events; the events are %.0f B each as they come\n", r.Main.Signals, r.Main.Raw.Bytes)
+	if d := r.Bare; d != nil {
+		row("raw consume, bare events", d.Raw)
+		row("bare relay, bare events", d.Relay)
+		row("scorer, bare events", d.Scorer)
+	}
 	for _, d := range r.Partitions {
 		row(fmt.Sprintf("raw consume, %d partitions", d.Partitions), d.Raw)
 		row(fmt.Sprintf("bare relay, %d partitions", d.Partitions), d.Relay)

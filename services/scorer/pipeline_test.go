@@ -9,6 +9,7 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,8 @@ type pipeline struct {
 	// Drains are the rounds that Main is the middle one of, by scorer to raw; Rounds those of Latency, by p99 to the relay's.
 	Drains []drained     `json:"drains,omitempty"`
 	Rounds []latencyPair `json:"latency_rounds,omitempty"`
+	// Bare is Main with events of half the size, once.
+	Bare *drained `json:"bare,omitempty"`
 	// Own is the scorer's part in Main without reading and storing: reading and this, one after the other, is what it cannot go below.
 	Own        cost          `json:"own"`
 	Partitions []drained     `json:"by_partitions"`
@@ -99,6 +102,8 @@ func TestPipeline(t *testing.T) {
 	r.Own = judgeAlone(t, pipelineEvents, 10_000, DefaultConfig().BatchEvents)
 	t.Logf("the worker's own part: %+v", r.Own)
 	say("raw, relay and scorer")
+	r.Bare = new(drainBare(t, pipelinePartitions, 10_000, pipelineEvents))
+	say("the same with bare events")
 	for _, p := range []int{1, 8, 64} {
 		r.Partitions = append(r.Partitions, drainAll(t, p, 10_000, sweepEvents))
 		say(fmt.Sprintf("partitions: %d", p))
@@ -207,10 +212,23 @@ func measure(n int, do func()) cost {
 	return cost{Rate: float64(n) / time.Since(began).Seconds(), CPU: (cpuSeconds() - cpu) / float64(n) * 1e6}
 }
 
-func drainAll(t *testing.T, partitions, users, n int) (out drained) {
-	t.Run(fmt.Sprintf("drain partitions=%d users=%d", partitions, users), func(t *testing.T) {
+func drainAll(t *testing.T, partitions, users, n int) drained {
+	return drain(t, fmt.Sprintf("drain partitions=%d users=%d", partitions, users), partitions, users, pipelineEventsOf(n, users))
+}
+
+// drainBare is drainAll of events of half the size: with the least that apps send.
+func drainBare(t *testing.T, partitions, users, n int) drained {
+	source := newPipelineSource(users)
+	source.bare = true
+	return drain(t, "drain bare events", partitions, users, source.take(n))
+}
+
+func drain(t *testing.T, name string, partitions, users int, evs []*riskdv1.Event) (out drained) {
+	t.Run(name, func(t *testing.T) {
+		n := len(evs)
 		b := startAway(t, partitions)
-		payload := fillBroker(t, b.Broker, pipelineEventsOf(n, users))
+		payload := fillBroker(t, b.Broker, evs)
+		evs = nil
 		out = drained{Partitions: partitions, Users: users, Events: n}
 		lib := throughLibrary(t, b.Broker)
 		out.Raw = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, false) }) })
@@ -221,7 +239,7 @@ func drainAll(t *testing.T, partitions, users, n int) (out drained) {
 		recreateJournals(t, b.JS, partitions)
 		en := newEnricher(t) // reads 66 MB: that belongs to a start, which is timed by itself
 		var w *worker
-		stop := profileTo(t, fmt.Sprintf("scorer-%d-%d", partitions, users))
+		stop := profileTo(t, strings.ReplaceAll("scorer "+name, " ", "-"))
 		out.Scorer = b.measure(n, func() {
 			w = startWorkerWith(t, b.URL(), DefaultConfig(), en)
 			for committed(w) < n {
