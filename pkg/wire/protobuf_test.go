@@ -3,10 +3,12 @@ package wire_test
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -161,6 +163,31 @@ func TestParsedFromAnEventIsParsedFromItsBytes(t *testing.T) {
 				t.Errorf("(-read +of):\n%s", d)
 			}
 		})
+	}
+}
+
+func TestNothingOfTheEngineEventBeforeIsLeft(t *testing.T) {
+	t.Parallel()
+	full := contractEvent()
+	full.Enforcement, full.Feedback = &riskdv1.Enforcement{Route: "/x", Result: "denied", Sdk: "go"}, &riskdv1.Feedback{EventId: "e", Verdict: "attack", Author: "a"}
+	full.ChallengeId, full.Reason, full.Count, full.Bytes = "ch_1", "r", 3, 9
+	around := &riskdv1.Enrichment{Asn: 1, AsOrg: "o", Kind: "vpn", ReceivedMs: 7, StepUpAt: 50, Geo: &riskdv1.Geo{Lat: 1, Lon: 2, AccuracyKm: 3, Country: "GB", City: "c"},
+		Agent: &riskdv1.Agent{Browser: "b", BrowserMajor: 1, Os: "o", OsMajor: 2, DeviceClass: "phone"}, Crowd: &riskdv1.Crowd{IpFailedUsers: 1, IpUsers: 2, DeviceUsers: 3, IpFailures: 4}}
+	var used, fresh event.Event
+	if err := wire.ToEvent(full, around, &used); err != nil {
+		t.Fatal(err)
+	}
+	for i := range reflect.ValueOf(used).NumField() {
+		if f := reflect.ValueOf(used).Field(i); f.IsZero() {
+			t.Errorf("%s is not set: the test says nothing of it", reflect.TypeOf(used).Field(i).Name)
+		}
+	}
+	least := &riskdv1.Event{Id: "e", Source: "//s", Type: "dev.riskd.activity.v1", TimeMs: 1, TenantId: "acme", User: &riskdv1.User{Id: "u"}, Action: "auth.login", Outcome: "success"}
+	if err := errors.Join(wire.ToEvent(least, nil, &used), wire.ToEvent(least, nil, &fresh)); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(fresh, used, cmp.Comparer(func(a, b event.Network) bool { return a == b }), cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("(-fresh +used):\n%s", d)
 	}
 }
 
