@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
@@ -31,7 +32,11 @@ type room struct {
 	resource riskdv1.Resource
 	looked   riskdv1.Enrichment
 	crowd    riskdv1.Crowd
+	attrs    [roomAttributes]event.Attribute
 }
+
+// roomAttributes is how many attributes an event has room for; one that has more is given more.
+const roomAttributes = 8
 
 // grow makes room for n events.
 func (b *batch) grow(n int) {
@@ -40,7 +45,7 @@ func (b *batch) grow(n int) {
 		r := &more[i]
 		r.event.User, r.event.Session, r.event.Device = &r.user, &r.session, &r.device
 		r.event.Network, r.event.Http, r.event.Resource = &r.network, &r.http, &r.resource
-		r.looked.Crowd, r.parsed.Event = &r.crowd, &r.event
+		r.looked.Crowd, r.parsed.Event, r.parsed.Attributes = &r.crowd, &r.event, r.attrs[:0]
 		b.entries = append(b.entries, &r.entry)
 		b.parsed = append(b.parsed, &r.parsed)
 		b.looked = append(b.looked, &r.looked)
