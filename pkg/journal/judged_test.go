@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"maps"
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -55,4 +56,36 @@ func TestJudgeWritesWhatDecideWrites(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAttributesAreThoseOfTheirEvent(t *testing.T) {
+	plain := &riskdv1.Event{Id: "a", Attributes: map[string]string{"own": "1"}}
+	read := wire.Parsed{Event: &riskdv1.Event{Id: "b"}, Attributes: []event.Attribute{{Key: "x", Value: "2"}, {Key: "y", Value: "3"}}}
+	rec := &riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH}
+	w := NewWriter()
+	w.Begin(rec, 4)
+	for i, p := range []*wire.Parsed{nil, &read, nil, nil} {
+		e := &riskdv1.JournalEntry{Input: uint64(i + 1), Status: riskdv1.JournalEntry_STATUS_LATE, Event: &riskdv1.Event{Id: "none"}}
+		switch {
+		case p != nil:
+			e.Event = p.Event
+		case i == 0:
+			e.Event = plain
+		}
+		rec.Entries = append(rec.Entries, e)
+		w.Add(e, p)
+	}
+	stored, err := w.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(0, 1, stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []map[string]string{{"own": "1"}, {"x": "2", "y": "3"}, nil, nil} {
+		if have := got.Record.Entries[i].Event.GetAttributes(); !maps.Equal(have, want) {
+			t.Errorf("entry %d: got %v, want %v", i, have, want)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -140,6 +141,38 @@ func TestAttributesAreSortedAndTheLaterOfTwoHolds(t *testing.T) {
 	}
 }
 
+func TestParsedHoldsNothingOfTheEventBefore(t *testing.T) {
+	t.Parallel()
+	p := wire.Parsed{Event: new(riskdv1.Event)}
+	for name, form := range map[string]struct {
+		env  wire.Envelope
+		data []byte
+	}{
+		"protobuf": {wire.Envelope{ContentType: wire.MediaProtobuf}, marshal(t, func(ev *riskdv1.Event) { ev.Attributes, ev.Network = nil, nil })},
+		"json": {wire.Envelope{ContentType: wire.MediaCloudEvent}, []byte(`{"specversion":"1.0","id":"e","source":"//s","type":"dev.riskd.activity.v1",
+			"time":"1970-01-01T00:00:00.001Z","data":{"tenant_id":"acme","user":{"id":"u"},"action":"auth.login","outcome":"success"}}`)},
+	} {
+		for _, before := range []wire.Envelope{{ContentType: wire.MediaProtobuf}, {ContentType: wire.MediaCloudEvent}} {
+			data := marshal(t, func(*riskdv1.Event) {})
+			if before.ContentType == wire.MediaCloudEvent {
+				data = structured(contractData)
+			}
+			if err := p.Decode(before, data); err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Attributes) == 0 || len(p.Event.Attributes) != 0 || !p.Addr.IsValid() {
+				t.Errorf("%s: got %v, %v, %v: want its attributes in the list alone, and an address", before.ContentType, p.Attributes, p.Event.Attributes, p.Addr)
+			}
+			if err := p.Decode(form.env, form.data); err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Attributes)+len(p.Event.Attributes) != 0 || p.Addr.IsValid() {
+				t.Errorf("%s after %s: got %v, %v, %v", name, before.ContentType, p.Attributes, p.Event.Attributes, p.Addr)
+			}
+		}
+	}
+}
+
 func TestParsedFromAnEventIsParsedFromItsBytes(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(*riskdv1.Event){
@@ -206,5 +239,19 @@ func TestControlCharactersAreFoundWhereverTheyAre(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A message of 64 KiB has room for 8,000 attributes: to sort them all would take longer than a thousand events.
+func TestAttributesBeyondTheBoundAreNotKept(t *testing.T) {
+	t.Parallel()
+	data := marshal(t, func(ev *riskdv1.Event) { ev.Attributes = nil })
+	for i := range 4000 {
+		entry := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), fmt.Sprintf("%04d", 4000-i))
+		data = protowire.AppendBytes(protowire.AppendTag(data, 16, protowire.BytesType), entry)
+	}
+	p := wire.Parsed{Event: new(riskdv1.Event)}
+	if err := p.Decode(wire.Envelope{ContentType: wire.MediaProtobuf}, data); wire.Reason(err) != wire.ReasonTooLarge || len(p.Attributes) > wire.MaxAttributes+1 {
+		t.Errorf("got %v and %d attributes kept", err, len(p.Attributes))
 	}
 }
