@@ -5,7 +5,7 @@
 //
 // It decides what is well-formed and bounded, never what is risky, and it does no look-ups.
 //
-// Functions are safe for concurrent use. An event filled by [DecodeInto] aliases the bytes it was
+// Functions are safe for concurrent use. An event filled by [DecodeInto] or [Parsed.Decode] aliases the bytes it was
 // decoded from: they must not change while the event, or anything taken from it, is in use.
 //
 // Who may make riskd blind: text that the end user chooses freely (user agent, resource, reason)
