@@ -33,7 +33,6 @@ type worker struct {
 
 	// states are the adaptive thresholds of the partitions that this worker plays, by partition.
 	states   map[int]*states
-	parsed   wire.Parsed
 	ev       event.Event
 	old, new decision.Decision
 	assumed  decision.Decision
@@ -95,10 +94,7 @@ func (w *worker) conclude() {
 // play judges one event under both policies.
 func (w *worker) play(it *Item) error {
 	ev := &w.ev
-	if err := w.parsed.Of(it.Event); err != nil {
-		return err
-	}
-	if err := w.parsed.ToEvent(it.Enrichment, ev); err != nil {
+	if err := wire.ToEvent(it.Event, it.Enrichment, ev); err != nil {
 		return err
 	}
 	u, err := w.user(it.Event)

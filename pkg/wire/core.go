@@ -10,19 +10,20 @@ import (
 )
 
 // ToEvent fills out from a validated event and its enrichment. What the enrichment knows holds (it has already
-// preferred trusted upstream values); where it is nil or silent, the event's own network values hold. out's strings
+// preferred trusted upstream values); where it is nil or silent, the event's own network values hold. out's memory is used again; its strings
 // are pb's and en's, not copies.
 //
 // It fails only on events that Validate would refuse.
 func ToEvent(pb *riskdv1.Event, en *riskdv1.Enrichment, out *event.Event) error {
-	var p Parsed
-	if err := p.Of(pb); err != nil {
+	p := borrow(pb)
+	defer p.giveBack()
+	if err := p.parse(); err != nil {
 		return err
 	}
 	return p.ToEvent(en, out)
 }
 
-// ToEvent is the function of that name for the event in hand; out shares its attributes.
+// ToEvent is the function of that name for the event in hand.
 func (p *Parsed) ToEvent(en *riskdv1.Enrichment, out *event.Event) error {
 	// Field by field: a whole value would be made elsewhere and copied.
 	pb, user, sess, res := p.Event, p.Event.User, p.Event.Session, p.Event.Resource
@@ -35,7 +36,7 @@ func (p *Parsed) ToEvent(en *riskdv1.Enrichment, out *event.Event) error {
 	out.Device, out.Action = pb.Device.GetId(), pb.Action
 	out.Resource.Type, out.Resource.ID, out.Resource.Sensitivity = res.GetType(), res.GetId(), p.sensitivity
 	out.Outcome, out.Count, out.Bytes = p.outcome, max(pb.Count, 1), pb.Bytes
-	out.Attributes = p.Attributes
+	out.Attributes = append(out.Attributes[:0], p.Attributes...)
 	out.ChallengeID, out.Reason = pb.ChallengeId, pb.Reason
 	out.Enforcement, out.Feedback = event.Enforcement{}, event.Feedback{}
 	if e := pb.Enforcement; e != nil {

@@ -14,7 +14,7 @@ import (
 type Parsed struct {
 	// Event has all fields but the attributes, which are only below.
 	Event *riskdv1.Event
-	// Attributes are sorted by their keys. What is made of the event, [Parsed.ToEvent], shares them.
+	// Attributes are sorted by their keys.
 	Attributes []event.Attribute
 	// Addr is where the event came from; the zero Addr when it does not say.
 	Addr netip.Addr
@@ -64,9 +64,8 @@ func (p *Parsed) json(data []byte, mode mode) error {
 	return nil
 }
 
-// Of takes an event as it is: one that was checked before. Errors are *[Invalid], and mean that it was not.
-func (p *Parsed) Of(ev *riskdv1.Event) error {
-	p.Event, p.Attributes = ev, p.Attributes[:0]
+// parse finds out what check does, of an event that was checked before. Errors are *[Invalid], and mean that it was not.
+func (p *Parsed) parse() error {
 	p.gather()
 	if err := p.parseType(); err != nil {
 		return err
@@ -124,7 +123,7 @@ func (p *Parsed) attribute(a event.Attribute) {
 	p.Attributes = all
 }
 
-// parsers lend their memory for attributes to those who want an event alone.
+// parsers lend what they know, and their memory for attributes to those who want an event alone.
 var parsers = sync.Pool{New: func() any { return &Parsed{Attributes: make([]event.Attribute, 0, MaxAttributes+1)} }}
 
 func borrow(ev *riskdv1.Event) *Parsed {

@@ -29,11 +29,10 @@ type fold struct {
 	keys []byte
 	out  []byte // encoded profiles
 
-	again wire.Parsed // in hand, of a replay
-	ev    event.Event
-	dec   decision.Decision
-	prof  profile.Profile
-	read  profile.Decoder
+	ev   event.Event
+	dec  decision.Decision
+	prof profile.Profile
+	read profile.Decoder
 
 	// told, when set, makes run a replay: all its events were judged before, and what apps were told then holds, also
 	// when the engine judges otherwise by now.
@@ -164,14 +163,10 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 
 // event makes the engine's event of an item.
 func (f *fold) event(it *item) error {
-	read := it.read
-	if read == nil {
-		read = &f.again
-		if err := read.Of(it.entry.Event); err != nil {
-			return err
-		}
+	if it.read == nil {
+		return wire.ToEvent(it.entry.Event, it.entry.Enrichment, &f.ev)
 	}
-	return read.ToEvent(it.entry.Enrichment, &f.ev)
+	return it.read.ToEvent(it.entry.Enrichment, &f.ev)
 }
 
 // hold keeps the profile's sessions at what the record of a repeated event told apps.
