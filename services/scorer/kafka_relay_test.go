@@ -65,7 +65,7 @@ func (r *kafkaRelay) relay(p int) {
 		last uint64
 	)
 	for r.left.Load() > 0 {
-		if msgs, err = in.Take(r.ctx, msgs[:0], r.batch, 1<<20); err != nil {
+		if msgs, err = in.Take(r.ctx, msgs[:0], r.batch, DefaultConfig().BatchBytes); err != nil {
 			return
 		}
 		out := broker.Outgoing{InputLast: msgs[len(msgs)-1].Seq}

@@ -143,7 +143,7 @@ func startRelay(t testing.TB, b *natstest.Broker) (stop func()) {
 			var last uint64
 			var evs []*riskdv1.Event
 			for {
-				if msgs, err = tail.Take(ctx, msgs[:0], DefaultConfig().BatchEvents, 1<<20); err != nil {
+				if msgs, err = tail.Take(ctx, msgs[:0], DefaultConfig().BatchEvents, DefaultConfig().BatchBytes); err != nil {
 					return
 				}
 				rec := riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH, InputLast: msgs[len(msgs)-1].Seq}
