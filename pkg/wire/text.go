@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-	"unsafe"
 )
 
 // bounded refuses text that is too long, not UTF-8, or holds control characters.
@@ -64,7 +63,7 @@ func cut(s string, limit int) string {
 
 // printable tells that s is ASCII without control characters, as nearly every text is: eight bytes at a time.
 func printable(s string) bool {
-	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	b := []byte(s) // no copy: nobody keeps it
 	if len(b) < 8 {
 		for _, c := range b {
 			if c-0x20 >= 0x7f-0x20 {
