@@ -65,9 +65,8 @@ func (p *Parsed) toNetwork(en *riskdv1.Enrichment, out *event.Network) error {
 		out.ASOrg = n.GetAsOrg()
 	}
 	if name := en.GetKind(); name != "" {
-		var ok bool
-		if out.Kind, ok = ParseNetworkKind(name); !ok {
-			return invalid(ReasonBadValue, "network.kind: want residential, mobile, hosting, vpn, relay or satellite")
+		if err := readKind(name, &out.Kind); err != nil {
+			return err
 		}
 	}
 	if out.Place = Place(en.GetGeo()); !out.Place.Known && out.Place.Country == "" {

@@ -140,7 +140,7 @@ func (p *Parsed) giveBack() {
 
 // The parse functions read the texts that stand for one of few values.
 
-func (p *Parsed) parseType() (err error) {
+func (p *Parsed) parseType() error {
 	var ok bool
 	if p.typ, ok = ParseType(p.Event.Type); !ok {
 		return invalid(ReasonUnknownType, "type is none of dev.riskd.*.v1")
@@ -184,8 +184,12 @@ func (p *Parsed) parseNetwork() error {
 			return invalid(ReasonBadValue, "network.ip: want an IPv4 or IPv6 address without zone or port")
 		}
 	}
+	return readKind(n.GetKind(), &p.network)
+}
+
+func readKind(name string, kind *event.NetworkKind) error {
 	var ok bool
-	if p.network, ok = ParseNetworkKind(n.GetKind()); !ok {
+	if *kind, ok = ParseNetworkKind(name); !ok {
 		return invalid(ReasonBadValue, "network.kind: want residential, mobile, hosting, vpn, relay or satellite")
 	}
 	return nil
