@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -293,7 +294,9 @@ func TestARestrictedRouteBlocksBeforeRiskdKnowsAndPredictsTheChallenge(t *testin
 func TestAnOpenChallengeOfTheSessionWinsOverThePredictedOne(t *testing.T) {
 	s := newSite(t)
 	to, _ := url.Parse(s.do(restricted(), request()).Header.Get("Location"))
-	go func() { time.Sleep(50 * time.Millisecond); s.srv.Put(natstest.Required("acme", "s1", "ch_open", 1)) }()
+	var put sync.WaitGroup
+	put.Go(func() { time.Sleep(50 * time.Millisecond); s.srv.Put(natstest.Required("acme", "s1", "ch_open", 1)) })
+	defer put.Wait() // the guard may know of it before the server has answered
 	ch, err := s.mw.StepUp(within(t, 5*time.Second), request(func(r *http.Request) { r.URL = to }))
 	if err != nil || ch.ID != "ch_open" || ch.ReturnTo != "/page?month=11" {
 		t.Errorf("got %+v, %v", ch, err)
