@@ -75,7 +75,7 @@ type raised struct {
 // open begins a record of the partition.
 func (b *batch) open(s *Service, p *partition) {
 	b.fold.reset()
-	b.fold.engine = p.by.engine
+	b.fold.engine, b.fold.ahead = p.by.engine, b.ahead
 	clear(b.noticed)
 	b.fx, b.raised, b.noticed = effect{}, b.raised[:0], b.noticed[:0]
 	b.msgs, b.bytes, b.scored = b.msgs[:0], 0, false
@@ -106,6 +106,9 @@ func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 	for from := at; from < n; from += together {
 		to := min(from+together, n)
 		for i := from; i < to; i++ {
+			if i+readAhead < n {
+				b.ahead(i + readAhead)
+			}
 			b.bytes += len(b.msgs[i].Data)
 			b.read(s, p, i, &b.msgs[i])
 		}

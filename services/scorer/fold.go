@@ -20,6 +20,8 @@ type fold struct {
 	// engine judges the next run; its caller sets it.
 	engine    Engine
 	retention int64 // milliseconds
+	// ahead asks for the memory of an entry's event, by its place in the record, some time before it is stepped; nil does nothing.
+	ahead func(at int)
 
 	items  []item // of this piece
 	groups []group
@@ -107,14 +109,14 @@ func (f *fold) add(read *wire.Parsed, entry *riskdv1.JournalEntry, at int) {
 
 // run steps all events of this piece. judge is told each event's outcome; the decision is valid during the call.
 func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error {
-	for _, i := range f.todo {
+	next := f.recall(st, 0)
+	for u, i := range f.todo {
 		g := &f.groups[i]
-		stored, seen, known := f.out[g.out0:g.out1], g.seen, g.changed
-		if !known {
-			stored, seen, known = st.get(g.hash, f.keys[g.key0:g.key1])
-		}
+		was := next
+		next = f.recall(st, u+1)
+		seen, known := was.seen, was.known
 		if known {
-			if err := f.read.Decode(stored, &f.prof); err != nil {
+			if err := f.read.Decode(was.profile, &f.prof); err != nil {
 				return fmt.Errorf("reading a profile of page %d: %w", pageOf(g.hash), err)
 			}
 		} else {
@@ -122,6 +124,7 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 		}
 		for n := g.first; n >= 0; n = f.items[n].next {
 			it := &f.items[n]
+			f.announce(it.next, u+1)
 			if err := f.event(it); err != nil {
 				// Validate has passed it; should the two ever differ, the event is refused, not lost.
 				f.dec.Reset()
@@ -159,6 +162,41 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 		}
 	}
 	return nil
+}
+
+// memory is a user's profile as it was before a run.
+type memory struct {
+	profile []byte
+	seen    int64
+	known   bool
+}
+
+// recall finds the profile of user u of those to do, and asks for its memory; there is none behind the last.
+func (f *fold) recall(st *store, u int) (m memory) {
+	if u == len(f.todo) {
+		return m
+	}
+	g := &f.groups[f.todo[u]]
+	if g.changed {
+		return memory{f.out[g.out0:g.out1], g.seen, true}
+	}
+	m.profile, m.seen, m.known = st.get(g.hash, f.keys[g.key0:g.key1])
+	warmBytes(m.profile)
+	return m
+}
+
+// announce asks for the memory of what is stepped next: this item or, when there is none, the first of user u of those to do.
+func (f *fold) announce(next int32, u int) {
+	if f.ahead == nil {
+		return
+	}
+	if next < 0 {
+		if u == len(f.todo) {
+			return
+		}
+		next = f.groups[f.todo[u]].first
+	}
+	f.ahead(f.items[next].at)
 }
 
 // event makes the engine's event of an item.
