@@ -25,6 +25,8 @@ type Message struct {
 	lib     *nats.Msg
 	head    []byte
 	subject int
+	// ours: the headers are those of riskd's own publishers.
+	ours bool
 }
 
 // Subject is the one it was stored under.
@@ -53,7 +55,7 @@ func (m *Message) Header() nats.Header {
 
 // Envelope reads the CloudEvents attributes in the headers.
 func (m *Message) Envelope() wire.Envelope {
-	if m.lib == nil && ofOurs(m.head[m.subject:]) {
+	if m.ours {
 		return wire.Envelope{ContentType: ContentTypeEvent}
 	}
 	return Envelope(m.Header())

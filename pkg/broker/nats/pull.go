@@ -141,6 +141,7 @@ func (t *Tail) arrive(op *msgOp, body []byte) {
 	next.subject = len(op.subject)
 	head := next.subject + op.headers
 	next.head, next.Data = whole[:head:head], whole[head:]
+	next.ours = ofOurs(body[:op.headers]) // now, while it is in the processor's cache
 	t.keep(next)
 }
 

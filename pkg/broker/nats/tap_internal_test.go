@@ -170,7 +170,7 @@ func FuzzOfOurs(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, block []byte) {
-		m := Message{head: block}
+		m := Message{head: block, ours: ofOurs(block)}
 		if got, want := m.Envelope(), Envelope(m.Header()); got != want {
 			t.Fatalf("%q: %+v, want %+v", block, got, want)
 		}
