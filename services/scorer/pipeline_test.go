@@ -92,6 +92,7 @@ func TestPipeline(t *testing.T) {
 		t.Skip("a benchmark of eight minutes: make bench-pipeline")
 	}
 	service.KeepHeapRoom() // as riskd does
+	touchHeapRoom()
 	r := newPipeline("nats", "Server and worker are processes of their own on the same machine")
 	say := progress()
 	for range pipelineRounds {
