@@ -10,10 +10,10 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// The room that [KeepHeapRoom] leaves: a sixteenth of the memory that the process may use, within these.
+// The room that [KeepHeapRoom] leaves: an eighth of the memory that the process may use, within these.
 const (
-	LeastRoom, MostRoom = 64 << 20, 1 << 30
-	roomOfMemory        = 16
+	LeastRoom, MostRoom = 64 << 20, 2 << 30
+	roomOfMemory        = 8
 	// limitOfGroup is how much of a control group's memory the heap may take before it is collected whatever the room.
 	limitOfGroup = 0.9
 )
@@ -21,7 +21,8 @@ const (
 // KeepHeapRoom makes the collector leave the heap room to grow between two collections, or a quarter of what is in use where that is more, from the
 // next collection on. Go's own rule, as much again as is in use, collects a small process all the time (most of what a worker allocates is gone
 // after a batch) and doubles a large one (whose profiles hold no pointers: to collect it costs next to nothing). While a collection runs,
-// some 0.1 s on two cores, a flag takes ten times as long: with too little room that is more than one flag in a hundred.
+// some 0.1 s on two cores, and until what came meanwhile is worked off, a flag takes ten times as long: with too little room that is more than one
+// flag in a hundred.
 //
 // A process in a control group with a limit also gets nine tenths of that for GOMEMLIMIT, so that the room cannot get it killed. A GOGC or
 // GOMEMLIMIT in the environment is the user's choice and stays; a memory limit limits the room too.

@@ -19,7 +19,7 @@ func TestTheHeapKeepsItsRoomAtEverySize(t *testing.T) {
 
 func TestTheRoomIsAPartOfTheMemory(t *testing.T) {
 	const gib = 1 << 30
-	for memory, want := range map[uint64]uint64{0: LeastRoom, gib / 2: LeastRoom, 4 * gib: gib / 4, 16 * gib: gib, 512 * gib: MostRoom} {
+	for memory, want := range map[uint64]uint64{0: LeastRoom, gib / 2: LeastRoom, 4 * gib: gib / 2, 16 * gib: 2 * gib, 512 * gib: MostRoom} {
 		if got := heapRoom(memory); got != want {
 			t.Errorf("of %d bytes %d are left, want %d", memory, got, want)
 		}
