@@ -125,7 +125,7 @@ func (v *victim) run(in *installation, bin, name string, args ...string) {
 	v.name, v.said = name, said
 	t.Cleanup(func() {
 		_ = said.Close()
-		if text, err := os.ReadFile(said.Name()); err == nil && t.Failed() {
+		if text := v.words(); t.Failed() {
 			t.Logf("the last words of %s:\n%s", name, text[max(0, len(text)-4000):])
 		}
 	})
@@ -141,6 +141,18 @@ func (v *victim) run(in *installation, bin, name string, args ...string) {
 		return cmd
 	}
 	v.cmd = v.start()
+}
+
+// words are what a process has said since the first start, nothing of one that nobody listens to.
+func (v *victim) words() string {
+	if v.said == nil {
+		return ""
+	}
+	text, err := os.ReadFile(v.said.Name())
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }
 
 // riskdBinary is the program as it is shipped: RISKD_BIN, or built here.
@@ -278,7 +290,7 @@ func retry(t *testing.T, what string, do func() error) {
 	t.Fatalf("%s: %v", what, err)
 }
 
-// alive checks that nothing has ended by itself: every role waits for what is away.
+// alive checks that nothing has ended by itself, now or before a fault ended and started it again: every role waits for what is away.
 func (in *installation) alive() {
 	all := []*victim{&in.sink}
 	for i := range in.scorers {
@@ -293,6 +305,9 @@ func (in *installation) alive() {
 			in.t.Errorf("%s has ended by itself", v.name)
 		}
 		v.Unlock()
+		if said := v.words(); strings.Contains("\n"+said, "\npanic: ") || strings.Contains("\n"+said, "\nfatal error: ") {
+			in.t.Errorf("%s has panicked", v.name)
+		}
 	}
 }
 

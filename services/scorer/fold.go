@@ -65,6 +65,7 @@ func newFold(retentionMS int64) *fold {
 }
 
 func (f *fold) reset() {
+	f.ahead = nil // of a batch that was live; a replay's entries lie elsewhere
 	clear(f.items)
 	f.items, f.groups, f.keys, f.out, f.todo = f.items[:0], f.groups[:0], f.keys[:0], f.out[:0], f.todo[:0]
 	clear(f.byHash)
