@@ -75,7 +75,7 @@ type raised struct {
 // open begins a record of the partition.
 func (b *batch) open(s *Service, p *partition) {
 	b.fold.reset()
-	b.fold.engine, b.fold.ahead = p.by.engine, b.ahead
+	b.fold.engine = p.by.engine
 	clear(b.noticed)
 	b.fx, b.raised, b.noticed = effect{}, b.raised[:0], b.noticed[:0]
 	b.msgs, b.bytes, b.scored = b.msgs[:0], 0, false
@@ -121,7 +121,7 @@ func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 	}
 
 	enter(stageStep)
-	err := b.fold.run(p.st, func(it *item, d *decision.Decision) {
+	err := b.fold.run(p.st, b.ahead, func(it *item, d *decision.Decision) {
 		if !b.scored && d.Status == decision.Scored {
 			b.scored = true
 			p.versions = versions{policy: d.Policy, baseline: d.Baseline, engine: d.Engine}

@@ -20,8 +20,6 @@ type fold struct {
 	// engine judges the next run; its caller sets it.
 	engine    Engine
 	retention int64 // milliseconds
-	// ahead asks for the memory of an entry's event, by its place in the record, some time before it is stepped; nil does nothing.
-	ahead func(at int)
 
 	items  []item // of this piece
 	groups []group
@@ -65,7 +63,6 @@ func newFold(retentionMS int64) *fold {
 }
 
 func (f *fold) reset() {
-	f.ahead = nil // of a batch that was live; a replay's entries lie elsewhere
 	clear(f.items)
 	f.items, f.groups, f.keys, f.out, f.todo = f.items[:0], f.groups[:0], f.keys[:0], f.out[:0], f.todo[:0]
 	clear(f.byHash)
@@ -108,13 +105,14 @@ func (f *fold) add(read *wire.Parsed, entry *riskdv1.JournalEntry, at int) {
 	}
 }
 
-// run steps all events of this piece. judge is told each event's outcome; the decision is valid during the call.
-func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error {
-	next := f.recall(st, 0)
+// run steps all events of this piece. ahead asks for the memory of an entry's event, by its place in the record, some time before the event is
+// stepped; nil does nothing. judge is told each event's outcome; the decision is valid during the call.
+func (f *fold) run(st *store, ahead func(at int), judge func(it *item, d *decision.Decision)) error {
+	next := f.before(st, 0)
 	for u, i := range f.todo {
 		g := &f.groups[i]
 		was := next
-		next = f.recall(st, u+1)
+		next = f.before(st, u+1)
 		seen, known := was.seen, was.known
 		if known {
 			if err := f.read.Decode(was.profile, &f.prof); err != nil {
@@ -125,7 +123,9 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 		}
 		for n := g.first; n >= 0; n = f.items[n].next {
 			it := &f.items[n]
-			f.announce(it.next, u+1)
+			if n := f.following(it, u+1); ahead != nil && n >= 0 {
+				ahead(f.items[n].at)
+			}
 			if err := f.event(it); err != nil {
 				// Validate has passed it; should the two ever differ, the event is refused, not lost.
 				f.dec.Reset()
@@ -165,39 +165,33 @@ func (f *fold) run(st *store, judge func(it *item, d *decision.Decision)) error 
 	return nil
 }
 
-// memory is a user's profile as it was before a run.
-type memory struct {
+// before is a user's profile as it was before a run.
+type before struct {
 	profile []byte
 	seen    int64
 	known   bool
 }
 
-// recall finds the profile of user u of those to do, and asks for its memory; there is none behind the last.
-func (f *fold) recall(st *store, u int) (m memory) {
+// before finds the profile of user u of those to do, and asks for its memory; there is none behind the last.
+func (f *fold) before(st *store, u int) (b before) {
 	if u == len(f.todo) {
-		return m
+		return b
 	}
 	g := &f.groups[f.todo[u]]
 	if g.changed {
-		return memory{f.out[g.out0:g.out1], g.seen, true}
+		return before{f.out[g.out0:g.out1], g.seen, true}
 	}
-	m.profile, m.seen, m.known = st.get(g.hash, f.keys[g.key0:g.key1])
-	warmBytes(m.profile)
-	return m
+	b.profile, b.seen, b.known = st.get(g.hash, f.keys[g.key0:g.key1])
+	warmBytes(b.profile)
+	return b
 }
 
-// announce asks for the memory of what is stepped next: this item or, when there is none, the first of user u of those to do.
-func (f *fold) announce(next int32, u int) {
-	if f.ahead == nil {
-		return
+// following is the item that is stepped after it: the user's next or, behind the last, the first of user u of those to do; -1 at the end.
+func (f *fold) following(it *item, u int) int32 {
+	if it.next >= 0 || u == len(f.todo) {
+		return it.next
 	}
-	if next < 0 {
-		if u == len(f.todo) {
-			return
-		}
-		next = f.groups[f.todo[u]].first
-	}
-	f.ahead(f.items[next].at)
+	return f.groups[f.todo[u]].first
 }
 
 // event makes the engine's event of an item.

@@ -212,7 +212,7 @@ func (p *partition) replayRecord(stop context.Context, f *fold, s journal.Stored
 	if f.engine, err = p.judgedBy(stop, s.Record.Policies); err != nil {
 		return 0, err
 	}
-	err = f.run(p.st, func(it *item, d *decision.Decision) {
+	err = f.run(p.st, nil, func(it *item, d *decision.Decision) {
 		if !sameOutcome(it.entry, d) {
 			differ++
 		}
