@@ -61,6 +61,7 @@ func between(rng *rand.Rand, least, most time.Duration) time.Duration {
 func (v *victim) kill(away time.Duration) {
 	v.Lock()
 	defer v.Unlock()
+	v.early = v.early || ended(v.cmd.Process.Pid)
 	kill9(v.cmd)
 	time.Sleep(away)
 	v.cmd = v.start()
