@@ -12,7 +12,7 @@ import (
 
 // The room that [KeepHeapRoom] leaves: an eighth of the memory that the process may use, within these.
 const (
-	LeastRoom, MostRoom = 64 << 20, 2 << 30
+	leastRoom, mostRoom = 64 << 20, 2 << 30
 	roomOfMemory        = 8
 	// limitOfGroup is how much of a control group's memory the heap may take before it is collected whatever the room.
 	limitOfGroup = 0.9
@@ -25,15 +25,15 @@ const (
 // flag in a hundred.
 //
 // A process in a control group with a limit also gets nine tenths of that for GOMEMLIMIT, so that the room cannot get it killed. A GOGC or
-// GOMEMLIMIT in the environment is the user's choice and stays; a memory limit limits the room too.
-func KeepHeapRoom() {
+// GOMEMLIMIT in the environment is the user's choice and stays; a memory limit limits the room too. It returns the room, bytes; 0 with a GOGC.
+func KeepHeapRoom() (room uint64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		if limit, err := memlimit.FromCgroup(); err == nil && limit < math.MaxInt64/2 {
 			debug.SetMemoryLimit(int64(float64(limit) * limitOfGroup))
 		}
 	}
 	if os.Getenv("GOGC") != "" {
-		return
+		return 0
 	}
 	memory, err := memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)()
 	if err != nil {
@@ -42,14 +42,15 @@ func KeepHeapRoom() {
 	if system, err := memlimit.FromSystem(); err == nil { // a group's limit may be none to speak of
 		memory = min(memory, system)
 	}
-	room := heapRoom(memory)
+	room = heapRoom(memory)
 	setRoom(room)
 	watchHeap(room)
+	return room
 }
 
 // heapRoom is what a process that may use so much memory leaves, bytes.
 func heapRoom(memory uint64) uint64 {
-	return min(max(memory/roomOfMemory, LeastRoom), MostRoom)
+	return min(max(memory/roomOfMemory, leastRoom), mostRoom)
 }
 
 // heapWatch dies with each collection and is made anew by its own end.

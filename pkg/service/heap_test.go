@@ -19,7 +19,7 @@ func TestTheHeapKeepsItsRoomAtEverySize(t *testing.T) {
 
 func TestTheRoomIsAPartOfTheMemory(t *testing.T) {
 	const gib = 1 << 30
-	for memory, want := range map[uint64]uint64{0: LeastRoom, gib / 2: LeastRoom, 4 * gib: gib / 2, 16 * gib: 2 * gib, 512 * gib: MostRoom} {
+	for memory, want := range map[uint64]uint64{0: leastRoom, gib / 2: leastRoom, 4 * gib: gib / 2, 16 * gib: 2 * gib, 512 * gib: mostRoom} {
 		if got := heapRoom(memory); got != want {
 			t.Errorf("of %d bytes %d are left, want %d", memory, got, want)
 		}
@@ -51,7 +51,9 @@ func TestTheUsersOwnChoiceStays(t *testing.T) {
 	t.Setenv("GOGC", "70")
 	before := debug.SetGCPercent(70)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
-	KeepHeapRoom()
+	if room := KeepHeapRoom(); room != 0 {
+		t.Errorf("got a room of %d bytes, want none", room)
+	}
 	if got := debug.SetGCPercent(70); got != 70 {
 		t.Errorf("got %d, want the 70 of the environment", got)
 	}

@@ -3,7 +3,6 @@ package scorer
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -76,7 +75,6 @@ func loneBatches(tb testing.TB, parts []*partition, n, users, size int) (out []l
 // judgeAlone is the worker's own part of n events: decode, look up, step, encode, hash, make it the state; nothing is read or stored.
 func judgeAlone(tb testing.TB, n, users, size int) cost {
 	batches := loneBatches(tb, lonePartitions(tb, pipelinePartitions), n, users, size)
-	runtime.GC()
 	return measure(n, func() {
 		for _, b := range batches {
 			if err := b.of.commit(tb.Context(), b.msgs); err != nil {

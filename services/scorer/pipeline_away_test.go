@@ -70,8 +70,7 @@ func madeAt(url string, partitions int) error {
 func runServer(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	service.KeepHeapRoom() // as in riskd
-	touchHeapRoom()
+	touch(service.KeepHeapRoom()) // as in riskd
 	cfg := natsjs.DefaultEmbeddedConfig()
 	cfg.Listen, cfg.Dir = args[1], args[2]
 	emb, err := natsjs.StartEmbedded(cfg, slog.New(slog.DiscardHandler))
@@ -98,11 +97,11 @@ func runServer(args []string) error {
 	return nil
 }
 
-// touchHeapRoom makes a process what it is after its first collections: its heap's room is memory that the system has given it. In one that was
+// touch makes a process what it is after its first collections: its heap's room, so many bytes, is memory that the system has given it. In one that was
 // just started each page of it is asked for and cleared once, up to 2 µs of an event, and it would be told by who comes first.
-func touchHeapRoom() {
+func touch(bytes uint64) {
 	const page = 4 << 10
-	room := make([]byte, service.MostRoom)
+	room := make([]byte, bytes)
 	for at := 0; at < len(room); at += page {
 		room[at] = 1
 	}
@@ -110,9 +109,8 @@ func touchHeapRoom() {
 	runtime.GC()
 }
 
-// measure runs do over n stored events. What was done before leaves no work to the collector.
+// measure runs do over n stored events.
 func (a *away) measure(n int, do func()) cost {
-	runtime.GC()
 	server := kafkatest.CPUOf(a.cmd.Process.Pid)
 	c := measure(n, do)
 	c.Broker = (kafkatest.CPUOf(a.cmd.Process.Pid) - server) / float64(n) * 1e6
