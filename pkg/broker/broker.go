@@ -147,6 +147,28 @@ type Outlet interface {
 	LastNotice(ctx context.Context, tenant, user string) (id string, err error)
 }
 
+// Teller is an Outlet that takes the news of many sessions at once: what it sends for them wakes the broker, and its answers this process,
+// once for many and not once for each.
+type Teller interface {
+	// Tell does what Flag and Signal do for each of words, at most one of a session, and says in the same order what it knows to be done.
+	// It does not read, nor repeat: what it does not know to be done is to be done one by one.
+	Tell(ctx context.Context, words []Word) []Told
+}
+
+// Word is the news of a session.
+type Word struct {
+	Signal   *riskdv1.Signal
+	Position Position
+}
+
+// Told is what is known to be done of a [Word]. Nothing follows from what is not known: it may be done as well.
+type Told struct {
+	// Flagged is when the broker's answer came that the flag is written; the zero time when none came.
+	Flagged time.Time
+	// Stored tells that the signal is stored.
+	Stored bool
+}
+
 // WorkersConfig is one worker among others.
 type WorkersConfig struct {
 	// ID names this worker; unique per start. Letters, digits, '-' and '_'.

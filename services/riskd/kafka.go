@@ -173,6 +173,11 @@ func (m mixed) Outlet() broker.Outlet { return flagsOnly{m.flags.Outlet()} }
 
 type flagsOnly struct{ broker.Outlet }
 
+// Tell is that of the flags' outlet.
+func (f flagsOnly) Tell(ctx context.Context, words []broker.Word) []broker.Told {
+	return f.Outlet.(broker.Teller).Tell(ctx, words)
+}
+
 func (m mixed) Flag(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (bool, error) {
 	return m.flags.Flag(ctx, sig, pos)
 }

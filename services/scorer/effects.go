@@ -2,7 +2,6 @@ package scorer
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -19,8 +18,6 @@ const (
 	effectWaiting = 256
 	// effectParallel is how many of them are published at once.
 	effectParallel = 16
-	// effectTimeout bounds one attempt to publish.
-	effectTimeout = 3 * time.Second
 )
 
 // effect is what one committed record makes visible: signals, flags, notices, dead letters.
@@ -116,9 +113,14 @@ func (f *effects) enqueue(ctx context.Context, e effect) bool {
 	}
 	lanes := f.bySession(rec, &e)
 	f.byUser(lanes, rec, &e)
+	var together []way
 	for key, o := range lanes {
 		if f.join(key, o) {
 			continue
+		}
+		if len(f.ways) == cap(f.ways) { // lest they wait for this one
+			f.tell(together)
+			together = nil
 		}
 		if !f.wait(ctx, f.ways) {
 			return false
@@ -127,8 +129,13 @@ func (f *effects) enqueue(ctx context.Context, e effect) bool {
 		rec.left++
 		f.lanes[key] = new(lane)
 		f.mu.Unlock()
+		if o.brief() {
+			together = append(together, way{key, o})
+			continue
+		}
 		f.work.Go(func() { f.follow(key, o) })
 	}
+	f.tell(together)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.acknowledged(rec) // what begin counted
@@ -166,8 +173,10 @@ type outgoing struct {
 	notices []*notice.Notice
 	pos     []broker.Position
 	stored  int64
-	// repeated tells that some of them may have been published by an earlier owner.
+	// repeated tells that some of them may have been published, by an earlier owner or together with others.
 	repeated bool
+	// told is what is known to be done.
+	told broker.Told
 	// of are the records they come from.
 	of []*caused
 }
@@ -225,16 +234,22 @@ func (f *effects) bury(rec *caused, d *riskdv1.JournalEntry) {
 func (f *effects) follow(key string, o *outgoing) {
 	defer func() { <-f.ways }()
 	for o != nil && f.slot(func() error { return f.publish(f.ctx, o) }) {
-		f.mu.Lock()
-		for _, rec := range o.of {
-			f.acknowledged(rec)
-		}
-		at := f.lanes[key]
-		if o, at.next = at.next, nil; o == nil {
-			delete(f.lanes, key)
-		}
-		f.mu.Unlock()
+		o = f.done(key, o)
 	}
+}
+
+// done counts what was published of a session as such, and returns what waits behind it, nil when nothing does.
+func (f *effects) done(key string, o *outgoing) (next *outgoing) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, rec := range o.of {
+		f.acknowledged(rec)
+	}
+	at := f.lanes[key]
+	if next, at.next = at.next, nil; next == nil {
+		delete(f.lanes, key)
+	}
+	return next
 }
 
 // slot does something when one of effectParallel is free; false when the owner has given up.
@@ -260,67 +275,6 @@ func (f *effects) acknowledged(rec *caused) {
 	}
 }
 
-func (f *effects) publish(ctx context.Context, o *outgoing) error {
-	if len(o.notices) > 0 {
-		return f.publishNotices(ctx, o)
-	}
-	return f.publishSession(ctx, o)
-}
-
-// publishSession sets the flag first: it is what the apps' guards wait for.
-func (f *effects) publishSession(ctx context.Context, o *outgoing) error {
-	last := len(o.signals) - 1
-	err := f.until(ctx, "writing flag", func(ctx context.Context) error {
-		applied, err := f.s.outlet.Flag(ctx, o.signals[last], o.pos[last])
-		if err == nil && applied && o.stored > 0 {
-			f.s.metrics.eventToFlag.Observe(time.Since(time.Unix(0, o.stored)).Seconds())
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	// The broker drops repeated signals for a few minutes only. What an earlier owner, or an attempt without an answer, may
-	// have stored is looked for.
-	look, there := o.repeated, 0
-	for i, sig := range o.signals {
-		err := f.until(ctx, "publishing signal", func(ctx context.Context) (err error) {
-			if look {
-				if there, err = f.alreadyThere(ctx, o); err != nil {
-					return err
-				}
-			}
-			if look = false; i < there {
-				return nil
-			}
-			err = f.s.outlet.Signal(ctx, sig, o.pos[i])
-			look = err != nil
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		f.s.metrics.signals.WithLabelValues(sig.State).Inc()
-	}
-	return nil
-}
-
-// alreadyThere is how many of a session's signals, from the first on, are stored.
-func (f *effects) alreadyThere(ctx context.Context, o *outgoing) (int, error) {
-	first := o.signals[0]
-	sig, pos, ok, err := f.s.outlet.LastSignal(ctx, first.TenantId, first.SessionId)
-	if err != nil || !ok || pos.Partition != f.n {
-		return 0, err
-	}
-	n := 0
-	for i, s := range o.signals {
-		if o.pos[i].Seq < pos.Seq || o.pos[i].Seq == pos.Seq && s.ChallengeId == sig.ChallengeId && s.Revision == sig.Revision {
-			n = i + 1
-		}
-	}
-	return n, nil
-}
-
 // published counts what became visible along with its record. Repeated ones have no time of storage: they are not counted again.
 func (f *effects) published(e *effect) {
 	if !e.repeated {
@@ -331,46 +285,5 @@ func (f *effects) published(e *effect) {
 			f.s.metrics.eventToFlag.Observe(time.Since(time.Unix(0, at)).Seconds())
 			f.s.metrics.signals.WithLabelValues(sig.State).Inc()
 		}
-	}
-}
-
-// until repeats do until it succeeds or ctx ends: what the journal holds must come out.
-func (f *effects) until(ctx context.Context, what string, do func(context.Context) error) error {
-	var told time.Time
-	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		attempt, cancel := context.WithTimeout(ctx, effectTimeout)
-		err := do(attempt)
-		cancel()
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if errors.Is(err, broker.ErrInvalid) { // no retry would change it; the journal still holds it
-			f.s.metrics.effectDrops.Inc()
-			f.s.deps.Log.Error("effect dropped", "what", what, "partition", f.n, "error", err)
-			return nil
-		}
-		f.s.metrics.effectRetries.Inc()
-		if time.Since(told) > 10*time.Second {
-			told = time.Now()
-			f.s.deps.Log.Warn("effect not published yet", "what", what, "partition", f.n, "error", err)
-		}
-		if !pauseFor(ctx, pause) {
-			return ctx.Err()
-		}
-	}
-}
-
-// pauseFor waits; false when ctx ended first.
-func pauseFor(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

@@ -42,6 +42,7 @@ func Run(t *testing.T, open Open) {
 		{"pages are kept, the newest of each name", pagesAreKept},
 		{"what was trimmed is told", trimmedIsTold},
 		{"signals become flags, and cleared ones leave", signalsBecomeFlags},
+		{"what many sessions are told at once is known to be done, or done one by one", manyAreTold},
 		{"notices are told once, in order, to whoever comes later", noticesAreTold},
 		{"workers share the partitions, and hand them over", workersShare},
 	} {

@@ -66,36 +66,28 @@ func (f *Flags) Get(ctx context.Context, tenant, session string) (flag broker.Fl
 // repeated freely.
 func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (applied bool, err error) {
 	key := subject.Key(sig.TenantId, sig.SessionId)
-	// Most flags are the first of their session, and the others follow one of our own: try those without reading.
-	next, expect := []owed{{sig, pos}}, uint64(0)
-	blind := broker.Blocks(sig) && sig.Revision <= 1 && f.wrote.last(key) == nil
+	next, expect, guessed := f.guess(key, sig, pos)
 	for range flagAttempts {
-		if !blind {
-			cur, own, err := f.current(ctx, key)
+		if !guessed {
+			cur, err := f.present(ctx, key)
 			if err != nil {
 				return false, err
 			}
 			if next, applied = settle(sig, pos, cur); !applied {
-				if own { // as far as we remember; the entry may be gone
-					f.wrote.forget(key)
-					continue
-				}
 				return false, nil
 			}
 			expect = cur.Revision
 		}
-		blind = false
-		msg, err := flagMsg(key, next, owed{sig, pos})
+		guessed = false
+		msg, err := flagMsg(key, next, owed{sig, pos}, expect)
 		if err != nil {
 			return false, err
 		}
-		msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(expect, 10)}
 		seq, err := storeMsg(ctx, f.js, msg)
+		f.answered(key, msg, seq, err)
 		if err == nil {
-			f.wrote.keep(key, msg, seq)
 			return true, nil
 		}
-		f.wrote.forget(key)
 		if !IsConflict(err) {
 			return false, fmt.Errorf("writing flag: %w", err)
 		}
@@ -103,18 +95,35 @@ func (f *Flags) Apply(ctx context.Context, sig *riskdv1.Signal, pos broker.Posit
 	return false, fmt.Errorf("writing flag: %d attempts: %w", flagAttempts, broker.ErrConflict)
 }
 
-// current is an entry as it was written here last (own), else as it is stored.
-func (f *Flags) current(ctx context.Context, key string) (cur broker.Flag, own bool, err error) {
-	if m := f.wrote.last(key); m != nil {
-		cur, err = decodeFlag(key, m)
-		return cur, true, err
+// guess is what an entry has to say once sig has come, and the sequence of what that replaces, without reading: most flags are the first
+// of their session, and the others follow one of our own. Whether it is right the guarded write finds out.
+func (f *Flags) guess(key string, sig *riskdv1.Signal, pos broker.Position) (next []owed, expect uint64, ok bool) {
+	own := f.wrote.last(key)
+	if own == nil {
+		return []owed{{sig, pos}}, 0, broker.Blocks(sig) && sig.Revision <= 1
 	}
-	cur, err = f.present(ctx, key)
-	return cur, false, err
+	cur, err := decodeFlag(key, own)
+	if err == nil {
+		next, ok = settle(sig, pos, cur)
+	}
+	if !ok { // as far as we remember there is nothing to write; the entry may be gone
+		f.wrote.forget(key)
+	}
+	return next, cur.Revision, ok
 }
 
-// flagMsg writes an entry with all that is owed, the first as its own; none is a marker that last cleared it.
-func flagMsg(key string, list []owed, last owed) (*nats.Msg, error) {
+// answered remembers what became of an entry that was written.
+func (f *Flags) answered(key string, msg *nats.Msg, seq uint64, err error) {
+	if err != nil {
+		f.wrote.forget(key)
+		return
+	}
+	f.wrote.keep(key, msg, seq)
+}
+
+// flagMsg writes an entry with all that is owed, the first as its own; none is a marker that last cleared it. It is stored if expect is the
+// sequence of what it replaces, 0 of nothing.
+func flagMsg(key string, list []owed, last owed, expect uint64) (*nats.Msg, error) {
 	own := last
 	if len(list) > 0 {
 		own = list[0]
@@ -124,6 +133,8 @@ func flagMsg(key string, list []owed, last owed) (*nats.Msg, error) {
 		headerChallenge: {own.sig.ChallengeId},
 		headerRevision:  {strconv.FormatUint(own.sig.Revision, 10)},
 		HeaderState:     {own.sig.State},
+
+		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(expect, 10)},
 	}
 	msg := &nats.Msg{Subject: flagSubjects + key, Header: h}
 	if len(list) == 0 {

@@ -26,9 +26,10 @@ const (
 type Broker struct {
 	js jetstream.JetStream
 
-	mu    sync.Mutex
-	flags *Flags
-	pub   *Publisher
+	mu      sync.Mutex
+	flags   *Flags
+	pub     *Publisher
+	telling jetstream.JetStream
 }
 
 // NewBroker starts nothing.
@@ -62,9 +63,13 @@ func (b *Broker) tryOpen(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	telling, err := newTelling(b.js.Conn())
+	if err != nil {
+		return 0, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.flags, b.pub = flags, pub
+	b.flags, b.pub, b.telling = flags, pub, telling
 	return n, nil
 }
 
@@ -87,7 +92,7 @@ func (b *Broker) Publisher() broker.Publisher {
 func (b *Broker) Outlet() broker.Outlet {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return outlet{b.js, b.flags}
+	return outlet{b.js, b.flags, b.telling}
 }
 
 // Flags is the bucket of open flags.
@@ -134,8 +139,9 @@ func (b *Broker) Signals(ctx context.Context, visit func(broker.StoredSignal) er
 
 // outlet is what makes effects visible on NATS.
 type outlet struct {
-	js    jetstream.JetStream
-	flags *Flags
+	js      jetstream.JetStream
+	flags   *Flags
+	telling jetstream.JetStream // see Tell
 }
 
 func (o outlet) Flag(ctx context.Context, sig *riskdv1.Signal, pos broker.Position) (bool, error) {
