@@ -162,12 +162,15 @@ func (s *Service) carry(ctx context.Context) (progress bool, err error) {
 
 	r := s.startReaders(ctx, st.at)
 	defer r.close()
+	c := s.startCutter(ctx, r.out)
+	defer c.close()
 	for {
-		p, records, err := s.collect(ctx, r.out, st.done+1)
+		next, err := s.next(ctx, c, st.done)
 		if err != nil {
 			return progress, err
 		}
-		if err := s.commit(ctx, p, records, true); err != nil {
+		p := &plan{batch: st.done + 1, writer: s.writer, cutAt: time.UnixMilli(time.Now().UnixMilli()).UTC(), cuts: next.cuts}
+		if err := s.commit(ctx, p, next, true); err != nil {
 			return progress, err
 		}
 		st.done = p.batch
@@ -176,6 +179,26 @@ func (s *Service) carry(ctx context.Context) (progress bool, err error) {
 		}
 		s.setPositions(st.at)
 		progress = true
+	}
+}
+
+// next waits for a batch. done is the last one that was finished.
+func (s *Service) next(ctx context.Context, c *cutter, done uint64) (layout, error) {
+	idle := time.NewTicker(s.cfg.LagEvery)
+	defer idle.Stop()
+	for wanted := c.wanted; ; {
+		select {
+		case got := <-c.out:
+			return got, nil
+		case wanted <- struct{}{}: // it is being laid out
+			wanted = nil
+		case <-idle.C: // emptied while there is nothing to do
+			if err := s.books.unchanged(ctx, done); err != nil {
+				return layout{}, err
+			}
+		case <-ctx.Done():
+			return layout{}, ctx.Err()
+		}
 	}
 }
 
@@ -198,7 +221,7 @@ func (s *Service) resend(ctx context.Context, st *state) error {
 		}
 		records = append(records, got...)
 	}
-	if err := s.commit(ctx, p, records, false); err != nil {
+	if err := s.commit(ctx, p, lay(p.cuts, records), false); err != nil {
 		return err
 	}
 	s.m.resent.Inc()
@@ -209,54 +232,8 @@ func (s *Service) resend(ctx context.Context, st *state) error {
 	return nil
 }
 
-// collect gathers the next batch: until it is full, or its first record has waited long enough.
-func (s *Service) collect(ctx context.Context, in <-chan piece, number uint64) (*plan, []journal.Stored, error) {
-	got := map[int][]journal.Stored{}
-	rows, bytes := 0, 0
-	var full <-chan time.Time
-	idle := time.NewTicker(s.cfg.LagEvery)
-	defer idle.Stop()
-	for rows < s.cfg.MaxRows && bytes < s.cfg.MaxBytes {
-		var p piece
-		select {
-		case p = <-in:
-		case <-full:
-			rows = s.cfg.MaxRows
-			continue
-		case <-idle.C: // emptied while there is nothing to do
-			if err := s.books.unchanged(ctx, number-1); err != nil {
-				return nil, nil, err
-			}
-			continue
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		}
-		if full == nil {
-			timer := time.NewTimer(s.cfg.MaxWait)
-			defer timer.Stop()
-			full = timer.C
-		}
-		got[p.partition] = append(got[p.partition], p.records...)
-		for i := range p.records {
-			rows += max(1, len(p.records[i].Record.Entries))
-			bytes += p.records[i].Size
-		}
-	}
-	pl := &plan{batch: number, writer: s.writer, cutAt: time.UnixMilli(time.Now().UnixMilli()).UTC()}
-	for part, records := range got {
-		end := positionOf(&records[len(records)-1])
-		pl.cuts = append(pl.cuts, cut{partition: part, after: records[0].Seq - 1, last: end.seq, hash: end.hash, written: end.written})
-	}
-	sortCuts(pl.cuts)
-	var all []journal.Stored
-	for _, c := range pl.cuts {
-		all = append(all, got[c.partition]...)
-	}
-	return pl, all, nil
-}
-
 // commit writes the cut down (when it is new), inserts the rows and saves the positions.
-func (s *Service) commit(ctx context.Context, p *plan, records []journal.Stored, fresh bool) error {
+func (s *Service) commit(ctx context.Context, p *plan, l layout, fresh bool) error {
 	// A stop lets the batch finish; it does not wait for a ClickHouse that hangs.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -266,10 +243,7 @@ func (s *Service) commit(ctx context.Context, p *plan, records []journal.Stored,
 	})
 	defer stop()
 
-	b := newBatch(records)
-	for i := range records {
-		b.add(&records[i])
-	}
+	b := l.rows
 	if b.unknown > 0 {
 		return fmt.Errorf("batch %d has %d journal entries of a kind that this version does not know; a newer riskd wrote them", p.batch, b.unknown)
 	}
@@ -309,11 +283,7 @@ func (s *Service) commit(ctx context.Context, p *plan, records []journal.Stored,
 	if err := s.books.save(work, p, time.Now().UTC()); err != nil {
 		return err
 	}
-	entries := 0
-	for i := range records {
-		entries += len(records[i].Record.Entries)
-	}
-	s.m.size.Observe(float64(entries))
+	s.m.size.Observe(float64(l.entries))
 	s.m.batches.Inc()
 	return nil
 }
