@@ -12,6 +12,9 @@ const (
 	// readerMessages and readerBytes bound what one partition's reader holds.
 	readerMessages = 256
 	readerBytes    = 8 << 20
+	// pieceBytes bounds what is decoded at a time, unless one record is larger: about one record of a backlog. An event takes some thirty times
+	// its stored bytes once it is decoded, so that eight of them for each of 32 partitions were more than a GiB.
+	pieceBytes = 256 << 10
 )
 
 // Logs is what a JournalReader reads from: *natsjs.Broker, *kafka.Broker.
@@ -40,7 +43,7 @@ func NewJournalReader(logs Logs) *JournalReader {
 	return &JournalReader{logs: logs, parts: make(map[int]*partReader)}
 }
 
-// Next returns the records after sequence after, oldest first, at most max of them, and blocks until there is one.
+// Next returns the records after sequence after, oldest first, at most max of them and about 256 KiB, and blocks until there is one.
 // Reading on from the last one returned is cheap; any other position starts anew. Consecutive records are checked
 // against each other: an error wraps [journal.ErrChain] or [journal.ErrCorrupt]. A gap at the start is a
 // [TrimmedError].
@@ -49,7 +52,7 @@ func (r *JournalReader) Next(ctx context.Context, partition int, after uint64, m
 	if err != nil {
 		return nil, err
 	}
-	if p.msgs, err = p.reader.Take(ctx, p.msgs[:0], max, readerBytes); err != nil && len(p.msgs) == 0 {
+	if p.msgs, err = p.reader.Take(ctx, p.msgs[:0], max, pieceBytes); err != nil && len(p.msgs) == 0 {
 		if ctx.Err() == nil {
 			r.forget(partition)
 		}
