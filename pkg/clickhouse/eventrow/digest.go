@@ -3,7 +3,6 @@ package eventrow
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"slices"
 	"strings"
 	"sync"
 
@@ -17,9 +16,7 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 func Digest(d *riskdv1.Decision) uint64 {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	n := d.SizeVT()
-	*buf = slices.Grow((*buf)[:0], n)[:n]
-	if _, err := d.MarshalToSizedBufferVT(*buf); err != nil {
+	if !marshal(d, d.SizeVT(), buf) {
 		return 0 // not text: it was never written
 	}
 	sum := sha256.Sum256(*buf)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"slices"
 
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -143,16 +144,28 @@ func (r *Row) prove(ev *riskdv1.Event, en *riskdv1.Enrichment) {
 }
 
 // message is what the journal stores; attributes are written in the order of their keys.
-type message interface{ MarshalVT() ([]byte, error) }
+type message interface {
+	SizeVT() int
+	MarshalToSizedBufferVT([]byte) (int, error)
+}
 
 // same compares the stored bytes.
 func same(a, b message) bool {
-	x, err := a.MarshalVT()
-	if err != nil {
+	n := a.SizeVT()
+	if b.SizeVT() != n {
 		return false
 	}
-	y, err := b.MarshalVT()
-	return err == nil && bytes.Equal(x, y)
+	x, y := buffers.Get().(*[]byte), buffers.Get().(*[]byte)
+	defer buffers.Put(x)
+	defer buffers.Put(y)
+	return marshal(a, n, x) && marshal(b, n, y) && bytes.Equal(*x, *y)
+}
+
+// marshal writes a message of n bytes to a buffer that is used again; false when it cannot be written.
+func marshal(m message, n int, to *[]byte) bool {
+	*to = slices.Grow((*to)[:0], n)[:n]
+	_, err := m.MarshalToSizedBufferVT(*to)
+	return err == nil
 }
 
 // network is where the event came from, as far as anybody knows it: what riskd knows, else what the app said.
