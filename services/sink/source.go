@@ -27,17 +27,27 @@ type piece struct {
 	records   []journal.Stored
 }
 
-// readers run one goroutine per partition from the given positions on, and hand over what they read.
-// They hold at most one piece each; while nobody takes it, nothing more is read.
+const (
+	// backlogsAtOnce is how many partitions that have a backlog may hold a decoded piece of it.
+	backlogsAtOnce = 8
+	// largePiece is from how many entries on a piece is taken for part of a backlog, and endOfBacklog how long the next one may let itself be
+	// waited for.
+	largePiece   = 256
+	endOfBacklog = 50 * time.Millisecond
+)
+
+// readers run one goroutine per partition from the given positions on, and hand over what they read. They hold at most one piece each, and
+// only some of them one of a backlog; while nobody takes it, nothing more is read.
 type readers struct {
 	out  chan piece
+	held chan struct{} // one for each piece of a backlog that is read or handed over
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 }
 
 func (s *Service) startReaders(ctx context.Context, at map[int]position) *readers {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &readers{out: make(chan piece), stop: cancel}
+	r := &readers{out: make(chan piece), held: make(chan struct{}, backlogsAtOnce), stop: cancel}
 	for p := range s.cfg.Partitions {
 		if s.isBroken(p) {
 			continue // for good; one that waits for a loss to be accepted goes on waiting
@@ -45,7 +55,7 @@ func (s *Service) startReaders(ctx context.Context, at map[int]position) *reader
 		r.wg.Add(1)
 		go func() {
 			defer r.wg.Done()
-			s.read(ctx, p, at[p], r.out)
+			s.read(ctx, p, at[p], r)
 		}()
 	}
 	return r
@@ -58,10 +68,18 @@ func (r *readers) close() {
 }
 
 // read hands over partition p from a position on until ctx ends or the journal does not continue it.
-func (s *Service) read(ctx context.Context, p int, at position, out chan<- piece) {
+func (s *Service) read(ctx context.Context, p int, at position, r *readers) {
 	var prev *journal.Stored
-	for {
-		records, err := s.journal.Next(ctx, p, at.seq, s.cfg.ReadAhead)
+	for backlog := true; ; { // until it turns out that there is none
+		if backlog && !r.hold(ctx) {
+			return
+		}
+		records, over, err := s.nextPiece(ctx, p, at.seq, backlog)
+		if over {
+			r.release()
+			backlog = false
+			continue
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -75,6 +93,10 @@ func (s *Service) read(ctx context.Context, p int, at position, out chan<- piece
 			}
 		}
 		if err != nil {
+			if backlog {
+				r.release()
+				backlog = false
+			}
 			if at, err = s.readFailed(ctx, p, at, err); err != nil {
 				return
 			}
@@ -82,12 +104,44 @@ func (s *Service) read(ctx context.Context, p int, at position, out chan<- piece
 			continue
 		}
 		select {
-		case out <- piece{p, records}:
+		case r.out <- piece{p, records}:
 		case <-ctx.Done():
 			return
 		}
+		if backlog {
+			r.release()
+		}
+		entries := 0
+		for i := range records {
+			entries += len(records[i].Record.Entries)
+		}
+		backlog = entries >= largePiece
 	}
 }
+
+// nextPiece reads what follows a position; over tells that a backlog has ended: nothing follows for now.
+func (s *Service) nextPiece(ctx context.Context, p int, after uint64, backlog bool) (records []journal.Stored, over bool, err error) {
+	if !backlog {
+		records, err = s.journal.Next(ctx, p, after, s.cfg.ReadAhead)
+		return records, false, err
+	}
+	soon, cancel := context.WithTimeout(ctx, endOfBacklog)
+	defer cancel()
+	records, err = s.journal.Next(soon, p, after, s.cfg.ReadAhead)
+	return records, err != nil && soon.Err() != nil && ctx.Err() == nil, err
+}
+
+// hold takes the place of a piece of a backlog; false when ctx ended first.
+func (r *readers) hold(ctx context.Context) bool {
+	select {
+	case r.held <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (r *readers) release() { <-r.held }
 
 // readFailed decides what an error of the journal means: the position to go on from, or an error when
 // the partition has to stand still.
