@@ -24,17 +24,26 @@ const (
 // some 0.1 s on two cores, and until what came meanwhile is worked off, a flag takes ten times as long: with too little room that is more than one
 // flag in a hundred.
 //
-// A process in a control group with a limit also gets nine tenths of that for GOMEMLIMIT, so that the room cannot get it killed. A GOGC or
-// GOMEMLIMIT in the environment is the user's choice and stays; a memory limit limits the room too. It returns the room, bytes; 0 with a GOGC.
-func KeepHeapRoom() (room uint64) {
+// A process in a control group with a limit also gets nine tenths of that for GOMEMLIMIT, less the share of the limit that others of the group
+// may use, so that the room cannot get any of them killed. A GOGC or GOMEMLIMIT in the environment is the user's choice and stays; a memory limit
+// limits the room too. It returns the room, bytes; 0 with a GOGC.
+func KeepHeapRoom(others float64) (room uint64) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		if limit, err := memlimit.FromCgroup(); err == nil && limit < math.MaxInt64/2 {
-			debug.SetMemoryLimit(int64(float64(limit) * limitOfGroup))
+			debug.SetMemoryLimit(int64(float64(limit) * (limitOfGroup - others)))
 		}
 	}
 	if os.Getenv("GOGC") != "" {
 		return 0
 	}
+	room = heapRoom(Memory())
+	setRoom(room)
+	watchHeap(room)
+	return room
+}
+
+// Memory is what the machine has or, where that is less, what the process's control group may use, bytes; 0 where that cannot be told.
+func Memory() uint64 {
 	memory, err := memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)()
 	if err != nil {
 		memory = 0
@@ -42,10 +51,7 @@ func KeepHeapRoom() (room uint64) {
 	if system, err := memlimit.FromSystem(); err == nil { // a group's limit may be none to speak of
 		memory = min(memory, system)
 	}
-	room = heapRoom(memory)
-	setRoom(room)
-	watchHeap(room)
-	return room
+	return memory
 }
 
 // heapRoom is what a process that may use so much memory leaves, bytes.

@@ -30,7 +30,7 @@ func TestTheRoomFollowsWhatIsInUse(t *testing.T) {
 	t.Setenv("GOGC", "")
 	before := debug.SetGCPercent(100)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
-	KeepHeapRoom()
+	KeepHeapRoom(0)
 	percent := func() int {
 		p := debug.SetGCPercent(100)
 		debug.SetGCPercent(p)
@@ -51,7 +51,7 @@ func TestTheUsersOwnChoiceStays(t *testing.T) {
 	t.Setenv("GOGC", "70")
 	before := debug.SetGCPercent(70)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
-	if room := KeepHeapRoom(); room != 0 {
+	if room := KeepHeapRoom(0); room != 0 {
 		t.Errorf("got a room of %d bytes, want none", room)
 	}
 	if got := debug.SetGCPercent(70); got != 70 {

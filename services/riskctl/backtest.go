@@ -91,7 +91,7 @@ type backtesting struct {
 
 func (b *backtesting) run(ctx context.Context, std streams, files []string) error {
 	b.errOut = std.err
-	service.KeepHeapRoom() // nearly all that it allocates is gone after an event
+	service.KeepHeapRoom(0) // nearly all that it allocates is gone after an event
 	cfg, err := b.config()
 	if err != nil {
 		return err

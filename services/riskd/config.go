@@ -102,10 +102,17 @@ func DefaultConfig() Config {
 		Gateway:    gateway.DefaultConfig(),
 		Scorer:     scorer.DefaultConfig(),
 		Signaler:   signaler.DefaultConfig(),
-		Sink:       sink.DefaultConfig(),
+		Sink:       sinkBySize(),
 		Console:    console.DefaultConfig(),
 		SignIn:     signin.DefaultConfig(),
 	}
+}
+
+// sinkBySize is the sink whose batches are as large as the memory allows.
+func sinkBySize() sink.Config {
+	c := sink.DefaultConfig()
+	c.MaxRows = 0
+	return c
 }
 
 // embeddedEngine is the engine with the files that depend on the data folder still open.
@@ -225,7 +232,7 @@ func (c *Config) bind(fs *flag.FlagSet) {
 	fs.DurationVar(&c.Scorer.Retention, "scorer-retention", c.Scorer.Retention, "`time` without any event after which a user's profile is forgotten")
 	fs.DurationVar(&c.Scorer.JournalKeep, "scorer-journal-keep", c.Scorer.JournalKeep, "`time` that journal records stay once their profiles are in pages; 0: for ever. The sink must not lag more")
 	fs.StringVar(&c.Sink.Name, "sink-name", c.Sink.Name, "`name` of this sink, one per shard; never change it for a database")
-	fs.IntVar(&c.Sink.MaxRows, "sink-max-rows", c.Sink.MaxRows, "journal `entries` that make a batch full")
+	fs.IntVar(&c.Sink.MaxRows, "sink-max-rows", c.Sink.MaxRows, "journal `entries` that make a batch full; 0: 50000, fewer with less than 4 GiB of memory")
 	fs.DurationVar(&c.Sink.MaxWait, "sink-max-wait", c.Sink.MaxWait, "`time` that the first record of a batch waits for others")
 	fs.StringVar(&c.Console.Listen, console.ListenFlag, c.Console.Listen, "`address` of the console")
 	fs.Var((*list)(&c.Console.Hosts), "console-hosts", "`names` the console may be called by besides the loopback ones (comma list)")

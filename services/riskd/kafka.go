@@ -190,7 +190,7 @@ func (a *app) kafkaScorer(ctx context.Context) (service.Runner, error) {
 		if flags != nil {
 			on = mixed{r.b, flags}
 		}
-		r.worker, err = scorer.New(a.cfg.Scorer, scorer.Deps{
+		r.worker, err = scorer.New(a.scorerConfig(), scorer.Deps{
 			Broker: on, Policies: judges{a.policies}, Enricher: a.enricher,
 			Sections: func(n int) []scorer.Section { return []scorer.Section{a.enricher.Crowd(n), new(adaptive.State)} },
 			Log:      a.roleLog(Scorer), Registry: a.metrics,
@@ -246,9 +246,7 @@ func (a *app) kafkaConsole(ctx context.Context, deps console.Deps) (service.Runn
 
 func (a *app) kafkaSink(ctx context.Context) (service.Runner, error) {
 	return a.openKafkaRole(ctx, Sink, func(r *kafkaRole, _ *natsjs.Broker) (err error) {
-		cfg := a.cfg.Sink
-		cfg.Partitions, cfg.Sharded = a.topology.Partitions, a.cfg.ClickHouse.Migrate.Sharded
-		r.worker, err = sink.New(cfg, sink.Deps{ClickHouse: a.schema.rows, Native: a.schema.native, Journal: r.b.Reader(), Prepare: a.schema.Wait,
+		r.worker, err = sink.New(a.sinkConfig(), sink.Deps{ClickHouse: a.schema.rows, Native: a.schema.native, Journal: r.b.Reader(), Prepare: a.schema.Wait,
 			Policies: r.b.PolicyLog(), Notices: r.b, Log: a.roleLog(Sink), Metrics: a.metrics})
 		return err
 	})

@@ -58,7 +58,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, release := service.UntilSignal(context.Background(), log, os.Exit)
 	defer release()
-	service.KeepHeapRoom()
+	service.KeepHeapRoom(cfg.besideHeap())
 	if err := newApp(cfg, log, stdout).run(ctx); err != nil {
 		if cfg.Log.Format == "json" {
 			log.Error("stopped", "error", err)

@@ -81,7 +81,7 @@ func (a *app) openScorer(ctx context.Context) (service.Runner, error) {
 		return a.kafkaScorer(ctx)
 	}
 	return a.openRole(ctx, Scorer, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
-		return scorer.New(a.cfg.Scorer, scorer.Deps{
+		return scorer.New(a.scorerConfig(), scorer.Deps{
 			Broker: natsjs.NewBroker(js), Policies: judges{a.policies}, Enricher: a.enricher,
 			Sections: func(n int) []scorer.Section { return []scorer.Section{a.enricher.Crowd(n), new(adaptive.State)} },
 			Log:      a.roleLog(Scorer), Registry: a.metrics,
@@ -166,12 +166,11 @@ func (a *app) openSink(ctx context.Context) (service.Runner, error) {
 		return a.kafkaSink(ctx)
 	}
 	return a.openRole(ctx, Sink, func(_ *nats.Conn, js jetstream.JetStream) (worker, error) {
-		cfg := a.cfg.Sink
+		cfg := a.sinkConfig()
 		policies, err := natsjs.OpenPolicyLog(ctx, js)
 		if err != nil {
 			return nil, err
 		}
-		cfg.Partitions, cfg.Sharded = a.topology.Partitions, a.cfg.ClickHouse.Migrate.Sharded
 		return sink.New(cfg, sink.Deps{
 			ClickHouse: a.schema.rows, Native: a.schema.native, Journal: natsjs.NewJournalReader(js), Prepare: a.schema.Wait, Policies: policies,
 			Notices: natsjs.NewBroker(js), Log: a.roleLog(Sink), Metrics: a.metrics,

@@ -15,7 +15,7 @@ import (
 // the broker, judges them and commits; then what its journal holds is played under its policy and a new one at once. Each decision
 // has to come again byte for byte. The server shares the machine in both. Use -benchtime=200000x; an operation is an event.
 func BenchmarkBacktest(b *testing.B) {
-	service.KeepHeapRoom() // as riskd and riskctl do
+	service.KeepHeapRoom(0) // as riskd and riskctl do
 	useGeoData()
 	live := newEngine(b)
 	files, err := rules.Open("../../deploy/policies/restricted-data.yaml")

@@ -184,7 +184,7 @@ func relay(b testing.TB, js jetstream.JetStream, p int, write bool) {
 // BenchmarkEventToFlag publishes at a steady rate, in the same process, and measures from the publish call until
 // a guard of the SDK has the flag. Every hundredth event raises one.
 func BenchmarkEventToFlag(b *testing.B) {
-	service.KeepHeapRoom() // as riskd does
+	service.KeepHeapRoom(0) // as riskd does
 	const partitions = 32
 	for _, rate := range []int{200, 5000, 20000} {
 		b.Run(fmt.Sprintf("rate=%d", rate), func(b *testing.B) {

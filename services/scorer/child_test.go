@@ -75,7 +75,7 @@ func runChild(args []string) error {
 	}
 	cfg := quickConfig()
 	if args[0] == "default" {
-		service.KeepHeapRoom() // as riskd does
+		service.KeepHeapRoom(0) // as riskd does
 		cfg = DefaultConfig()
 		cfg.StopWait = time.Minute
 	}

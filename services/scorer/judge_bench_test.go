@@ -86,7 +86,7 @@ func judgeAlone(tb testing.TB, n, users, size int) cost {
 
 // BenchmarkJudge is judgeAlone by how many events a record holds. Use -benchtime=100000x; an operation is an event.
 func BenchmarkJudge(b *testing.B) {
-	service.KeepHeapRoom()
+	service.KeepHeapRoom(0)
 	useGeoData()
 	for _, size := range []int{1, 8, 64, 512, 2048} {
 		b.Run(fmt.Sprintf("events=%d", size), func(b *testing.B) {

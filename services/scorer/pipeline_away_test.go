@@ -70,7 +70,7 @@ func madeAt(url string, partitions int) error {
 func runServer(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	touch(service.KeepHeapRoom()) // as in riskd
+	touch(service.KeepHeapRoom(0)) // as in riskd
 	cfg := natsjs.DefaultEmbeddedConfig()
 	cfg.Listen, cfg.Dir = args[1], args[2]
 	emb, err := natsjs.StartEmbedded(cfg, slog.New(slog.DiscardHandler))

@@ -43,7 +43,7 @@ func TestPipelineOnApacheKafka(t *testing.T) {
 	if dir == "" {
 		t.Skip("a benchmark of five minutes: make bench-pipeline BROKER=kafka")
 	}
-	touch(service.KeepHeapRoom()) // as riskd does
+	touch(service.KeepHeapRoom(0)) // as riskd does
 	server := kafkatest.NewServer(t, t.TempDir())
 	server.Start(t)
 	t.Cleanup(server.Kill)
@@ -222,7 +222,7 @@ func init() { children["kafka-default"] = kafkaChild }
 func kafkaChild(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	service.KeepHeapRoom()
+	service.KeepHeapRoom(0)
 	cfg := kafka.DefaultConfig()
 	cfg.Brokers, cfg.Prefix = args[1:2], args[2]
 	level := slog.LevelWarn

@@ -92,7 +92,7 @@ func TestPipeline(t *testing.T) {
 	if dir == "" {
 		t.Skip("a benchmark of eight minutes: make bench-pipeline")
 	}
-	touch(service.KeepHeapRoom()) // as riskd does
+	touch(service.KeepHeapRoom(0)) // as riskd does
 	r := newPipeline("nats", "Server and worker are processes of their own on the same machine")
 	say := progress()
 	for range pipelineRounds {

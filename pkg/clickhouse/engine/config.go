@@ -33,8 +33,8 @@ type Config struct {
 	// Command is the argument vector of the child process; it must end up in [RunChild].
 	// Default: this executable with the argument engine.
 	Command []string
-	// MemoryRatio is the share of the machine's memory that the engine may take, in (0, 1].
-	// Default 0.5.
+	// MemoryRatio is the share of the machine's memory, or of its control group's limit, that the engine may take, in (0, 1].
+	// Default 0.4.
 	MemoryRatio float64
 	// MaxQueries is how many statements run at once. Default 32.
 	MaxQueries int
@@ -67,7 +67,7 @@ func DefaultConfig(data string) Config {
 		Library:      library,
 		Listen:       "127.0.0.1:8123",
 		Database:     "risk",
-		MemoryRatio:  0.5,
+		MemoryRatio:  0.4,
 		MaxQueries:   32,
 		StartTimeout: 2 * time.Minute,
 		StopTimeout:  15 * time.Second,
