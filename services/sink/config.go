@@ -21,7 +21,8 @@ type Config struct {
 	MaxRows int
 	// MaxBytes is how many stored journal bytes make a batch full. Default 16 MiB.
 	MaxBytes int
-	// MaxWait is how long the first record of a batch waits for others. Default 1s.
+	// MaxWait is how long the first record of a batch waits for others, and how long the server is left alone between batches that are not
+	// full. Default 1s.
 	MaxWait time.Duration
 	// ReadAhead is how many records one partition hands over at a time. Default 8. Together with
 	// Partitions it bounds what is held while a batch is under way.

@@ -182,14 +182,20 @@ func (s *Service) carry(ctx context.Context) (progress bool, err error) {
 	}
 }
 
-// next waits for a batch. done is the last one that was finished.
+// next waits for a batch, for MaxWait at least unless one is full: each costs the server a good part of a second, however small it is, and on a
+// machine that it shares with the scorer that is what a flag then waits for. done is the last one that was finished.
 func (s *Service) next(ctx context.Context, c *cutter, done uint64) (layout, error) {
 	idle := time.NewTicker(s.cfg.LagEvery)
 	defer idle.Stop()
-	for wanted := c.wanted; ; {
+	pause := time.NewTimer(s.cfg.MaxWait)
+	defer pause.Stop()
+	var wanted chan<- struct{}
+	for {
 		select {
 		case got := <-c.out:
 			return got, nil
+		case <-pause.C:
+			wanted = c.wanted
 		case wanted <- struct{}{}: // it is being laid out
 			wanted = nil
 		case <-idle.C: // emptied while there is nothing to do
