@@ -115,35 +115,45 @@ func signalsBecomeFlags(t *testing.T, open Open) {
 	defer r.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	open1, all := map[string]string{}, []broker.Flag(nil)
-	learn := func() {
-		for _, f := range all {
-			if f.Signal == nil {
-				delete(open1, f.Key)
-			} else {
-				open1[f.Key] = f.Signal.State
-			}
-		}
-		all = all[:0]
-	}
-	for end := false; !end; {
-		if all, end, err = r.Drain(ctx, all); err != nil {
-			t.Fatal(err)
-		}
-		learn()
-	}
+	open1 := openFlags{}
+	open1.drain(t, ctx, r)
 	if len(open1) != 1 {
 		t.Fatalf("got flags %v, want that of session two alone", open1)
 	}
 	say("three", "denied", 1)
 	for len(open1) != 2 {
-		if all, err = r.Take(ctx, all); err != nil {
+		all, err := r.Take(ctx, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
-		learn()
+		open1.learn(all)
 	}
 	if !slices.ContainsFunc(slices.Collect(keys(open1)), func(k string) bool { return len(k) >= 10 && k[:10] == subject.Key("acme", "three") }) {
 		t.Fatalf("got flags %v: a key begins with its session", open1)
+	}
+}
+
+// openFlags are the states of the flags that are open, by their keys.
+type openFlags map[string]string
+
+func (o openFlags) learn(changes []broker.Flag) {
+	for _, f := range changes {
+		if delete(o, f.Key); f.Signal != nil {
+			o[f.Key] = f.Signal.State
+		}
+	}
+}
+
+// drain learns all that a reader has for now.
+func (o openFlags) drain(t *testing.T, ctx context.Context, r broker.FlagReader) {
+	t.Helper()
+	for end := false; !end; {
+		all, done, err := r.Drain(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.learn(all)
+		end = done
 	}
 }
 
