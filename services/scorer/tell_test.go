@@ -88,7 +88,7 @@ func (l *answers) LastNotice(context.Context, string, string) (string, error) {
 	return "", nil
 }
 
-// record is an effect of a record in which each session has one signal, whose revision is the record's number.
+// recordOf is the effect of a record in which each session has one signal, whose revision is the record's number.
 func recordOf(seq uint64, sessions ...string) effect {
 	e := effect{seq: seq}
 	for _, s := range sessions {

@@ -24,8 +24,7 @@ type Config struct {
 	// MaxWait is how long the first record of a batch waits for others, and how long the server is left alone between batches that are not
 	// full. Default 1s.
 	MaxWait time.Duration
-	// ReadAhead is how many records one partition hands over at a time. Default 8. Together with
-	// Partitions it bounds what is held while a batch is under way.
+	// ReadAhead is how many records one partition hands over at a time, within the 256 KiB that its reader decodes at once. Default 8.
 	ReadAhead int
 
 	// Timeout of one statement. Default 60s.
