@@ -72,7 +72,9 @@ func (a *app) openDatabase(context.Context) (service.Runner, error) {
 	if a.cfg.ClickHouse.DSN != "" {
 		return nil, nil
 	}
-	child, err := engine.New(a.cfg.ClickHouse.Engine, engine.Deps{Log: a.log, Registerer: a.metrics})
+	cfg := a.cfg.ClickHouse.Engine
+	cfg.Memory = service.Memory()
+	child, err := engine.New(cfg, engine.Deps{Log: a.log, Registerer: a.metrics})
 	if err != nil {
 		return nil, err
 	}

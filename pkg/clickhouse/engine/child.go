@@ -151,7 +151,7 @@ func takeStdin() (*os.File, error) {
 // boot loads the engine and opens the data. The keeper keeps the engine running when no
 // request has a connection.
 func boot(told order) (connect func() (*chdb.Conn, error), keeper *chdb.Conn, err error) {
-	arguments, err := engineArguments(told.Path, told.MemoryRatio)
+	arguments, err := engineArguments(told.Path, told.MemoryRatio, told.Memory)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,9 +33,11 @@ type Config struct {
 	// Command is the argument vector of the child process; it must end up in [RunChild].
 	// Default: this executable with the argument engine.
 	Command []string
-	// MemoryRatio is the share of the machine's memory, or of its control group's limit, that the engine may take, in (0, 1].
-	// Default 0.4.
+	// MemoryRatio is the share of Memory that the engine may take, in (0, 1]. Default 0.4.
 	MemoryRatio float64
+	// Memory is what the process may use, bytes: the machine's, or its control group's limit. 0 leaves that to the engine, which may see the
+	// machine's only: it looks for a limit where a container has it, and the sandbox may hide that.
+	Memory uint64
 	// MaxQueries is how many statements run at once. Default 32.
 	MaxQueries int
 	// NoSandbox leaves the child's access to files and network as it is. By default the child

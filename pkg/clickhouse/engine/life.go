@@ -51,7 +51,7 @@ func (e *Engine) once(ctx context.Context, socket *os.File) (ready bool, err err
 	defer e.setChild(0)
 	told, err := json.Marshal(order{
 		Path: e.cfg.Path, Library: e.cfg.Library, Password: e.password, Analyst: e.analyst, Database: e.cfg.Database,
-		MemoryRatio: e.cfg.MemoryRatio, MaxQueries: e.cfg.MaxQueries,
+		MemoryRatio: e.cfg.MemoryRatio, Memory: e.cfg.Memory, MaxQueries: e.cfg.MaxQueries,
 	})
 	if err == nil {
 		_, err = input.Write(append(told, '\n'))

@@ -22,6 +22,7 @@ type order struct {
 	Analyst     string  `json:"analyst"` // password of the user who may only read
 	Database    string  `json:"database"`
 	MemoryRatio float64 `json:"memory_ratio"`
+	Memory      uint64  `json:"memory"`
 	MaxQueries  int     `json:"max_queries"`
 }
 

@@ -55,7 +55,7 @@ func analystSettings() string {
 // engineArguments writes the engine's configuration files and returns what to connect with.
 // Without an explicit file the engine would pick up whatever config.xml lies in its working
 // directory, the user's home or /etc.
-func engineArguments(path string, memoryRatio float64) ([]string, error) {
+func engineArguments(path string, memoryRatio float64, memory uint64) ([]string, error) {
 	dir := filepath.Join(path, "riskd")
 	backups := filepath.Join(path, "backups")
 	for _, one := range []string{dir, backups} {
@@ -70,11 +70,12 @@ func engineArguments(path string, memoryRatio float64) ([]string, error) {
   <logger><level>fatal</level></logger>
   <display_name>riskd embedded</display_name>
   <users_config>%s</users_config>
+  <max_server_memory_usage>%d</max_server_memory_usage>
   <max_server_memory_usage_to_ram_ratio>%g</max_server_memory_usage_to_ram_ratio>
   <mark_cache_size>268435456</mark_cache_size>
   <backups><allowed_path>%s</allowed_path></backups>
 </clickhouse>
-`, escape(users), memoryRatio, escape(backups))
+`, escape(users), uint64(float64(memory)*memoryRatio), memoryRatio, escape(backups))
 	if err := os.WriteFile(config, []byte(main), 0o600); err != nil {
 		return nil, fmt.Errorf("writing the engine's configuration: %w", err)
 	}
