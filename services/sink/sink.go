@@ -182,8 +182,8 @@ func (s *Service) carry(ctx context.Context) (progress bool, err error) {
 	}
 }
 
-// next waits for a batch, for MaxWait at least unless one is full: each costs the server a good part of a second, however small it is, and on a
-// machine that it shares with the scorer that is what a flag then waits for. done is the last one that was finished.
+// next waits for a batch, for MaxWait at least unless one is full: one of 500 rows costs the server some 0.3 s, one of 50,000 a whole second, and
+// on a machine that it shares with the scorer that is what a flag then waits for. done is the last one that was finished.
 func (s *Service) next(ctx context.Context, c *cutter, done uint64) (layout, error) {
 	idle := time.NewTicker(s.cfg.LagEvery)
 	defer idle.Stop()
