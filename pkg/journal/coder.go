@@ -38,6 +38,9 @@ type coder struct {
 	written int
 	table   []slot
 	shift   uint // of a hash, so that it is a place in table
+	// outlined is what a writer knows of outlines, read those that the record has had.
+	outlined *outlines
+	read     []*outline
 	// attrs are the attributes of the event that is written, where it does not have them itself.
 	attrs []event.Attribute
 
@@ -206,6 +209,10 @@ func (c *coder) empty(n int) {
 	c.table = c.table[:1<<size]
 	clear(c.table)
 	c.shift, c.written = 64-uint(size), 0
+	if c.outlined == nil {
+		c.outlined = new(outlines)
+	}
+	c.outlined.next()
 }
 
 // hashOf mixes a text's length, beginning, middle and end: a poor hash, and several times quicker than a good one. Texts

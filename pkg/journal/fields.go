@@ -218,8 +218,8 @@ func (c *coder) decision(d *riskdv1.Decision, ev *riskdv1.Event, rec *riskdv1.Jo
 		on(d.SessionId == sess, 1) | on(d.SessionId != sess && sessionOf(user, d.SessionId), 2) |
 		on(d.Policy == rec.Policy && d.Baseline == rec.Baseline && d.Geo == rec.Geo && d.Engine == rec.Engine, 3) |
 		on(d.ChallengeId != "", 4) | on(d.Rule != "" || len(d.Hits) > 0 || len(d.ShadowHits) > 0, 5) | on(len(d.Signals) > 0, 6) |
-		on(d.Scores != nil, 7) | on(d.PeakFrom|d.PeakTo != 0, 8)
-	if c.u(&m); m>>9 != 0 {
+		on(d.Scores != nil, 7) | on(d.PeakFrom|d.PeakTo != 0, 8) | on(!c.reading, 9) // those of older records have no outline
+	if c.u(&m); m>>10 != 0 {
 		c.fail(errRange)
 		return
 	}
@@ -248,10 +248,16 @@ func (c *coder) decision(d *riskdv1.Decision, ev *riskdv1.Event, rec *riskdv1.Jo
 	} else if c.reading {
 		d.Policy, d.Baseline, d.Geo, d.Engine = rec.Policy, rec.Baseline, rec.Geo, rec.Engine
 	}
+	var o *outline
+	if m&(1<<9) != 0 {
+		o = c.outlineOf(d)
+	}
 	c.number(&d.Risk)
-	c.text(&d.Level)
-	c.text(&d.Action)
-	c.text(&d.SessionState)
+	if o == nil {
+		c.text(&d.Level)
+		c.text(&d.Action)
+		c.text(&d.SessionState)
+	}
 	if m&(1<<7) != 0 {
 		if c.reading {
 			d.Scores = mem.scores.next()
@@ -260,8 +266,12 @@ func (c *coder) decision(d *riskdv1.Decision, ev *riskdv1.Event, rec *riskdv1.Jo
 		c.number(&d.Scores.NewDevice)
 		c.number(&d.Scores.Deviation)
 	}
-	c.parts(&d.Parts, mem)
-	c.texts(&d.Unknown)
+	if o != nil {
+		c.within(o, d, mem)
+	} else {
+		c.parts(&d.Parts, mem)
+		c.texts(&d.Unknown)
+	}
 	if m&(1<<4) != 0 {
 		c.text(&d.ChallengeId)
 	}
@@ -319,15 +329,24 @@ const (
 )
 
 func (c *coder) detail(d *riskdv1.Detail) {
+	kind := kindOf(d)
 	c.text(&d.Key)
-	kind := uint64(detailNone)
+	c.u(&kind)
+	c.value(d, kind)
+}
+
+func kindOf(d *riskdv1.Detail) uint64 {
 	switch d.Value.(type) {
 	case *riskdv1.Detail_Number:
-		kind = detailNumber
+		return detailNumber
 	case *riskdv1.Detail_Text:
-		kind = detailText
+		return detailText
 	}
-	switch c.u(&kind); kind {
+	return detailNone
+}
+
+func (c *coder) value(d *riskdv1.Detail, kind uint64) {
+	switch kind {
 	case detailNone:
 	case detailNumber:
 		if c.reading {

@@ -3,6 +3,8 @@ package journal_test
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -168,6 +170,11 @@ func FuzzDecode(f *testing.F) {
 	f.Add(b)
 	f.Add(append([]byte{4}, b[1:]...)) // in pieces, of which there is one
 	f.Add(inPieces(f))
+	if old, err := os.ReadFile(filepath.Join("testdata", "before-outlines.record")); err == nil {
+		f.Add(old)
+	} else {
+		f.Fatal(err)
+	}
 	f.Add([]byte{2})
 	f.Add([]byte{1, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0}) // nothing, compressed
 	f.Add([]byte{1, 0x28, 0xb5, 0x2f, 0xfd})

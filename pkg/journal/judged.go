@@ -33,7 +33,7 @@ func (w *Writer) Judge(i int, d *decision.Decision, signals []*riskdv1.Signal) {
 	versions := d.Policy == rec.Policy && d.Baseline == rec.Baseline && d.Geo == rec.Geo && d.Engine == rec.Engine
 	ruled := d.Rule != "" || len(d.Hits) > 0
 	m := on(of, 0) | on(own, 1) | on(sessionless, 2) | on(versions, 3) | on(d.ChallengeID != "", 4) | on(ruled, 5) |
-		on(len(signals) > 0, 6) | on(true, 7) | on(d.PeakFrom|d.PeakTo != 0, 8)
+		on(len(signals) > 0, 6) | on(true, 7) | on(d.PeakFrom|d.PeakTo != 0, 8) | on(true, 9)
 	c.u(&m)
 	if !of {
 		c.raw(&d.EventID)
@@ -50,15 +50,12 @@ func (w *Writer) Judge(i int, d *decision.Decision, signals []*riskdv1.Signal) {
 		c.text(&d.Geo)
 		c.text(&d.Engine)
 	}
+	c.refer(c.outlined.find(d))
 	c.number(&d.Risk)
-	c.text(&d.Level)
-	c.text((*string)(&d.Action))
-	c.text(&d.SessionState)
 	c.number(&d.Scores.ImpossibleTravel)
 	c.number(&d.Scores.NewDevice)
 	c.number(&d.Scores.Deviation)
 	c.evidence(d.Parts)
-	c.texts(&d.Unknown)
 	if d.ChallengeID != "" {
 		c.text(&d.ChallengeID)
 	}
@@ -76,22 +73,15 @@ func (w *Writer) Judge(i int, d *decision.Decision, signals []*riskdv1.Signal) {
 	}
 }
 
-// evidence writes the parts of a risk.
+// evidence writes what the outline does not say of the parts of a risk.
 func (c *coder) evidence(parts []decision.Part) {
-	c.count(len(parts))
 	for i := range parts {
 		p := &parts[i]
-		c.text(&p.Code)
 		c.number(&p.Nats)
-		c.count(len(p.Detail))
 		for j := range p.Detail {
-			d := &p.Detail[j]
-			c.text(&d.Key)
-			if d.IsText {
-				c.b = append(c.b, detailText)
+			if d := &p.Detail[j]; d.IsText {
 				c.text(&d.Text)
 			} else {
-				c.b = append(c.b, detailNumber)
 				c.number(&d.Number)
 			}
 		}

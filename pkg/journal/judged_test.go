@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"maps"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -20,10 +21,15 @@ func TestJudgeWritesWhatDecideWrites(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rec := &riskdv1.JournalRecord{Policy: "p", Baseline: "b", Geo: "g", Engine: "e"}
 		var judged []decision.Decision
-		for range rapid.IntRange(1, 3).Draw(t, "entries") {
+		for range rapid.IntRange(1, 5).Draw(t, "entries") {
 			e := &riskdv1.JournalEntry{Event: new(riskdv1.Event)}
 			wiretest.FillWith(e.Event.ProtoReflect(), values(t), func(protoreflect.FieldDescriptor) bool { return rapid.Bool().Draw(t, "set") })
 			d := drawn.Draw(t, "decision")
+			if len(judged) > 0 && rapid.Bool().Draw(t, "with the outline of the one before") {
+				was := judged[len(judged)-1]
+				d.Level, d.Action, d.SessionState, d.Unknown, d.Parts = was.Level, was.Action, was.SessionState, slices.Clone(was.Unknown), clonedParts(was.Parts)
+				change(t, &d)
+			}
 			for j := range d.Signals {
 				d.Signals[j].Scope.Class %= event.Critical + 1 // there are no others
 			}
@@ -56,6 +62,40 @@ func TestJudgeWritesWhatDecideWrites(t *testing.T) {
 			}
 		}
 	})
+}
+
+func clonedParts(parts []decision.Part) []decision.Part {
+	out := slices.Clone(parts)
+	for i := range out {
+		out[i].Detail = slices.Clone(out[i].Detail)
+		out[i].Nats++
+	}
+	return out
+}
+
+// change makes one name of d another, or none.
+func change(t *rapid.T, d *decision.Decision) {
+	one := rapid.IntRange(0, 8).Draw(t, "change")
+	switch {
+	case one == 0:
+		d.Level = "x" + d.Level[min(1, len(d.Level)):] // as long as before, mostly
+	case one == 1:
+		d.Action = "x" + d.Action[min(1, len(d.Action)):]
+	case one == 2:
+		d.SessionState = "x" + d.SessionState[min(1, len(d.SessionState)):]
+	case one == 3 && len(d.Unknown) > 0:
+		d.Unknown[0] = "x" + d.Unknown[0]
+	case one == 4 && len(d.Parts) > 0:
+		d.Parts[0].Code = "x" + d.Parts[0].Code[min(1, len(d.Parts[0].Code)):]
+	case one >= 5 && len(d.Parts) > 0 && len(d.Parts[0].Detail) > 0:
+		e := &d.Parts[0].Detail[0]
+		switch one {
+		case 5:
+			e.Key = "x" + e.Key[min(1, len(e.Key)):]
+		case 6:
+			e.IsText = !e.IsText
+		}
+	}
 }
 
 func TestAttributesAreThoseOfTheirEvent(t *testing.T) {
