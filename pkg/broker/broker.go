@@ -151,13 +151,16 @@ type Outlet interface {
 // once for many and not once for each.
 type Teller interface {
 	// Tell does what Flag and Signal do for each of words, at most one of a session, and says in the same order what it knows to be done.
+	// Of several signals of a session each is told when the one before is known to be stored.
 	// It does not read, nor repeat: what it does not know to be done is to be done one by one.
 	Tell(ctx context.Context, words []Word) []Told
 }
 
 // Word is the news of a session.
 type Word struct {
-	Signal   *riskdv1.Signal
+	// Signal is to be stored. The session's flag has to follow from Flag, the latest one of the same record; nil leaves it as it is.
+	Signal, Flag *riskdv1.Signal
+	// Position is that of their record.
 	Position Position
 }
 

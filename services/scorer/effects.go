@@ -173,10 +173,11 @@ type outgoing struct {
 	notices []*notice.Notice
 	pos     []broker.Position
 	stored  int64
-	// repeated tells that some of them may have been published, by an earlier owner or together with others.
+	// flagged tells that the flag is known to be written, known is how many of the signals, from the first on, are known to be stored.
+	flagged bool
+	known   int
+	// repeated tells that of the others some may have been published, by an earlier owner or together with others.
 	repeated bool
-	// told is what is known to be done.
-	told broker.Told
 	// of are the records they come from.
 	of []*caused
 }

@@ -20,18 +20,16 @@ func (f *effects) publish(ctx context.Context, o *outgoing) error {
 
 // publishSession sets the flag first: it is what the apps' guards wait for.
 func (f *effects) publishSession(ctx context.Context, o *outgoing) error {
-	if o.told.Flagged.IsZero() {
+	if !o.flagged {
 		if err := f.publishFlag(ctx, o); err != nil {
 			return err
 		}
 	}
-	if o.told.Stored {
-		return nil
-	}
 	// The broker drops repeated signals for a few minutes only. What an earlier owner, or an attempt without an answer, may
 	// have stored is looked for.
 	look, there := o.repeated, 0
-	for i, sig := range o.signals {
+	for i := o.known; i < len(o.signals); i++ {
+		sig := o.signals[i]
 		err := f.until(ctx, "publishing signal", func(ctx context.Context) (err error) {
 			if look {
 				if there, err = f.alreadyThere(ctx, o); err != nil {
@@ -58,14 +56,14 @@ func (f *effects) publishFlag(ctx context.Context, o *outgoing) error {
 	return f.until(ctx, "writing flag", func(ctx context.Context) error {
 		applied, err := f.s.outlet.Flag(ctx, o.signals[last], o.pos[last])
 		if err == nil && applied {
-			f.flagged(o, time.Now())
+			f.measureFlag(o, time.Now())
 		}
 		return err
 	})
 }
 
-// flagged measures how long a flag took since the broker took its event.
-func (f *effects) flagged(o *outgoing, at time.Time) {
+// measureFlag tells the metrics how long a flag took since the broker took its event.
+func (f *effects) measureFlag(o *outgoing, at time.Time) {
 	if o.stored > 0 {
 		f.s.metrics.eventToFlag.Observe(at.Sub(time.Unix(0, o.stored)).Seconds())
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // answers is a broker that takes many sessions at once. A session's name says what is done and what is answered when it is told with
-// others: f, s: flag and signal are done; F, S: and it says so. One by one all is done.
+// others: f, s: flag and signal are done; F, S: and it says so. Behind a slash comes what of its next signal is. One by one all is done.
 type answers struct {
 	mu      sync.Mutex
 	flags   map[string][]uint64 // revisions, by session
@@ -41,16 +41,19 @@ func (l *answers) Tell(ctx context.Context, words []broker.Word) []broker.Told {
 	told := make([]broker.Told, len(words))
 	for i, w := range words {
 		name, rev := w.Signal.SessionId, w.Signal.Revision
-		if strings.ContainsAny(name, "fF") {
-			l.flags[name] = append(l.flags[name], rev)
+		does, next, _ := strings.Cut(name, "/")
+		if w.Flag == nil {
+			does = next
+		} else if strings.ContainsAny(does, "fF") {
+			l.flags[name] = append(l.flags[name], w.Flag.Revision)
 		}
-		if strings.ContainsAny(name, "sS") {
+		if strings.ContainsAny(does, "sS") {
 			l.signals[name] = append(l.signals[name], rev)
 		}
-		if strings.Contains(name, "F") {
+		if w.Flag != nil && strings.Contains(does, "F") {
 			told[i].Flagged = time.Now()
 		}
-		told[i].Stored = strings.Contains(name, "S")
+		told[i].Stored = strings.Contains(does, "S")
 	}
 	return told
 }
@@ -70,7 +73,7 @@ func (l *answers) Signal(_ context.Context, sig *riskdv1.Signal, _ broker.Positi
 	return nil
 }
 
-// LastSignal answers for record and revision alike: in these tests they are the same number.
+// LastSignal answers for record and revision alike: in these tests they are the same number, or the revision has one digit more.
 func (l *answers) LastSignal(_ context.Context, _, session string) (*riskdv1.Signal, broker.Position, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,7 +82,11 @@ func (l *answers) LastSignal(_ context.Context, _, session string) (*riskdv1.Sig
 		return nil, broker.Position{}, false, nil
 	}
 	last := all[len(all)-1]
-	return &riskdv1.Signal{ChallengeId: session, Revision: last}, broker.Position{Seq: last}, true, nil
+	seq := last
+	if seq > 9 {
+		seq /= 10
+	}
+	return &riskdv1.Signal{ChallengeId: session, Revision: last}, broker.Position{Seq: seq}, true, nil
 }
 
 func (l *answers) Dead(context.Context, int, *riskdv1.JournalEntry) error { return nil }
@@ -147,6 +154,54 @@ func TestWhatManyAreToldIsPublishedOnceWhateverIsKnownOfIt(t *testing.T) {
 		}
 		if got := testutil.ToFloat64(s.metrics.signals.WithLabelValues("required")); got != float64(len(names)+3) {
 			t.Errorf("%v signals are counted, want %d", got, len(names)+3)
+		}
+	})
+}
+
+// Of a session's signals each is told when the one before is known to be stored, and its flag follows from the last one.
+func TestSeveralSignalsOfASessionAreToldOneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := newAnswers()
+		close(out.release)
+		s := &Service{outlet: out, deps: Deps{Log: testLog()}}
+		s.metrics = newMetrics(prometheus.NewRegistry(), s)
+		f := newEffects(t.Context(), s, 0)
+		e := effect{seq: 4}
+		signals := func(name string, n int) (all []uint64) {
+			for k := range n {
+				rev, state := uint64(40+k), "required"
+				if k == n-1 && strings.Contains(name, "clears") {
+					state = "expired"
+				}
+				e.add([]*riskdv1.Signal{{TenantId: "acme", SessionId: name, ChallengeId: name, Revision: rev, State: state}}, 1)
+				all = append(all, rev)
+			}
+			return all
+		}
+		want := map[string][]uint64{"FS/S, eight": signals("FS/S, eight", 8), "FS/S, nine": signals("FS/S, nine", 9), "FS alone": signals("FS alone", 1),
+			"S/S, clears": signals("S/S, clears", 3)}
+		for _, first := range []string{"FS", "fS", "S", "Fs", "F", ""} {
+			for _, next := range []string{"S", "s", ""} {
+				name := first + "/" + next
+				want[name] = signals(name, 3)
+			}
+		}
+		f.enqueue(t.Context(), e)
+		f.finish()
+		for name, revs := range want {
+			if got := out.signals[name]; !slices.Equal(got, revs) {
+				t.Errorf("%q: signals %v are stored, want %v", name, got, revs)
+			}
+			if got := slices.Compact(out.flags[name]); !slices.Equal(got, revs[len(revs)-1:]) {
+				t.Errorf("%q: flags %v are written, want only that of the last signal, %d", name, got, revs[len(revs)-1])
+			}
+		}
+		// All but the one with nine; then who had signal and flag known, or a flag that can wait; then whose every signal is known.
+		if want := []int{21, 5, 3, 1, 1, 1, 1, 1}; !slices.Equal(out.bursts, want) {
+			t.Errorf("told at once: %v, want %v", out.bursts, want)
+		}
+		if f.publishedThrough(9) != 9 || len(f.lanes) != 0 || len(f.room)+len(f.ways)+len(f.slots) != 0 {
+			t.Errorf("published through %d, %d lanes, %d records, %d ways", f.publishedThrough(9), len(f.lanes), len(f.room), len(f.ways))
 		}
 	})
 }

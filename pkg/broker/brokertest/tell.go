@@ -23,8 +23,9 @@ func manyAreTold(t *testing.T, open Open) {
 	defer cancel()
 	word := func(session, state string, revision, seq uint64) broker.Word {
 		now := time.Now().UnixMilli()
-		return broker.Word{Position: broker.Position{Seq: seq}, Signal: &riskdv1.Signal{ChallengeId: "ch_" + session, Revision: revision, TenantId: "acme", UserId: "u",
-			SessionId: session, State: state, IssuedAtMs: now, AtMs: now, ExpiresAtMs: now + 600_000, OnExpiry: "deny"}}
+		sig := &riskdv1.Signal{ChallengeId: "ch_" + session, Revision: revision, TenantId: "acme", UserId: "u",
+			SessionId: session, State: state, IssuedAtMs: now, AtMs: now, ExpiresAtMs: now + 600_000, OnExpiry: "deny"}
+		return broker.Word{Position: broker.Position{Seq: seq}, Signal: sig, Flag: sig}
 	}
 	var first []broker.Word
 	for _, s := range []string{"a", "b", "c", "d"} {
@@ -68,6 +69,16 @@ func manyAreTold(t *testing.T, open Open) {
 	if err := b.Outlet().Signal(ctx, hasty.Signal, hasty.Position); err != nil {
 		t.Fatal(err)
 	}
+	// A record has two signals of g: the flag follows from the second, the first one is stored, and then the second without a flag.
+	both := word("g", "required", 1, 60)
+	both.Flag = word("g", "denied", 1, 60).Signal
+	for _, w := range []broker.Word{both, {Signal: both.Flag, Position: both.Position}} {
+		if told := teller.Tell(ctx, []broker.Word{w}); !told[0].Stored || told[0].Flagged.IsZero() != (w.Flag == nil) {
+			t.Errorf("session g: %+v", told[0])
+		}
+		second = append(second, w)
+	}
+	second = slices.Delete(second, len(second)-2, len(second)-1) // the last one is what is found
 	r, err := b.Follow()
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +86,7 @@ func manyAreTold(t *testing.T, open Open) {
 	defer r.Close()
 	got := openFlags{}
 	got.drain(t, ctx, r)
-	for session, want := range map[string]string{"a": "denied", "b": "", "c": "", "d": "required", "e": "required", "f": "required"} {
+	for session, want := range map[string]string{"a": "denied", "b": "", "c": "", "d": "required", "e": "required", "f": "required", "g": "denied"} {
 		if state := got[subject.Key("acme", session)]; state != want {
 			t.Errorf("session %s: flag says %q, want %q", session, state, want)
 		}

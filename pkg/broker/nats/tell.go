@@ -34,12 +34,15 @@ var _ broker.Teller = outlet{}
 func (o outlet) Tell(ctx context.Context, words []broker.Word) []broker.Told {
 	flags, signals := make([]asked, len(words)), make([]asked, len(words))
 	for i, w := range words {
-		key := subject.Key(w.Signal.TenantId, w.Signal.SessionId)
-		next, expect, ok := o.flags.guess(key, w.Signal, w.Position)
+		if w.Flag == nil {
+			continue
+		}
+		key := subject.Key(w.Flag.TenantId, w.Flag.SessionId)
+		next, expect, ok := o.flags.guess(key, w.Flag, w.Position)
 		if !ok {
 			continue
 		}
-		if msg, err := flagMsg(key, next, owed{w.Signal, w.Position}, expect); err == nil {
+		if msg, err := flagMsg(key, next, owed{w.Flag, w.Position}, expect); err == nil {
 			flags[i] = o.ask(key, msg)
 		}
 	}
