@@ -3,6 +3,9 @@ package enrich
 import (
 	"math/bits"
 	"sync/atomic"
+	"unsafe"
+
+	"github.com/riskd-io/riskd/pkg/warm"
 )
 
 // cache remembers values by key in a fixed number of slots, two possible ones for each key. It is
@@ -35,6 +38,13 @@ func (c *cache[K, V]) get(hash uint64, key K) (v V, ok bool) {
 		return e.value, true
 	}
 	return v, false
+}
+
+// ask asks for the memory of a key's first slot, askAgain some time after that for what it holds.
+func (c *cache[K, V]) ask(hash uint64) { warm.Memory(unsafe.Pointer(&c.slots[hash&c.mask]), 1) }
+
+func (c *cache[K, V]) askAgain(hash uint64) {
+	warm.Memory(unsafe.Pointer(c.slots[hash&c.mask].Load()), int(unsafe.Sizeof(entry[K, V]{})))
 }
 
 // put stores a value; evicted tells whether another had to leave. When both slots are taken they

@@ -63,11 +63,15 @@ type Crowd struct {
 
 // square is the place where the crowds of all partitions meet.
 type square struct {
-	shards [crowdShards]struct {
-		sync.Mutex
-		spots map[uint64]*spot
-	}
+	shards [crowdShards]shard
 }
+
+type shard struct {
+	sync.Mutex
+	spots spots
+}
+
+func (q *square) shard(key uint64) *shard { return &q.shards[key%crowdShards] }
 
 // spot is what one partition saw on one address or device.
 type spot struct {
@@ -103,13 +107,7 @@ type saved struct {
 	fresh   bool
 }
 
-func newSquare() *square {
-	s := new(square)
-	for i := range s.shards {
-		s.shards[i].spots = make(map[uint64]*spot)
-	}
-	return s
-}
+func newSquare() *square { return new(square) }
 
 func newCrowd(on *square, keys int, s *stats) *Crowd {
 	return &Crowd{square: on, keys: keys, stats: s, round: 1}
@@ -156,15 +154,10 @@ func addressKey(addr netip.Addr, tenant uint64) uint64 {
 	return mix(mix(hi^tenant) ^ lo)
 }
 
-// observe fills out with the counts before ev, then counts ev. What it counts is kept by Take and undone by Discard.
-func (c *Crowd) observe(ev *riskdv1.Event, addr netip.Addr, receivedMS int64, out *riskdv1.Crowd) {
-	s, ok := see(ev, addr)
-	if !ok {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.count(&s, receivedMS, out)
+// observe fills out with the counts before ev, then counts ev, of which s is what it shows. What it counts is kept by Take and undone by
+// Discard; c.mu is held.
+func (c *Crowd) observe(ev *riskdv1.Event, s *sighting, receivedMS int64, out *riskdv1.Crowd) {
+	c.count(s, receivedMS, out)
 	c.looked++
 	if s.counts {
 		c.asked = append(c.asked, ev)
@@ -175,9 +168,9 @@ func (c *Crowd) observe(ev *riskdv1.Event, addr netip.Addr, receivedMS int64, ou
 func (c *Crowd) count(s *sighting, receivedMS int64, out *riskdv1.Crowd) {
 	at := uint32(max(receivedMS, 0) / 1000)
 	if s.ip != 0 {
-		sh := &c.square.shards[s.ip%crowdShards]
+		sh := c.square.shard(s.ip)
 		sh.Lock()
-		first := sh.spots[s.ip]
+		first := sh.spots.get(s.ip)
 		if out != nil {
 			out.IpUsers, out.IpFailedUsers, out.IpFailures = first.look(s.user, s.now)
 		}
@@ -187,9 +180,9 @@ func (c *Crowd) count(s *sighting, receivedMS int64, out *riskdv1.Crowd) {
 		sh.Unlock()
 	}
 	if s.device != 0 {
-		sh := &c.square.shards[s.device%crowdShards]
+		sh := c.square.shard(s.device)
 		sh.Lock()
-		first := sh.spots[s.device]
+		first := sh.spots.get(s.device)
 		if out != nil {
 			out.DeviceUsers, _, _ = first.look(s.user, s.now)
 		}
@@ -200,6 +193,25 @@ func (c *Crowd) count(s *sighting, receivedMS int64, out *riskdv1.Crowd) {
 	}
 	if s.counts {
 		c.clock = max(c.clock, at)
+	}
+}
+
+// askSlots asks for the memory that address and device are looked for in, askSpots some time after that for their spots'.
+func (q *square) askSlots(s *sighting) {
+	if s.ip != 0 {
+		q.shard(s.ip).spots.askSlot(s.ip)
+	}
+	if s.device != 0 {
+		q.shard(s.device).spots.askSlot(s.device)
+	}
+}
+
+func (q *square) askSpots(s *sighting) {
+	if s.ip != 0 {
+		q.shard(s.ip).spots.askSpot(s.ip)
+	}
+	if s.device != 0 {
+		q.shard(s.device).spots.askSpot(s.device)
 	}
 }
 
@@ -246,7 +258,7 @@ func (c *Crowd) touch(first *spot, key uint64, at uint32) *spot {
 		g = &spot{key: key, crowd: c}
 		g.users = g.few[:0]
 		if first == nil {
-			c.square.shards[key%crowdShards].spots[key] = g
+			c.square.shard(key).spots.put(key, g)
 		} else {
 			g.peer, first.peer = first.peer, g
 		}

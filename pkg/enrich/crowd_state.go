@@ -83,7 +83,7 @@ func (c *Crowd) discard() {
 	for i := range c.saved {
 		sv := &c.saved[i]
 		g := sv.spot
-		sh := &c.square.shards[g.key%crowdShards]
+		sh := c.square.shard(g.key)
 		sh.Lock()
 		if sv.fresh {
 			c.unlink(g)
@@ -149,7 +149,7 @@ func (c *Crowd) drop(g *spot) {
 	g.listed = false
 	c.spots--
 	c.visits -= len(g.users)
-	sh := &c.square.shards[g.key%crowdShards]
+	sh := c.square.shard(g.key)
 	sh.Lock()
 	c.unlink(g)
 	sh.Unlock()
@@ -157,16 +157,16 @@ func (c *Crowd) drop(g *spot) {
 
 // unlink takes a spot out of the square; its key's lock is held.
 func (c *Crowd) unlink(g *spot) {
-	spots := c.square.shards[g.key%crowdShards].spots
-	if first := spots[g.key]; first != g {
+	spots := &c.square.shard(g.key).spots
+	if first := spots.get(g.key); first != g {
 		for first.peer != g {
 			first = first.peer
 		}
 		first.peer = g.peer
 	} else if g.peer != nil {
-		spots[g.key] = g.peer
+		spots.put(g.key, g.peer)
 	} else {
-		delete(spots, g.key)
+		spots.remove(g.key)
 	}
 	g.peer = nil
 }
@@ -244,9 +244,12 @@ func (c *Crowd) Restore(version uint64, data []byte) error {
 		if r.err != nil {
 			break
 		}
-		sh := &c.square.shards[g.key%crowdShards]
+		if g.key == 0 {
+			return fmt.Errorf("%w: an address or device without a key", errCrowd)
+		}
+		sh := c.square.shard(g.key)
 		sh.Lock()
-		own := sh.spots[g.key]
+		own := sh.spots.get(g.key)
 		for own != nil && own.crowd != c {
 			own = own.peer
 		}
@@ -254,7 +257,8 @@ func (c *Crowd) Restore(version uint64, data []byte) error {
 			sh.Unlock()
 			return fmt.Errorf("%w: an address or device occurs twice", errCrowd)
 		}
-		g.peer, sh.spots[g.key] = sh.spots[g.key], g
+		g.peer = sh.spots.get(g.key)
+		sh.spots.put(g.key, g)
 		sh.Unlock()
 		c.spots++
 		c.visits += len(g.users)

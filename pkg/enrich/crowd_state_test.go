@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
-	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -30,8 +29,7 @@ func drawStep(t *rapid.T) *riskdv1.Event {
 func record(t *rapid.T, c *Crowd, evs []*riskdv1.Event, received int64) *riskdv1.JournalRecord {
 	rec := new(riskdv1.JournalRecord)
 	for _, ev := range evs {
-		out := new(riskdv1.Crowd)
-		c.observe(ev, wire.Addr(ev), received, out)
+		out := lookedAt(c, ev, received)
 		e := &riskdv1.JournalEntry{Status: riskdv1.JournalEntry_STATUS_SCORED, Event: ev, Enrichment: &riskdv1.Enrichment{ReceivedMs: received, Crowd: out}}
 		switch rapid.IntRange(0, 9).Draw(t, "status") {
 		case 0:
@@ -82,11 +80,11 @@ func TestACrowdRestoredAndReplayedIsTheOneThatNeverDied(t *testing.T) {
 			rt.Fatalf("they count %v and %v", a, b)
 		}
 		for i := range live.square.shards {
-			for _, g := range live.square.shards[i].spots {
+			live.square.shards[i].spots.each(func(_ uint64, g *spot) {
 				if !g.listed || g.peer != nil {
 					rt.Fatal("a spot is in the square that is not in the list")
 				}
-			}
+			})
 		}
 	})
 }
@@ -140,11 +138,9 @@ func BenchmarkCrowd(b *testing.B) {
 	for i := range evs {
 		evs[i] = step{user: fmt.Sprint("u", i%3000), ip: fmt.Sprintf("198.51.%d.%d", i%8, i/8%250), device: fmt.Sprint("d", i%2000), sec: int64(i)}.event()
 	}
-	out := new(riskdv1.Crowd)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		ev := evs[i%len(evs)]
-		c.observe(ev, wire.Addr(ev), noon, out)
+		lookedAt(c, evs[i%len(evs)], noon)
 		c.settle()
 	}
 }

@@ -30,12 +30,28 @@ type known struct {
 	owner *owner
 }
 
-// lookup asks the files, or remembers.
-func (d *databases) lookup(addr netip.Addr, s *stats) (k known) {
+// ask asks for the memory where an address is remembered, and returns its hash for the rest: askAgain asks for what is remembered, some time
+// after. 0 is an address of which nobody can tell anything.
+func (d *databases) ask(addr netip.Addr) (hash uint64) {
 	if !addr.IsValid() || len(d.city)+len(d.asn) == 0 {
+		return 0
+	}
+	hash = max(addressKey(addr, 0), 1)
+	d.known.ask(hash)
+	return hash
+}
+
+func (d *databases) askAgain(hash uint64) {
+	if hash != 0 {
+		d.known.askAgain(hash)
+	}
+}
+
+// lookup asks the files, or remembers.
+func (d *databases) lookup(addr netip.Addr, hash uint64, s *stats) (k known) {
+	if hash == 0 {
 		return k
 	}
-	hash := addressKey(addr, 0)
 	k, ok := d.known.get(hash, addr)
 	if !ok {
 		if public(addr) {

@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/riskd-io/riskd/pkg/wire"
 	"github.com/riskd-io/riskd/pkg/wire/wiretest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
@@ -245,7 +244,7 @@ func TestNothingOfTheEnrichmentBeforeIsLeft(t *testing.T) {
 	got.ProtoReflect().SetUnknown(nil) // enrichments are made here, not read
 	got.Crowd.ProtoReflect().SetUnknown(nil)
 	for i, out := range []*riskdv1.Enrichment{got, want} {
-		e.EnrichIn(i, &wire.Parsed{Event: new(riskdv1.Event)}, 1, out)
+		e.EnrichIn(i, []Lookup{{Event: new(riskdv1.Event), ReceivedMS: 1, Out: out}})
 	}
 	if !proto.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

@@ -1,6 +1,10 @@
 package scorer
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/riskd-io/riskd/pkg/warm"
+)
 
 // The memory of a record's events is larger than the processor's nearest cache, and it is come to twice: message by message when they are read,
 // and user by user when they are judged. Each event then begins with one wait after the other for a line of its memory, since one leads
@@ -11,12 +15,6 @@ const readAhead = 2
 
 // ahead asks for the memory of event i and of its message.
 func (b *batch) ahead(i int) {
-	warm(unsafe.Pointer(b.entries[i]), int(unsafe.Sizeof(room{})))
-	warmBytes(b.msgs[i].Data)
-}
-
-func warmBytes(b []byte) {
-	if len(b) > 0 {
-		warm(unsafe.Pointer(unsafe.SliceData(b)), len(b))
-	}
+	warm.Memory(unsafe.Pointer(b.entries[i]), int(unsafe.Sizeof(room{})))
+	warm.Bytes(b.msgs[i].Data)
 }

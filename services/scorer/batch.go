@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/wire"
@@ -52,6 +53,7 @@ type batch struct {
 	entries []*riskdv1.JournalEntry
 	parsed  []*wire.Parsed
 	looked  []*riskdv1.Enrichment
+	asks    []enrich.Lookup  // of the group in hand
 	dec     riskdv1.Decision // of the event in hand, if rules applied to it
 	// scored: the record's versions are those that its first decision names.
 	scored    bool
@@ -112,9 +114,7 @@ func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 			b.bytes += len(b.msgs[i].Data)
 			b.read(s, p, i, &b.msgs[i])
 		}
-		for i := from; i < to; i++ {
-			b.lookUp(s, p, i, b.msgs[i].StoredNS)
-		}
+		b.lookUp(s, p, from, to)
 		for i := from; i < to; i++ {
 			b.w.Add(b.entries[i], b.parsed[i])
 		}

@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -78,16 +79,22 @@ func empty(e *riskdv1.JournalEntry) {
 	e.Reason, e.Detail, e.Raw = "", "", nil
 }
 
-// lookUp adds to event i, if it is one, what is known of the world, and gives it to the fold.
-func (b *batch) lookUp(s *Service, p *partition, i int, storedNS int64) {
-	e, en, read := b.entries[i], b.looked[i], b.parsed[i]
-	if e.Event == nil {
-		return
+// lookUp adds to the events from one entry to another what is known of the world, and gives them to the fold.
+func (b *batch) lookUp(s *Service, p *partition, from, to int) {
+	b.asks = b.asks[:0]
+	for i := from; i < to; i++ {
+		if e := b.entries[i]; e.Event != nil {
+			e.Enrichment = b.looked[i]
+			b.asks = append(b.asks, enrich.Lookup{Event: e.Event, Addr: b.parsed[i].Addr, ReceivedMS: b.msgs[i].StoredNS / 1e6, Out: e.Enrichment})
+		}
 	}
-	s.deps.Enricher.EnrichIn(p.n, read, storedNS/1e6, en)
-	p.lookUp(e.Event, en)
-	e.Enrichment = en
-	b.fold.add(read, e, i)
+	s.deps.Enricher.EnrichIn(p.n, b.asks)
+	for i := from; i < to; i++ {
+		if e := b.entries[i]; e.Event != nil {
+			p.lookUp(e.Event, e.Enrichment)
+			b.fold.add(b.parsed[i], e, i)
+		}
+	}
 }
 
 // bury makes a dead entry of a message that could not be read.

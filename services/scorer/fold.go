@@ -8,6 +8,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/risk/profile"
 	"github.com/riskd-io/riskd/pkg/risk/session"
 	"github.com/riskd-io/riskd/pkg/risk/signal"
+	"github.com/riskd-io/riskd/pkg/warm"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
@@ -182,7 +183,7 @@ func (f *fold) before(st *store, u int) (b before) {
 		return before{f.out[g.out0:g.out1], g.seen, true}
 	}
 	b.profile, b.seen, b.known = st.get(g.hash, f.keys[g.key0:g.key1])
-	warmBytes(b.profile)
+	warm.Bytes(b.profile)
 	return b
 }
 

@@ -18,12 +18,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
-	"github.com/riskd-io/riskd/pkg/wire"
-	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
 // Engine judges one event: *risk.Engine. Safe for concurrent use on different profiles; p changes only when the event is scored.
@@ -33,8 +32,9 @@ type Engine interface {
 
 // Enricher adds what is looked up: *enrich.Enricher. Safe for concurrent use.
 type Enricher interface {
-	// EnrichIn is called once for each event of a partition, in order. It overwrites out and may use its memory again.
-	EnrichIn(partition int, p *wire.Parsed, receivedMS int64, out *riskdv1.Enrichment)
+	// EnrichIn is called once for each event of a partition, in order, with several at a time. It overwrites what their outcome is and may use its
+	// memory again.
+	EnrichIn(partition int, all []enrich.Lookup)
 	GeoVersion() string
 }
 

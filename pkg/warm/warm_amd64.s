@@ -1,7 +1,7 @@
 #include "textflag.h"
 
-// func warm(p unsafe.Pointer, size int)
-TEXT ·warm(SB), NOSPLIT, $0-16
+// func Memory(p unsafe.Pointer, size int)
+TEXT ·Memory(SB), NOSPLIT, $0-16
 	MOVQ p+0(FP), AX
 	MOVQ size+8(FP), CX
 line:

@@ -1,7 +1,0 @@
-//go:build !amd64 && !arm64
-
-package scorer
-
-import "unsafe"
-
-func warm(unsafe.Pointer, int) {}
