@@ -97,10 +97,18 @@ func TestOutlinesBeyondTheBoundsAreWrittenEachTime(t *testing.T) {
 		}
 		return d
 	}
+	long := func(i int) *riskdv1.Decision {
+		d := usual(i)
+		d.Parts[0].Code = fmt.Sprint(strings.Repeat("long ", maxNameBytes/5), i%50)
+		return d
+	}
 	w := NewWriter()
-	for name, each := range map[string]func(int) *riskdv1.Decision{"many": many, "large": large, "both": func(i int) *riskdv1.Decision {
-		if i%7 == 0 {
+	for name, each := range map[string]func(int) *riskdv1.Decision{"many": many, "large": large, "long": long, "both": func(i int) *riskdv1.Decision {
+		switch {
+		case i%7 == 0:
 			return large(i)
+		case i%11 == 0:
+			return long(i)
 		}
 		return many(i)
 	}} {
@@ -119,6 +127,11 @@ func TestOutlinesBeyondTheBoundsAreWrittenEachTime(t *testing.T) {
 			}
 			if n := w.c.outlined; n.taken > outlineSlots/2+maxOutlines || n.used > maxOutlines {
 				t.Fatalf("%s: %d outlines are kept, %d of them the record's", name, n.taken, n.used)
+			}
+			for _, o := range w.c.outlined.slots {
+				if o != nil && len(o.parts[0].code) > maxNameBytes {
+					t.Fatalf("%s: a name of %d bytes is kept", name, len(o.parts[0].code))
+				}
 			}
 			other := decided(maxOutlines, func(i int) *riskdv1.Decision { d := usual(i); d.Action = fmt.Sprint("action ", 1000*round+i); return d })
 			w.Begin(other, len(other.Entries))
