@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		{"an older owner is refused, and nothing of it is seen", olderOwnerIsRefused},
 		{"a reader sees only what was committed, and goes on from any position", readersGoOn},
 		{"pages are kept, the newest of each name", pagesAreKept},
+		{"pages of an earlier owner are not missed", pagesOfAnEarlierOwnerAreNotMissed},
 		{"what was trimmed is told", trimmedIsTold},
 		{"signals become flags, and cleared ones leave", signalsBecomeFlags},
 		{"what many sessions are told at once is known to be done, or done one by one", manyAreTold},
@@ -369,6 +370,41 @@ func pagesAreKept(t *testing.T, open Open) {
 	}
 	if _, err := o.log.StorePage(t.Context(), "3", revs["3"], []byte("of the old one")); !errors.Is(err, broker.ErrConflict) {
 		t.Fatalf("the old owner's page: got %v, want ErrConflict", err)
+	}
+}
+
+// pagesOfAnEarlierOwnerAreNotMissed: what it had under way when the partition was claimed may be stored while all pages are read.
+func pagesOfAnEarlierOwnerAreNotMissed(t *testing.T, open Open) {
+	b, _ := opened(t, open(t, 1))
+	o := own(t, b, 0, "a")
+	const pages, some = 540, 270 // a reader has at most 256 under way
+	revs := make([]uint64, pages)
+	store := func(n int, text string) {
+		rev, err := o.log.StorePage(t.Context(), strconv.Itoa(n), revs[n], []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		revs[n] = rev
+	}
+	for n := range pages {
+		store(n, "early")
+	}
+	got := map[string]string{}
+	if err := o.log.Pages(t.Context(), func(p broker.Page) error {
+		if len(got) == 0 {
+			for n := some; n < pages-1; n++ {
+				store(n, "late")
+			}
+		}
+		got[p.Name] = string(p.Data)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range pages {
+		if got[strconv.Itoa(n)] == "" {
+			t.Errorf("page %d is missed", n)
+		}
 	}
 }
 

@@ -234,14 +234,8 @@ const (
 
 func (l *partitionLog) Pages(ctx context.Context, visit func(broker.Page) error) error {
 	stream := subject.PagesStream(l.n)
-	attempt, cancel := context.WithTimeout(ctx, openTimeout)
-	// The last message that is there: what the stream stored last may have been deleted by hand.
-	newest, err := ReadLast(attempt, l.js, stream, l.page("*"))
-	cancel()
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil
-	}
-	if err != nil {
+	newest, err := l.newestPage(ctx, stream)
+	if err != nil || newest == 0 {
 		return err
 	}
 	tail, err := OpenTail(l.js, stream, 1, TailConfig{Messages: pageMessages, Bytes: pageBytes})
@@ -251,7 +245,7 @@ func (l *partitionLog) Pages(ctx context.Context, visit func(broker.Page) error)
 	defer tail.Close()
 	prefix := l.page("")
 	var buf []Message
-	for at := uint64(0); at < newest.Seq; {
+	for at := uint64(0); at < newest; {
 		if buf, err = tail.Take(ctx, buf[:0], pageMessages, pageBytes); err != nil {
 			return err
 		}
@@ -263,8 +257,30 @@ func (l *partitionLog) Pages(ctx context.Context, visit func(broker.Page) error)
 			}
 		}
 		clear(buf)
+		if at < newest {
+			continue
+		}
+		// An earlier owner's page may have been under way when the partition was claimed. It takes the older one out and lies behind what was the
+		// end: who stops there has neither. When nothing lies behind what was read, all that was there is read.
+		if newest, err = l.newestPage(ctx, stream); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// newestPage is the sequence of the last page that is there, 0 when there is none: what the stream stored last may have been deleted by hand.
+func (l *partitionLog) newestPage(ctx context.Context, stream string) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	newest, err := ReadLast(ctx, l.js, stream, l.page("*"))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return newest.Seq, nil
 }
 
 func (l *partitionLog) ReadPage(ctx context.Context, name string) (broker.Page, bool, error) {
