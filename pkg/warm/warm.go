@@ -1,10 +1,12 @@
-//go:build amd64 || arm64
-
+// Package warm asks the processor for memory some time before it is read. Where one look-up leads to the next, each would otherwise wait
+// for a line of memory that is in no cache.
 package warm
 
 import "unsafe"
 
-// Memory asks the processor for size bytes at p, one at least, and waits for nothing. It reads nothing: any p will do.
-//
-//go:noescape
-func Memory(p unsafe.Pointer, size int)
+// Bytes asks for all of b.
+func Bytes(b []byte) {
+	if len(b) > 0 {
+		Memory(unsafe.Pointer(unsafe.SliceData(b)), len(b))
+	}
+}
