@@ -123,9 +123,12 @@ type sighting struct {
 	times      uint32
 }
 
-func see(ev *riskdv1.Event, addr netip.Addr) (s sighting, ok bool) {
+// shows tells that there is something to look at.
+func (s *sighting) shows() bool { return s.ip != 0 || s.device != 0 }
+
+func see(ev *riskdv1.Event, addr netip.Addr) (s sighting) {
 	if ev.TimeMs <= 0 {
-		return s, false
+		return s
 	}
 	tenant := xxhash.Sum64String(ev.TenantId)
 	s = sighting{
@@ -139,7 +142,7 @@ func see(ev *riskdv1.Event, addr netip.Addr) (s sighting, ok bool) {
 	if d := ev.Device.GetId(); d != "" {
 		s.device = max(mix(xxhash.Sum64String(d)^tenant^deviceKeys), 1)
 	}
-	return s, s.ip != 0 || s.device != 0
+	return s
 }
 
 // deviceKeys keeps devices and addresses apart in one map.

@@ -29,7 +29,7 @@ func (c *Crowd) Take(rec *riskdv1.JournalRecord) {
 			if e.Status != riskdv1.JournalEntry_STATUS_SCORED || e.Event == nil {
 				continue
 			}
-			if s, ok := see(e.Event, wire.Addr(e.Event)); ok && s.counts {
+			if s := see(e.Event, wire.Addr(e.Event)); s.shows() && s.counts {
 				c.count(&s, e.Enrichment.GetReceivedMs(), nil)
 			}
 		}

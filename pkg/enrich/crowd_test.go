@@ -40,7 +40,7 @@ func observe(c *Crowd, ev *riskdv1.Event) *riskdv1.Crowd {
 // lookedAt is what c counts of an event, as one looked up for a record in hand.
 func lookedAt(c *Crowd, ev *riskdv1.Event, received int64) *riskdv1.Crowd {
 	out := new(riskdv1.Crowd)
-	if s, ok := see(ev, wire.Addr(ev)); ok {
+	if s := see(ev, wire.Addr(ev)); s.shows() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.observe(ev, &s, received, out)

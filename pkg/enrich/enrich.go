@@ -213,9 +213,8 @@ type Lookup struct {
 	// Out gets everything that is looked up; its memory is used again.
 	Out *riskdv1.Enrichment
 
-	seen  sighting
-	shows bool // seen is something
-	addr  uint64
+	seen sighting
+	addr uint64 // hash of Addr, 0 when nobody can tell anything of it
 }
 
 // EnrichIn looks up everything about some events of a partition. Call it once for each event, in order of arrival, and then Take or Discard of
@@ -235,7 +234,7 @@ func (e *Enricher) enrich(crowd *Crowd, all []Lookup) {
 	data := e.data.Load()
 	for i := range all {
 		l := &all[i]
-		l.seen, l.shows = see(l.Event, l.Addr)
+		l.seen = see(l.Event, l.Addr)
 		crowd.square.askSlots(&l.seen)
 		l.addr = data.ask(l.Addr)
 	}
@@ -262,7 +261,7 @@ func (e *Enricher) one(crowd *Crowd, data *databases, l *Lookup) {
 	out.ReceivedMs, out.Geo, out.StepUpAt = receivedMS, nil, 0 // all other fields are set below: no Reset, which is slow
 	out.Agent = e.agents.parse(ev.Http.GetUserAgent(), &e.stats)
 
-	if l.shows {
+	if l.seen.shows() {
 		crowd.observe(ev, &l.seen, receivedMS, out.Crowd)
 	}
 

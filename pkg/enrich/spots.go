@@ -113,17 +113,6 @@ func (s *spots) remove(key uint64) {
 	t.slots[free].first.Store(nil)
 }
 
-// each calls f with every key and its first spot.
-func (s *spots) each(f func(key uint64, g *spot)) {
-	if t := s.table.Load(); t != nil {
-		for i := range t.slots {
-			if k := t.slots[i].key.Load(); k != 0 {
-				f(k, t.slots[i].first.Load())
-			}
-		}
-	}
-}
-
 // askSlot asks for the memory that a key is looked for in, askSpot some time after that for its first spot's. What changes meanwhile only makes
 // that useless.
 func (s *spots) askSlot(key uint64) {

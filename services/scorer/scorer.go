@@ -32,8 +32,7 @@ type Engine interface {
 
 // Enricher adds what is looked up: *enrich.Enricher. Safe for concurrent use.
 type Enricher interface {
-	// EnrichIn is called once for each event of a partition, in order, with several at a time. It overwrites what their outcome is and may use its
-	// memory again.
+	// EnrichIn is called once for each event of a partition, in order, with several at a time. It overwrites their Out and may use its memory again.
 	EnrichIn(partition int, all []enrich.Lookup)
 	GeoVersion() string
 }
