@@ -38,9 +38,9 @@ type coder struct {
 	written int
 	table   []slot
 	shift   uint // of a hash, so that it is a place in table
-	// outlined is what a writer knows of outlines, read those that the record has had.
+	// outlined is what a writer knows of outlines, had are those that the record that is read has had so far.
 	outlined *outlines
-	read     []*outline
+	had      []*outline
 	// attrs are the attributes of the event that is written, where it does not have them itself.
 	attrs []event.Attribute
 

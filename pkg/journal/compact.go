@@ -45,7 +45,7 @@ func entryMessages() (out []protoreflect.MessageDescriptor) {
 // The compact form of a record: length and protobuf of the record without its entries, then in one S2 block
 //
 //	number of entries; for each: what there is (event 1, enrichment 2), input, those two
-//	decisions in any order; for each: which entry's, and the decision: its outline (outline.go), and the numbers and texts within it
+//	decisions in any order; for each: which entry's, and the decision: its outline (outline.go, outlined.go), and the numbers and texts within it
 //	statuses, as runs of equal ones
 //	for each entry with more to say: which, and reason, detail, raw
 //

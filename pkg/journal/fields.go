@@ -250,7 +250,7 @@ func (c *coder) decision(d *riskdv1.Decision, ev *riskdv1.Event, rec *riskdv1.Jo
 	}
 	var o *outline
 	if m&(1<<9) != 0 {
-		o = c.outlineOf(d)
+		o = c.outline(d)
 	}
 	c.number(&d.Risk)
 	if o == nil {

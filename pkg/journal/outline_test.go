@@ -56,18 +56,24 @@ func roundTrip(t *testing.T, rec *riskdv1.JournalRecord) (stored []byte) {
 	return stored
 }
 
+// write writes all of a record but its end; before is how many bytes there are before its decisions.
+func write(w *Writer, rec *riskdv1.JournalRecord) (before int) {
+	w.Begin(rec, len(rec.Entries))
+	for _, e := range rec.Entries {
+		w.Add(e, nil)
+	}
+	before = len(w.c.b)
+	for i, e := range rec.Entries {
+		w.Decide(i, e.Decision)
+	}
+	return before
+}
+
 func TestAnOutlineIsWrittenOnce(t *testing.T) {
 	w := NewWriter()
 	size := func(n int) int {
 		rec := decided(n, usual)
-		w.Begin(rec, n)
-		for _, e := range rec.Entries {
-			w.Add(e, nil)
-		}
-		before := len(w.c.b)
-		for i, e := range rec.Entries {
-			w.Decide(i, e.Decision)
-		}
+		before := write(w, rec)
 		roundTrip(t, rec)
 		return len(w.c.b) - before
 	}
@@ -115,13 +121,7 @@ func TestOutlinesBeyondTheBoundsAreWrittenEachTime(t *testing.T) {
 		rec := decided(3*maxOutlines, each)
 		stored := roundTrip(t, rec)
 		for round := range 4 { // the writer has a history now, of which the bytes tell nothing
-			w.Begin(rec, len(rec.Entries))
-			for _, e := range rec.Entries {
-				w.Add(e, nil)
-			}
-			for i, e := range rec.Entries {
-				w.Decide(i, e.Decision)
-			}
+			write(w, rec)
 			if again, err := w.Append(nil); err != nil || !bytes.Equal(again, stored) {
 				t.Fatalf("%s: the same record has other bytes: %v", name, err)
 			}
@@ -133,14 +133,7 @@ func TestOutlinesBeyondTheBoundsAreWrittenEachTime(t *testing.T) {
 					t.Fatalf("%s: a name of %d bytes is kept", name, len(o.parts[0].code))
 				}
 			}
-			other := decided(maxOutlines, func(i int) *riskdv1.Decision { d := usual(i); d.Action = fmt.Sprint("action ", 1000*round+i); return d })
-			w.Begin(other, len(other.Entries))
-			for _, e := range other.Entries {
-				w.Add(e, nil)
-			}
-			for i, e := range other.Entries {
-				w.Decide(i, e.Decision)
-			}
+			write(w, decided(maxOutlines, func(i int) *riskdv1.Decision { d := usual(i); d.Action = fmt.Sprint("action ", 1000*round+i); return d }))
 		}
 	}
 }
