@@ -27,6 +27,29 @@ type manifest struct {
 	Pages    int      `json:"pages"`
 	Through  uint64   `json:"through"`
 	Sections []string `json:"sections,omitempty"`
+	// Stored has a bit for each page that is stored, page 0 the lowest of the first byte; pages are never taken away. Earlier programs left it out.
+	Stored []byte `json:"stored,omitempty"`
+}
+
+// missing is the first page that should be there and was not read, -1 when there is none.
+func (m *manifest) missing(st *store) int {
+	for n := range min(8*len(m.Stored), pageCount) {
+		if m.Stored[n/8]>>(n%8)&1 == 1 && st.pages[n].rev == 0 {
+			return n
+		}
+	}
+	return -1
+}
+
+// storedPages are the bits of a manifest.
+func (s *store) storedPages() []byte {
+	bits := make([]byte, pageCount/8)
+	for n := range s.pages {
+		if s.pages[n].rev > 0 {
+			bits[n/8] |= 1 << (n % 8)
+		}
+	}
+	return bits
 }
 
 // manifestName is the manifest's name among the pages, which are called by their numbers.
@@ -132,7 +155,7 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 	}
 	if len(ck.todo) == 0 && ck.flying == 0 && !ck.index {
 		select {
-		case p.s.pageJobs <- pageJob{log: p.log, partition: p.n, page: manifestPage, seq: ck.from, names: p.partNames(), rev: ck.rev, reply: ck.results}:
+		case p.s.pageJobs <- pageJob{log: p.log, partition: p.n, page: manifestPage, seq: ck.from, names: p.partNames(), stored: p.st.storedPages(), rev: ck.rev, reply: ck.results}:
 			ck.index = true
 		default:
 		}

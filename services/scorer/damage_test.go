@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
@@ -61,6 +62,41 @@ func TestADamagedManifestStopsThePartitionUntilItsPagesAreMadeAnew(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := pages.Purge(t.Context()); err != nil { // the documented way out
+		t.Fatal(err)
+	}
+	goesOn(t, b, world, evs)
+}
+
+// Its users would be strangers to whoever owns the partition next.
+func TestAPageThatIsGoneStopsThePartition(t *testing.T) {
+	b, world, evs := stopped(t)
+	pages, err := b.JS.Stream(t.Context(), subject.PagesStream(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := startWorker(t, b.URL(), quickConfig())
+	natstest.Eventually(t, "a checkpoint is complete", func() bool {
+		_, err := pages.GetLastMsgForSubject(t.Context(), subject.Pages+".0.manifest")
+		return err == nil
+	})
+	w.stop(t)
+	gone := 0
+	for n := range pageCount {
+		m, err := pages.GetLastMsgForSubject(t.Context(), subject.Pages+".0."+strconv.Itoa(n))
+		if err != nil {
+			continue
+		}
+		if err := pages.DeleteMsg(t.Context(), m.Sequence); err != nil {
+			t.Fatal(err)
+		}
+		gone++
+		break
+	}
+	if gone == 0 {
+		t.Fatal("no page was stored")
+	}
+	stands(t, b, "a page is gone", errPage)
 	if err := pages.Purge(t.Context()); err != nil { // the documented way out
 		t.Fatal(err)
 	}

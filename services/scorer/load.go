@@ -88,6 +88,9 @@ func (p *partition) loadOnce(stop context.Context, before journal.Stored) error 
 	if err := p.readPages(stop); err != nil {
 		return err
 	}
+	if n := man.missing(p.st); n >= 0 {
+		return fmt.Errorf("%w: page %d is not there", errPage, n)
+	}
 	if err := p.checkParts(man); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ type pageJob struct {
 	log             broker.Log
 	partition, page int
 	names           []string // the section's name; those of all sections for the manifest
+	stored          []byte   // of the manifest
 	seq             uint64   // of the snapshot; of the manifest: through
 	raw             []byte
 	rev             uint64
@@ -62,7 +63,7 @@ func (s *Service) writePage(ctx context.Context, job pageJob) (rev uint64, err e
 	switch {
 	case job.page == manifestPage:
 		name = manifestName
-		if data, err = json.Marshal(manifest{Version: 1, Pages: pageCount, Through: job.seq, Sections: job.names}); err != nil {
+		if data, err = json.Marshal(manifest{Version: 1, Pages: pageCount, Through: job.seq, Sections: job.names, Stored: job.stored}); err != nil {
 			return 0, err
 		}
 	case job.page <= sectionPage:
