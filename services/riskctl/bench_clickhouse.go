@@ -89,6 +89,7 @@ The last line is for scripts; with -strict the exit code is 1 when a target is m
 // has the room for what riskd stores), and stop removes it.
 func ownEngine(ctx context.Context, data, keep string, std streams) (dsn string, stop func() error, err error) {
 	cfg := engine.DefaultConfig(data)
+	cfg.Memory = service.Memory()
 	if _, err := os.Stat(cfg.Library); err != nil {
 		return "", nil, fmt.Errorf("the ClickHouse engine: %w; make setup fetches it, or name a -clickhouse-dsn", err)
 	}
