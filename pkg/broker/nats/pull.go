@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -45,11 +46,11 @@ func (t *Tail) open(ctx context.Context) error {
 		_ = sub.Unsubscribe()
 		return t.fail(fmt.Errorf("creating consumer on %s: %w", t.stream, err))
 	}
-	t.sub, t.name = sub, name
-	t.next = "$JS.API.CONSUMER.MSG.NEXT." + t.stream + "." + name
+	t.sub, t.name, t.told = sub, name, time.Time{}
+	t.pull = "$JS.API.CONSUMER.MSG.NEXT." + t.stream + "." + name
 	t.mu.Lock()
 	t.inbox, t.current, t.pending = inbox, name, cons.CachedInfo().NumPending
-	t.broken, t.stuck, t.outstanding, t.cseq, t.heard = false, nil, 0, 0, true
+	t.broken, t.stuck, t.outstanding, t.cseq, t.heard, t.next = false, nil, 0, 0, true, 0
 	t.mu.Unlock()
 	if t.tap != nil {
 		t.tap.set(name, t)
@@ -92,8 +93,8 @@ func (t *Tail) request() {
 	inbox := t.inbox
 	t.mu.Unlock()
 	body := `{"batch":` + strconv.Itoa(n) + `,"max_bytes":` + strconv.Itoa(t.cfg.Bytes) +
-		`,"expires":` + strconv.FormatInt(int64(tailExpiry), 10) + `,"idle_heartbeat":` + strconv.FormatInt(int64(tailHeartbeat), 10) + `}`
-	if err := t.nc.PublishRequest(t.next, inbox, []byte(body)); err != nil {
+		`,"expires":` + strconv.FormatInt(int64(tailExpiry), 10) + `,"idle_heartbeat":` + strconv.FormatInt(int64(t.cfg.heartbeat), 10) + `}`
+	if err := t.nc.PublishRequest(t.pull, inbox, []byte(body)); err != nil {
 		t.mu.Lock()
 		t.broken, t.stuck = true, err
 		t.mu.Unlock()
@@ -108,7 +109,12 @@ func (t *Tail) handle(inbox string, m *nats.Msg) {
 		return // of a consumer given up
 	}
 	t.heard = true
-	if len(m.Data) == 0 && m.Subject == inbox {
+	switch {
+	case m.Subject != inbox:
+	case len(m.Data) > 0:
+		t.answer(m.Data)
+		return
+	default:
 		if t.status(m.Header) {
 			t.wake()
 		}

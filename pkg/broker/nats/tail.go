@@ -2,7 +2,6 @@ package natsjs
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -14,8 +13,8 @@ const (
 	// tailExpiry and tailHeartbeat keep an idle reader cheap and find a dead consumer soon.
 	tailExpiry    = 30 * time.Second
 	tailHeartbeat = 5 * time.Second
-	// tailSilence is how long nothing may come, heartbeats included.
-	tailSilence = 2*tailHeartbeat + time.Second
+	// tailTold is how often a reader that cannot read says why.
+	tailTold = 10 * time.Second
 	// tailInactive is when the server forgets a consumer whose reader is gone.
 	tailInactive = time.Minute
 	// tailBackoff waits between attempts to make a consumer again.
@@ -33,7 +32,12 @@ type TailConfig struct {
 	Messages int
 	// Bytes is how many one request to the server may bring. Default 2 MiB; one larger message still comes.
 	Bytes int
+
+	heartbeat time.Duration // tailHeartbeat; tests have less time
 }
+
+// silence is how long nothing may come, heartbeats included.
+func (c *TailConfig) silence() time.Duration { return 2*c.heartbeat + time.Second }
 
 // Tail reads one stream in order from a sequence on, without acks and without a durable consumer: the
 // caller keeps its own position. It makes its consumer again after any loss, from where it was.
@@ -47,13 +51,14 @@ type Tail struct {
 
 	sub    *nats.Subscription
 	inbox  string
-	next   string // request subject of the current consumer
+	pull   string // request subject of the current consumer
 	name   string // current consumer
 	notify chan struct{}
 	// listener gets a value at every reconnect; online is the same until the connection is closed.
 	listener chan nats.Status
 	online   <-chan nats.Status
-	silence  *time.Timer // of the goroutine that takes
+	silence  *time.Timer // of the goroutine that takes, like told
+	told     time.Time   // since when no consumer can be made, or when that was said last
 
 	mu          sync.Mutex
 	buf         []Message // from head on: received and not taken
@@ -65,8 +70,9 @@ type Tail struct {
 	cseq        uint64 // last consumer sequence
 	pending     uint64 // messages of the stream behind the last one received
 	broken      bool
-	stuck       error // why the last request was refused, for the caller's log
-	heard       bool  // anything since that was looked at
+	stuck       error  // why the last consumer was given up
+	heard       bool   // anything since that was looked at
+	next        uint64 // what the stream has behind seq, as its leader said when nothing came; 0 when it has nothing
 	closed      bool
 }
 
@@ -77,6 +83,9 @@ func OpenTail(js jetstream.JetStream, stream string, from uint64, cfg TailConfig
 	}
 	if cfg.Bytes <= 0 {
 		cfg.Bytes = 2 << 20
+	}
+	if cfg.heartbeat <= 0 {
+		cfg.heartbeat = tailHeartbeat
 	}
 	t := &Tail{nc: js.Conn(), js: js, stream: stream, cfg: cfg, broken: true, notify: make(chan struct{}, 1),
 		listener: js.Conn().StatusChanged(nats.CONNECTED)}
@@ -123,6 +132,7 @@ func (t *Tail) take(ctx context.Context, dst []Message, max, maxBytes int, drain
 		}
 		if broken {
 			if err := t.open(ctx); err != nil {
+				t.unopened(err)
 				if !sleep(ctx, tailBackoff) {
 					return dst, false, ctx.Err()
 				}
@@ -134,13 +144,6 @@ func (t *Tail) take(ctx context.Context, dst []Message, max, maxBytes int, drain
 			return dst, false, err
 		}
 	}
-}
-
-// Last is why the reader could not reach its stream last, nil when it could.
-func (t *Tail) Last() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.stuck
 }
 
 // Close ends the reader and its consumer.
@@ -187,36 +190,6 @@ func (t *Tail) keep(m Message) {
 	if t.waiting() == 1 {
 		t.wake()
 	}
-}
-
-// wait blocks until something may have changed, and marks the reader broken when the server is silent.
-func (t *Tail) wait(ctx context.Context) error {
-	if t.silence == nil {
-		t.silence = time.NewTimer(tailSilence)
-	} else {
-		t.silence.Reset(tailSilence)
-	}
-	defer t.silence.Stop()
-	select {
-	case <-t.notify:
-	case _, ok := <-t.online:
-		if !ok {
-			t.online = nil // the connection is closed for good
-		}
-		t.mu.Lock()
-		t.broken, t.stuck = true, errors.New("reconnected")
-		t.mu.Unlock()
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.silence.C:
-		t.mu.Lock()
-		if !t.heard {
-			t.broken, t.stuck = true, errors.New("no heartbeat of the consumer")
-		}
-		t.heard = false
-		t.mu.Unlock()
-	}
-	return nil
 }
 
 // sleep waits; false when ctx ended first.
