@@ -14,6 +14,8 @@ const (
 	fencedPause = 500 * time.Millisecond
 	// failedPause is between attempts to read a state that could not be read.
 	failedPause = 15 * time.Second
+	// slowTakeover is how long a takeover may take before the log says where it is, and then again and again.
+	slowTakeover = 15 * time.Second
 )
 
 // ownership is a partition's goroutine as the coordinator sees it.
@@ -21,6 +23,7 @@ type ownership struct {
 	p    *partition
 	stop context.CancelFunc
 	done chan struct{}
+	told time.Time // when it began, or was last said to take long
 }
 
 // coordinate keeps what this worker owns in line with the assignment until ctx ends.
@@ -57,6 +60,7 @@ func (s *Service) follow(ctx context.Context) {
 			s.start(ctx, n)
 			changed = true
 		}
+		s.owned[n].slow(s, time.Now())
 	}
 	s.waiting, s.settled = waiting, true
 	if changed {
@@ -69,7 +73,7 @@ func (s *Service) start(ctx context.Context, n int) {
 	// It outlives ctx until stopAll: whether a last checkpoint is due is decided before.
 	stop, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	parts, _ := newParts(s.deps.Sections(n)) // New has checked them
-	o := &ownership{p: &partition{s: s, n: n, log: s.deps.Broker.Log(n), st: newStore(), parts: parts, thresholds: findThresholds(parts)}, stop: cancel, done: make(chan struct{})}
+	o := &ownership{p: &partition{s: s, n: n, log: s.deps.Broker.Log(n), st: newStore(), parts: parts, thresholds: findThresholds(parts)}, stop: cancel, done: make(chan struct{}), told: time.Now()}
 	s.owned[n] = o
 	go func() {
 		defer close(o.done)
@@ -91,6 +95,16 @@ func (s *Service) start(ctx context.Context, n int) {
 		s.publishHolding()
 		s.mu.Unlock()
 	}()
+}
+
+// slow tells that a partition is still being taken over, and where that is.
+func (o *ownership) slow(s *Service, now time.Time) {
+	at := o.p.taking.Load()
+	if at == nil || now.Sub(o.told) < slowTakeover {
+		return
+	}
+	o.told = now
+	s.deps.Log.Warn("partition is still being taken over", "partition", o.p.n, "waits_for", *at)
 }
 
 func (s *Service) fail(n int, err error) {

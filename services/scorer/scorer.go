@@ -218,6 +218,9 @@ func (s *Service) Ready() error {
 		return errors.New("no assignment of partitions yet")
 	}
 	for n, o := range s.owned {
+		if at := o.p.taking.Load(); at != nil {
+			return fmt.Errorf("partition %d is loading: it waits for %s", n, *at)
+		}
 		if !o.p.ready.Load() {
 			return fmt.Errorf("partition %d is loading", n)
 		}
