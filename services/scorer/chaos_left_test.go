@@ -19,9 +19,9 @@ import (
 )
 
 // keepTraces leaves a folder behind when the run has failed: what every process said, the stacks of those that still run, and what each
-// node says of its streams. A fault that shows once in a thousand is not made again to look at it.
+// node says of its streams. A fault that shows once in a thousand is not made again to look at it. CHAOS_KEEP=1 keeps that of a good run too.
 func (in *installation) keepTraces() {
-	if !in.t.Failed() {
+	if !in.t.Failed() && os.Getenv("CHAOS_KEEP") == "" {
 		return
 	}
 	dir, err := os.MkdirTemp("", "riskd-chaos-")
@@ -29,7 +29,7 @@ func (in *installation) keepTraces() {
 		in.t.Log(err)
 		return
 	}
-	in.t.Logf("what was found after the failure is in %s", dir)
+	in.t.Logf("what was found after the run is in %s", dir)
 	js := in.js()
 	for p := range chaosPartitions {
 		for _, stream := range []string{subject.EventsStream(p), subject.JournalStream(p), subject.PagesStream(p)} {
