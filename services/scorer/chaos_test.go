@@ -159,6 +159,7 @@ func TestChaos(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 4))
 	patience = 5 * time.Minute // reached only when something is lost: machines are slow, and may be suspended
 	in := build(t)
+	defer in.keepTraces() // while the processes are there
 	js := in.js()
 	pub, err := natsjs.NewPublisher(eventuallyConnect(t, in.url).Conn, chaosPartitions, natsjs.PublisherConfig{AckWait: time.Second})
 	if err != nil {

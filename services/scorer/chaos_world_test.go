@@ -112,7 +112,6 @@ func build(t *testing.T) *installation {
 		in.scorers[i].run(in, bin, fmt.Sprint("scorer", i), "-target", "scorer", "-scorer-lease-ttl", "1200ms", "-scorer-checkpoint-every", "1s")
 	}
 	in.sink.run(in, bin, "sink", "-target", "sink", "-clickhouse-dsn", in.engine.DSN(), "-sink-max-wait", "200ms")
-	t.Cleanup(in.keepTraces) // before those that end the processes
 	return in
 }
 

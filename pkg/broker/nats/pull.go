@@ -169,8 +169,8 @@ func (t *Tail) follow(reply string) (m Message, ok bool) {
 // status reads a message of the server about our request; true means that Take has to look.
 func (t *Tail) status(h nats.Header) bool {
 	switch h.Get("Status") {
-	case "100": // heartbeat
-		return false
+	case "100":
+		return t.beaten(h)
 	case "404", "408", "409":
 		desc := h.Get("Description")
 		left, err := strconv.Atoi(h.Get("Nats-Pending-Messages"))

@@ -8,10 +8,15 @@ import (
 	"log/slog"
 	"strconv"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
+// tailAsk is how many heartbeats go by between two questions to the leader.
+const tailAsk = 5
+
 // wait blocks until something may have changed, and marks the reader broken when the server is silent, or sends heartbeats and nothing else
-// although the stream holds more: a consumer reads the copy of one node, and that copy may stand still.
+// although the stream holds more.
 func (t *Tail) wait(ctx context.Context) error {
 	patience := t.cfg.silence()
 	t.mu.Lock()
@@ -42,22 +47,39 @@ func (t *Tail) wait(ctx context.Context) error {
 	return nil
 }
 
-// silent is what follows when nothing but heartbeats came for a while: the stream's leader is asked whether there is more. Where that does not
-// come either the consumer is made again.
+// beaten reads from a heartbeat how many messages the consumer has sent: one that was lost between two nodes shows in the next message, but behind
+// the last one of a stream there is none. It reports whether something is missing; t.mu is held.
+func (t *Tail) beaten(h nats.Header) bool {
+	sent, err := strconv.ParseUint(h.Get("Nats-Last-Consumer"), 10, 64)
+	if err != nil || sent <= t.cseq {
+		return false
+	}
+	t.anew(fmt.Errorf("%d messages behind %d were lost on the way", sent-t.cseq, t.seq))
+	return true
+}
+
+// silent is what follows when nothing but heartbeats came for a while: the stream's leader is asked now and then whether there is more, since a
+// consumer reads the copy of one node, and that copy may stand still. Where what there is does not come either the consumer is made again.
 func (t *Tail) silent() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch {
+	switch now := time.Now(); {
 	case t.next > t.seq:
-		t.broken, t.stuck = true, fmt.Errorf("the consumer brings nothing behind %d, the stream holds %d", t.seq, t.next)
-		slog.Warn("a stream is read anew", "stream", t.stream, "error", t.stuck)
+		t.anew(fmt.Errorf("the consumer brings nothing behind %d, the stream holds %d", t.seq, t.next))
 	case !t.heard:
 		t.broken, t.stuck = true, errors.New("no heartbeat of the consumer")
-	default:
+	case now.Sub(t.asked) >= tailAsk*t.cfg.heartbeat:
+		t.asked = now
 		body := `{"seq":` + strconv.FormatUint(t.seq+1, 10) + `,"next_by_subj":">"}`
-		_ = t.nc.PublishRequest("$JS.API.STREAM.MSG.GET."+t.stream, t.inbox, []byte(body)) // no answer, no harm: asked again next time
+		_ = t.nc.PublishRequest("$JS.API.STREAM.MSG.GET."+t.stream, t.inbox, []byte(body)) // no answer, no harm: asked again
 	}
 	t.heard = false
+}
+
+// anew gives the consumer up; t.mu is held.
+func (t *Tail) anew(why error) {
+	t.broken, t.stuck = true, why
+	slog.Warn("a stream is read anew", "stream", t.stream, "error", why)
 }
 
 // answer reads what the leader says; t.mu is held.

@@ -3,6 +3,7 @@ package natsjs
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"testing"
 	"time"
 
@@ -12,10 +13,17 @@ import (
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
-// TestAConsumerThatSendsHeartbeatsOnlyIsMadeAgain pauses a consumer at the server: it answers and brings nothing, as one does whose node's copy of
-// the stream stands still.
-func TestAConsumerThatSendsHeartbeatsOnlyIsMadeAgain(t *testing.T) {
-	t.Parallel()
+// quiet is a stream of which a tail has read all, with few heartbeats to wait for.
+type quiet struct {
+	t      *testing.T
+	ctx    context.Context
+	js     jetstream.JetStream
+	stream string
+	tail   *Tail
+	stored uint64
+}
+
+func newQuiet(t *testing.T) *quiet {
 	cfg := DefaultEmbeddedConfig()
 	cfg.Listen, cfg.Dir = "127.0.0.1:0", t.TempDir()
 	emb, err := StartEmbedded(cfg, slog.New(slog.DiscardHandler))
@@ -28,7 +36,7 @@ func TestAConsumerThatSendsHeartbeatsOnlyIsMadeAgain(t *testing.T) {
 	if _, err := emb.Setup(t.Context(), topo); err != nil {
 		t.Fatal(err)
 	}
-	nc, err := emb.Connect(t.Name())
+	nc, err := Connect(emb.URL(), t.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,49 +46,92 @@ func TestAConsumerThatSendsHeartbeatsOnlyIsMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	stream := subject.PagesStream(0)
-	store := func(name string) {
-		if _, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject.Pages + ".0." + name, Data: make([]byte, 100_000)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tail, err := OpenTail(js, stream, 1, TailConfig{heartbeat: 300 * time.Millisecond})
-	if err != nil {
+	t.Cleanup(cancel)
+	q := &quiet{t: t, ctx: ctx, js: js, stream: subject.PagesStream(0)}
+	if q.tail, err = OpenTail(js, q.stream, 1, TailConfig{heartbeat: 300 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	defer tail.Close()
-	take := func() uint64 {
-		msgs, err := tail.Take(ctx, nil, 10, 1<<20)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return msgs[len(msgs)-1].Seq
+	t.Cleanup(q.tail.Close)
+	q.store()
+	q.take(1)
+	return q
+}
+
+// store stores one more message, of a size whose copies are noticed.
+func (q *quiet) store() {
+	q.t.Helper()
+	q.stored++
+	if _, err := q.js.PublishMsg(q.ctx, &nats.Msg{Subject: subject.Pages + ".0." + strconv.FormatUint(q.stored, 10), Data: make([]byte, 100_000)}); err != nil {
+		q.t.Fatal(err)
 	}
-	store("1")
-	if seq := take(); seq != 1 {
-		t.Fatalf("got %d, want 1", seq)
+}
+
+// take reads one message, which has to be that one.
+func (q *quiet) take(seq uint64) {
+	q.t.Helper()
+	msgs, err := q.tail.Take(q.ctx, nil, 1, 1<<20)
+	if err != nil || msgs[0].Seq != seq {
+		q.t.Fatalf("got %v, %v, want message %d", msgs, err, seq)
 	}
-	first := tail.current
-	if _, err := js.PauseConsumer(ctx, stream, first, time.Now().Add(time.Hour)); err != nil {
+}
+
+// TestAConsumerThatSendsHeartbeatsOnlyIsMadeAgain pauses a consumer at the server: it answers and brings nothing, as one would whose node's copy of
+// the stream stands still.
+func TestAConsumerThatSendsHeartbeatsOnlyIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	q := newQuiet(t)
+	first := q.tail.current
+	if _, err := q.js.PauseConsumer(q.ctx, q.stream, first, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	store("2")
-	if seq := take(); seq != 2 {
-		t.Fatalf("got %d, want 2", seq)
-	}
-	second := tail.current
+	q.store()
+	q.take(2)
+	second := q.tail.current
 	if second == first {
 		t.Fatal("the message came from the consumer that was paused")
 	}
 
 	// What has nothing to bring is left alone, however often it is asked about.
-	idle, cancel := context.WithTimeout(ctx, 3*tail.cfg.silence())
+	idle, cancel := context.WithTimeout(q.ctx, 5*q.tail.cfg.silence())
 	defer cancel()
-	if msgs, err := tail.Take(idle, nil, 10, 1<<20); err == nil {
+	if msgs, err := q.tail.Take(idle, nil, 10, 1<<20); err == nil {
 		t.Fatalf("got %d messages of an idle stream", len(msgs))
 	}
-	if tail.current != second {
+	if q.tail.current != second {
 		t.Error("an idle stream's consumer was made again")
+	}
+}
+
+// TestTheLastMessageOfAStreamIsReadAlthoughItWasLost has another reader swallow what the server sends, as a route between two nodes does that breaks:
+// no later message tells.
+func TestTheLastMessageOfAStreamIsReadAlthoughItWasLost(t *testing.T) {
+	t.Parallel()
+	q := newQuiet(t)
+	tap := q.tail.nc.Opts.CustomDialer.(*tap)
+	first := q.tail.current
+	route := &Tail{current: first, notify: make(chan struct{}, 1), seq: 1, cseq: 1}
+	tap.set(first, route)
+	q.store()
+	q.store()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		route.mu.Lock()
+		lost := route.waiting()
+		route.mu.Unlock()
+		if lost == 2 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d messages were lost, want 2", lost)
+		}
+	}
+	tap.set(first, q.tail)
+	began := time.Now()
+	q.take(2)
+	q.take(3)
+	if took := time.Since(began); took > q.tail.cfg.silence() {
+		t.Errorf("found after %s, as late as by silence", took)
+	}
+	if q.tail.current == first {
+		t.Error("the consumer was not made again")
 	}
 }

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// tailExpiry and tailHeartbeat keep an idle reader cheap and find a dead consumer soon.
+	// tailExpiry and tailHeartbeat keep an idle reader cheap and find a dead consumer, and lost messages, soon.
 	tailExpiry    = 30 * time.Second
-	tailHeartbeat = 5 * time.Second
+	tailHeartbeat = 2 * time.Second
 	// tailTold is how often a reader that cannot read says why.
 	tailTold = 10 * time.Second
 	// tailInactive is when the server forgets a consumer whose reader is gone.
@@ -73,6 +73,7 @@ type Tail struct {
 	stuck       error  // why the last consumer was given up
 	heard       bool   // anything since that was looked at
 	next        uint64 // what the stream has behind seq, as its leader said when nothing came; 0 when it has nothing
+	asked       time.Time
 	closed      bool
 }
 
