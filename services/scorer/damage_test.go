@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"testing"
 
+	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/journal"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -120,4 +121,38 @@ func TestWhatNobodyOfRiskdWroteIntoTheJournalStopsThePartitionOnly(t *testing.T)
 		t.Fatal(err)
 	}
 	stands(t, b, "strange bytes at the journal's end", journal.ErrCorrupt)
+}
+
+// The copy of the journal that a reader is given may differ from the leader's: what the fence follows decides.
+func TestAJournalThatEndsOtherwiseThanItsFenceSaysIsNotReplayed(t *testing.T) {
+	b, _, _ := stopped(t)
+	w := startWorker(t, b.URL(), quickConfig())
+	w.ready(t)
+	log := natsjs.NewBroker(b.JS).Log(0)
+	last, ok, err := log.Last(t.Context())
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	last.Record.PublishedThrough = last.Seq // nothing is published again
+	replay := func(from uint64, last journal.Stored) error {
+		parts, err := newParts(w.deps.Sections(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &partition{s: w.Service, n: 0, log: log, st: newStore(), parts: parts, at: place{seq: last.Seq + 1}}
+		if err := p.adoptFirst(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return p.replay(t.Context(), from, last)
+	}
+	if err := replay(0, last); err != nil {
+		t.Errorf("the journal as it is: %v", err)
+	}
+	last.Hash[0]++
+	if err := replay(0, last); !errors.Is(err, journal.ErrChain) {
+		t.Errorf("another last record: got %v, want %v", err, journal.ErrChain)
+	}
+	if err := replay(last.Seq, last); err != nil {
+		t.Errorf("nothing is left to read, got %v", err)
+	}
 }

@@ -96,7 +96,7 @@ func (p *partition) loadOnce(stop context.Context, before journal.Stored) error 
 		return err
 	}
 	p.taking.Store(&awaitsRecords)
-	return p.replay(stop, min(man.Through, before.Record.PublishedThrough), before.Record.PublishedThrough)
+	return p.replay(stop, min(man.Through, before.Record.PublishedThrough), before)
 }
 
 func (p *partition) readManifest(stop context.Context) (m manifest, rev uint64, err error) {

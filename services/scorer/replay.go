@@ -11,9 +11,13 @@ import (
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
-// replay steps the journal's events after from again, where the pages do not hold them, up to the fence at p.at, and
-// collects the effects of records after published.
-func (p *partition) replay(stop context.Context, from, published uint64) error {
+// replay steps the journal's events after from again, where the pages do not hold them, up to last, the record before the fence at p.at, and
+// collects the effects of records that none says are published. The fence itself is ours and is not read back: the copy that a reader is given may have
+// all that is older long before it.
+func (p *partition) replay(stop context.Context, from uint64, last journal.Stored) error {
+	if from >= last.Seq {
+		return nil
+	}
 	tail, err := p.log.Records(from, loadMessages, loadBytes)
 	if err != nil {
 		return err
@@ -30,7 +34,7 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 		buf    []broker.Message
 		differ int
 	)
-	for at := from; at < p.at.seq; {
+	for at := from; at < last.Seq; {
 		if buf, err = tail.Take(stop, buf[:0], loadMessages, loadBytes); err != nil {
 			return err
 		}
@@ -47,12 +51,15 @@ func (p *partition) replay(stop context.Context, from, published uint64) error {
 			if err := chain.Next(rec); err != nil {
 				return err
 			}
+			if rec.Seq == last.Seq && rec.Hash != last.Hash {
+				return fmt.Errorf("%w: record %d of partition %d is another one than its journal ended with", journal.ErrChain, rec.Seq, p.n)
+			}
 			n, err := p.replayRecord(stop, b.fold, rec)
 			if err != nil {
 				return err
 			}
 			differ += n
-			if err := p.repeatEffects(stop, rec, published); err != nil {
+			if err := p.repeatEffects(stop, rec, last.Record.PublishedThrough); err != nil {
 				return err
 			}
 		}
