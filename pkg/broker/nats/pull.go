@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,7 +14,7 @@ import (
 
 // open makes a consumer behind the last message held.
 func (t *Tail) open(ctx context.Context) error {
-	t.drop(false)
+	t.drop()
 	if !t.nc.IsConnected() {
 		return t.fail(nats.ErrDisconnected)
 	}
@@ -25,6 +24,7 @@ func (t *Tail) open(ctx context.Context) error {
 	}
 	t.mu.Lock()
 	from := t.seq + 1
+	t.attempts++ // only where there is a connection: once it is back nothing is waited for
 	t.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, tailTimeout)
 	defer cancel()
@@ -44,13 +44,14 @@ func (t *Tail) open(ctx context.Context) error {
 	})
 	if err != nil {
 		_ = sub.Unsubscribe()
+		t.giveBack(name) // it may be made all the same
 		return t.fail(fmt.Errorf("creating consumer on %s: %w", t.stream, err))
 	}
-	t.sub, t.name, t.told = sub, name, time.Time{}
+	t.sub, t.name = sub, name
 	t.pull = "$JS.API.CONSUMER.MSG.NEXT." + t.stream + "." + name
 	t.mu.Lock()
 	t.inbox, t.current, t.pending = inbox, name, cons.CachedInfo().NumPending
-	t.broken, t.stuck, t.outstanding, t.cseq, t.heard, t.next = false, nil, 0, 0, true, 0
+	t.broken, t.refused, t.outstanding, t.cseq, t.heard, t.next = false, false, 0, 0, true, 0
 	t.mu.Unlock()
 	if t.tap != nil {
 		t.tap.set(name, t)
@@ -65,8 +66,8 @@ func (t *Tail) fail(err error) error {
 	return err
 }
 
-// drop forgets the current consumer; when tell is set the server is told, else it finds out by itself.
-func (t *Tail) drop(tell bool) {
+// drop gives the current consumer back.
+func (t *Tail) drop() {
 	if t.sub == nil {
 		return
 	}
@@ -75,8 +76,13 @@ func (t *Tail) drop(tell bool) {
 	if t.tap != nil {
 		t.tap.set(t.name, nil)
 	}
-	if tell && t.nc.IsConnected() {
-		_ = t.nc.Publish("$JS.API.CONSUMER.DELETE."+t.stream+"."+t.name, nil)
+	t.giveBack(t.name)
+}
+
+// giveBack tells the server that a consumer is needed no more; it keeps one for a minute otherwise, and a stream has a thousand at most.
+func (t *Tail) giveBack(name string) {
+	if t.nc.IsConnected() {
+		_ = t.nc.Publish("$JS.API.CONSUMER.DELETE."+t.stream+"."+name, nil)
 	}
 }
 
@@ -159,7 +165,7 @@ func (t *Tail) follow(reply string) (m Message, ok bool) {
 		t.wake()
 		return m, false
 	}
-	t.seq, t.cseq, t.pending = seq, cseq, pending
+	t.seq, t.cseq, t.pending, t.attempts = seq, cseq, pending, 0
 	if t.outstanding > 0 {
 		t.outstanding--
 	}
@@ -182,7 +188,11 @@ func (t *Tail) status(h nats.Header) bool {
 		t.outstanding = max(t.outstanding-left, 0)
 		return true
 	default: // 503 no responders and what may come
-		t.broken, t.stuck = true, fmt.Errorf("consumer refused: %s %s", h.Get("Status"), h.Get("Description"))
+		t.stuck = fmt.Errorf("consumer refused: %s %s", h.Get("Status"), h.Get("Description"))
+		t.outstanding, t.refused = 0, true
+		if t.attempts++; t.attempts%tailRefused == 0 {
+			t.broken = true
+		}
 		return true
 	}
 }

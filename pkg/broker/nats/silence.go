@@ -50,6 +50,7 @@ func (t *Tail) wait(ctx context.Context) error {
 // beaten reads from a heartbeat how many messages the consumer has sent: one that was lost between two nodes shows in the next message, but behind
 // the last one of a stream there is none. It reports whether something is missing; t.mu is held.
 func (t *Tail) beaten(h nats.Header) bool {
+	t.attempts = 0
 	sent, err := strconv.ParseUint(h.Get("Nats-Last-Consumer"), 10, 64)
 	if err != nil || sent <= t.cseq {
 		return false
@@ -95,13 +96,17 @@ func (t *Tail) answer(data []byte) {
 	}
 }
 
-// unopened says now and then why no consumer can be made; a broker that is away for a moment is no news.
-func (t *Tail) unopened(why error) {
+// pause waits before another attempt, longer after each that brought nothing, and says now and then why; a broker that is away for a moment is no news.
+func (t *Tail) pause(ctx context.Context, attempts int) bool {
 	switch now := time.Now(); {
-	case t.told.IsZero():
+	case attempts == 1:
 		t.told = now
 	case now.Sub(t.told) > tailTold:
 		t.told = now
-		slog.Warn("a stream cannot be read, trying again", "stream", t.stream, "error", why)
+		t.mu.Lock()
+		why := t.stuck
+		t.mu.Unlock()
+		slog.Warn("a stream cannot be read, trying again", "stream", t.stream, "attempts", attempts, "error", why)
 	}
+	return sleep(ctx, min(tailBackoff<<min(attempts-1, 8), tailBackoffMost))
 }

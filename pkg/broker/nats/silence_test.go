@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,4 +135,42 @@ func TestTheLastMessageOfAStreamIsReadAlthoughItWasLost(t *testing.T) {
 	if q.tail.current == first {
 		t.Error("the consumer was not made again")
 	}
+}
+
+// TestAReaderThatFindsNoConsumerAsksLessAndLess: what a cluster in trouble refuses it may make all the same, has room for a thousand on a stream, and
+// keeps for a minute.
+func TestAReaderThatFindsNoConsumerAsksLessAndLess(t *testing.T) {
+	t.Parallel()
+	q := newQuiet(t)
+	stream, err := q.js.Stream(q.ctx, q.stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.js.DeleteStream(q.ctx, q.stream); err != nil {
+		t.Fatal(err)
+	}
+	var asked, deleted atomic.Int64
+	for subj, count := range map[string]*atomic.Int64{"$JS.API.CONSUMER.CREATE.": &asked, "$JS.API.CONSUMER.DELETE.": &deleted} {
+		if _, err := q.js.Conn().Subscribe(subj+q.stream+".>", func(*nats.Msg) { count.Add(1) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	idle, cancel := context.WithTimeout(q.ctx, 4*time.Second)
+	defer cancel()
+	if msgs, err := q.tail.Take(idle, nil, 10, 1<<20); err == nil {
+		t.Fatalf("got %d messages of a stream that is gone", len(msgs))
+	}
+	if n := asked.Load(); n < 2 || n > 10 {
+		t.Errorf("it asked for %d consumers in four seconds, want a few", n)
+	}
+	if n, m := asked.Load(), deleted.Load(); m < n {
+		t.Errorf("of %d consumers that may be there %d were given back", n, m)
+	}
+	if _, err := q.js.CreateStream(q.ctx, stream.CachedInfo().Config); err != nil {
+		t.Fatal(err)
+	}
+	q.stored = 0
+	q.store()
+	q.store()
+	q.take(2)
 }

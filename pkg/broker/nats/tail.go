@@ -17,8 +17,11 @@ const (
 	tailTold = 10 * time.Second
 	// tailInactive is when the server forgets a consumer whose reader is gone.
 	tailInactive = time.Minute
-	// tailBackoff waits between attempts to make a consumer again.
-	tailBackoff = 100 * time.Millisecond
+	// tailBackoff and tailBackoffMost bound the wait between attempts to make a consumer again, doubled with each that brought nothing.
+	tailBackoff     = 100 * time.Millisecond
+	tailBackoffMost = time.Second
+	// tailRefused is after how many attempts another consumer is made where requests are refused: of a new one our node may not know yet.
+	tailRefused = 4
 	tailTimeout = 3 * time.Second
 
 	// arenaLeast and arenaMost are how many bytes of messages a tail keeps in one piece of memory: the more the more it reads.
@@ -74,6 +77,8 @@ type Tail struct {
 	heard       bool   // anything since that was looked at
 	next        uint64 // what the stream has behind seq, as its leader said when nothing came; 0 when it has nothing
 	asked       time.Time
+	attempts    int  // consumers made and requests refused since anything came
+	refused     bool // the last request: it is made again after a while
 	closed      bool
 }
 
@@ -115,7 +120,8 @@ func (t *Tail) Drain(ctx context.Context, dst []Message, max, maxBytes int) (msg
 func (t *Tail) take(ctx context.Context, dst []Message, max, maxBytes int, drain bool) (msgs []Message, end bool, err error) {
 	for {
 		t.mu.Lock()
-		broken := t.broken || t.closed
+		broken, again, attempts := t.broken || t.closed, t.broken || t.refused, t.attempts
+		t.refused = false
 		var got bool
 		if !t.closed {
 			dst, got = t.takeLocked(dst, max, maxBytes)
@@ -131,12 +137,12 @@ func (t *Tail) take(ctx context.Context, dst []Message, max, maxBytes int, drain
 		if err := ctx.Err(); err != nil {
 			return dst, false, err
 		}
+		if again && attempts > 0 && !t.pause(ctx, attempts) {
+			return dst, false, ctx.Err()
+		}
 		if broken {
-			if err := t.open(ctx); err != nil {
-				t.unopened(err)
-				if !sleep(ctx, tailBackoff) {
-					return dst, false, ctx.Err()
-				}
+			if err := t.open(ctx); err != nil && !sleep(ctx, tailBackoff) {
+				return dst, false, ctx.Err()
 			}
 			continue
 		}
@@ -155,7 +161,7 @@ func (t *Tail) Close() {
 	t.mu.Unlock()
 	if !closed {
 		t.nc.RemoveStatusListener(t.listener)
-		t.drop(true)
+		t.drop()
 	}
 }
 
