@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -23,6 +24,10 @@ const (
 	watchBuffer = 8192
 	// missedHeartbeats in a row mean that the broker is not there, or has forgotten us.
 	missedHeartbeats = 3
+	// behindHeartbeats in a row mean that the node whose copy is read is behind for longer than a moment.
+	behindHeartbeats = 3
+	// leaderEvery is how many heartbeats go by between two questions to the leader of the bucket's stream.
+	leaderEvery = 10
 	// setupWait bounds each call to the broker.
 	setupWait = 5 * time.Second
 )
@@ -30,6 +35,7 @@ const (
 var (
 	errGap       = errors.New("messages were lost")
 	errSilence   = errors.New("no heartbeat from the broker")
+	errBehind    = errors.New("the node of the broker that is read is behind the others")
 	errRefreshed = errors.New("time for a fresh snapshot") // not a fault
 )
 
@@ -64,14 +70,19 @@ func (g *Guard) run(ctx context.Context) {
 
 // watching is the state of one consumer, from its snapshot on.
 type watching struct {
-	consumer jetstream.PushConsumer
-	last     uint64              // consumer sequence of the last message
-	seen     map[string]struct{} // subjects in the snapshot; nil once it is complete
+	last   uint64              // consumer sequence of the last message
+	seen   map[string]struct{} // subjects in the snapshot; nil once it is complete
+	inbox  string
+	leader uint64 // last sequence of the stream, as its leader said last
+	beats  int    // heartbeats so far
+	behind int    // those in a row by which the copy that is read did not have that
 }
 
 // follow makes a consumer of its own over the bucket: first the latest entry of every key, then each
 // change. The consumer's heartbeats come through the same stream as the changes, so hearing one
-// proves that there was nothing else to hear; a ping of the connection would not.
+// proves that there was nothing else to hear; a ping of the connection would not. A consumer reads the
+// copy of one node, which may be behind: its heartbeats say how far it is, and the leader is asked now and
+// then how far it should be.
 func (g *Guard) follow(ctx context.Context) error {
 	if g.js == nil {
 		g.skipped = false
@@ -90,12 +101,16 @@ func (g *Guard) follow(ctx context.Context) error {
 	defer func() { _ = sub.Unsubscribe() }()
 
 	setup, cancel := context.WithTimeout(ctx, setupWait)
+	defer cancel()
+	stream, err := g.js.Stream(setup, bucketStream) // its leader answers
+	if err != nil {
+		return fmt.Errorf("watching bucket %s: %w", subject.StepUpBucket, err)
+	}
 	consumer, err := g.js.CreatePushConsumer(setup, bucketStream, jetstream.ConsumerConfig{
 		DeliverSubject: inbox, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
 		FilterSubject: bucketPrefix + ">", IdleHeartbeat: g.heartbeat, FlowControl: true,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: max(10*g.heartbeat, 10*time.Second), MaxDeliver: 1,
 	})
-	cancel()
 	if err != nil {
 		return fmt.Errorf("watching bucket %s: %w", subject.StepUpBucket, err)
 	}
@@ -109,9 +124,9 @@ func (g *Guard) follow(ctx context.Context) error {
 	}()
 
 	g.skipped = false
-	w := &watching{consumer: consumer, seen: map[string]struct{}{}}
+	w := &watching{seen: map[string]struct{}{}, inbox: inbox, leader: stream.CachedInfo().State.LastSeq}
 	if consumer.CachedInfo().NumPending == 0 {
-		g.complete(w)
+		g.tryComplete(w, 0)
 	}
 	silence := time.NewTimer(missedHeartbeats * g.heartbeat)
 	defer silence.Stop()
@@ -121,7 +136,7 @@ func (g *Guard) follow(ctx context.Context) error {
 		select {
 		case m := <-msgs:
 			silence.Reset(missedHeartbeats * g.heartbeat)
-			if err := g.take(ctx, w, m); err != nil {
+			if err := g.take(w, m); err != nil {
 				return err
 			}
 		case <-silence.C:
@@ -135,11 +150,17 @@ func (g *Guard) follow(ctx context.Context) error {
 }
 
 // take handles one message of the consumer.
-func (g *Guard) take(ctx context.Context, w *watching, m *nats.Msg) error {
+func (g *Guard) take(w *watching, m *nats.Msg) error {
 	switch status := m.Header.Get("Status"); status {
 	case "":
+		if m.Subject == w.inbox {
+			w.told(m.Data)
+			return nil
+		}
+	case "503": // nobody answers for the leader
+		return nil
 	case "100":
-		return g.control(ctx, w, m)
+		return g.control(w, m)
 	default:
 		return fmt.Errorf("the consumer ended: %s %s", status, m.Header.Get("Description"))
 	}
@@ -162,13 +183,13 @@ func (g *Guard) take(ctx context.Context, w *watching, m *nats.Msg) error {
 	}
 	w.seen[m.Subject] = struct{}{}
 	if meta.NumPending == 0 {
-		g.complete(w)
+		g.tryComplete(w, meta.Sequence.Stream)
 	}
 	return nil
 }
 
 // control answers flow control and reads heartbeats.
-func (g *Guard) control(ctx context.Context, w *watching, m *nats.Msg) error {
+func (g *Guard) control(w *watching, m *nats.Msg) error {
 	if m.Reply != "" { // flow control: everything before it has been taken
 		return m.Respond(nil)
 	}
@@ -178,21 +199,47 @@ func (g *Guard) control(ctx context.Context, w *watching, m *nats.Msg) error {
 	if last, err := strconv.ParseUint(m.Header.Get("Nats-Last-Consumer"), 10, 64); err == nil && last != w.last {
 		return errGap
 	}
-	if w.seen == nil {
-		g.current(time.Now())
+	w.beats++
+	at, err := strconv.ParseUint(m.Header.Get("Nats-Last-Stream"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("reading a heartbeat: %w", err)
+	}
+	if at < w.leader {
+		if w.behind++; w.behind >= behindHeartbeats {
+			return errBehind
+		}
 		return nil
 	}
-	// Quiet before the snapshot's end: what was left of it may have expired meanwhile.
-	ctx, cancel := context.WithTimeout(ctx, setupWait)
-	defer cancel()
-	info, err := w.consumer.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("asking for the consumer's position: %w", err)
+	w.behind = 0
+	if w.beats%leaderEvery == 0 { // without an answer we are no worse off
+		_ = g.js.Conn().PublishRequest("$JS.API.STREAM.INFO."+bucketStream, w.inbox, nil)
 	}
-	if info.NumPending == 0 && info.Delivered.Consumer == w.last {
-		g.complete(w)
+	if w.seen == nil {
+		g.current(time.Now())
+	} else { // quiet before the snapshot's end: what was left of it may have expired meanwhile
+		g.tryComplete(w, at)
 	}
 	return nil
+}
+
+// told reads the leader's answer.
+func (w *watching) told(answer []byte) {
+	var info struct {
+		State struct {
+			LastSeq uint64 `json:"last_seq"`
+		} `json:"state"`
+	}
+	if json.Unmarshal(answer, &info) == nil {
+		w.leader = info.State.LastSeq
+	}
+}
+
+// tryComplete ends the snapshot if it holds what the leader had when it began. at is how far the consumer is known to be: to the entry in hand, or where a
+// heartbeat says, which is further where what the leader had last has expired.
+func (g *Guard) tryComplete(w *watching, at uint64) {
+	if at >= w.leader {
+		g.complete(w)
+	}
 }
 
 // complete ends the snapshot.
