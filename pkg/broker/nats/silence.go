@@ -99,7 +99,7 @@ func (t *Tail) answer(data []byte) {
 // pause waits before another attempt, longer after each that brought nothing, and says now and then why; a broker that is away for a moment is no news.
 func (t *Tail) pause(ctx context.Context, attempts int) bool {
 	switch now := time.Now(); {
-	case attempts == 1:
+	case attempts <= tailRefused:
 		t.told = now
 	case now.Sub(t.told) > tailTold:
 		t.told = now

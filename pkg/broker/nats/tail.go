@@ -18,7 +18,7 @@ const (
 	// tailInactive is when the server forgets a consumer whose reader is gone.
 	tailInactive = time.Minute
 	// tailBackoff and tailBackoffMost bound the wait between attempts to make a consumer again, doubled with each that brought nothing.
-	tailBackoff     = 100 * time.Millisecond
+	tailBackoff     = 25 * time.Millisecond
 	tailBackoffMost = time.Second
 	// tailRefused is after how many attempts another consumer is made where requests are refused: of a new one our node may not know yet.
 	tailRefused = 4
