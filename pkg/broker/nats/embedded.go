@@ -122,7 +122,7 @@ func StartEmbedded(cfg EmbeddedConfig, log *slog.Logger) (*Embedded, error) {
 		SyncAlways: cfg.Sync == SyncAlways, SyncInterval: 2 * time.Minute,
 		MaxPayload: int32(cfg.MaxPayload), MaxPending: 256 << 20,
 		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: -1}, // each guard of an app has a consumer, and the default is a thousand
-		NoSigs: true, Authorization: cfg.Token,
+		NoSigs:          true, Authorization: cfg.Token,
 		WriteDeadline: 10 * time.Second,
 	}
 	srv, err := server.NewServer(opts)
