@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 
 	"github.com/riskd-io/riskd/pkg/clickhouse/engine"
@@ -53,6 +54,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "riskd:", err)
 		return 2
 	}
+	slog.SetDefault(log) // what connections and readers say of themselves comes in the same form
 	for _, name := range service.UnknownEnv(cfg.flags, os.Environ(), otherEnv...) {
 		log.Warn("environment variable is not a setting and has no effect", "name", name)
 	}
