@@ -1,25 +1,12 @@
 package sdk
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
-// told reads the leader's answer.
-func (w *watching) told(answer []byte) {
-	var info struct {
-		State struct {
-			LastSeq uint64 `json:"last_seq"`
-		} `json:"state"`
-	}
-	if json.Unmarshal(answer, &info) == nil {
-		w.leader = info.State.LastSeq
-	}
-}
-
-// tryComplete ends the snapshot if it holds what the leader had when it began. at is how far the consumer is known to be: to the entry in hand, or where a
+// tryComplete ends the snapshot if it holds what the leader has said to have. at is how far the consumer is known to be: to the entry in hand, or where a
 // heartbeat says, which is further where what the leader had last has expired.
 func (g *Guard) tryComplete(w *watching, at uint64) {
 	if at >= w.leader {

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -219,4 +220,16 @@ func (g *Guard) control(w *watching, m *nats.Msg) error {
 		g.tryComplete(w, at)
 	}
 	return nil
+}
+
+// told reads the leader's answer.
+func (w *watching) told(answer []byte) {
+	var info struct {
+		State struct {
+			LastSeq uint64 `json:"last_seq"`
+		} `json:"state"`
+	}
+	if json.Unmarshal(answer, &info) == nil {
+		w.leader = info.State.LastSeq
+	}
 }

@@ -174,6 +174,14 @@ func startWorker(t testing.TB, url string, cfg Config) *worker {
 // startWorkerWith is startWorker once its geo data is in memory.
 func startWorkerWith(t testing.TB, url string, cfg Config, en *enrich.Enricher) *worker {
 	t.Helper()
+	w := newWorker(t, url, cfg, en, testLog())
+	w.start(t)
+	return w
+}
+
+// newWorker is a worker that has not been started.
+func newWorker(t testing.TB, url string, cfg Config, en *enrich.Enricher, log *slog.Logger) *worker {
+	t.Helper()
 	nc, err := natsjs.Connect(url, t.Name())
 	if err != nil {
 		t.Fatal(err)
@@ -182,15 +190,19 @@ func startWorkerWith(t testing.TB, url string, cfg Config, en *enrich.Enricher) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(cfg, Deps{Broker: natsjs.NewBroker(js), Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
+	s, err := New(cfg, Deps{Broker: natsjs.NewBroker(js), Engine: newEngine(t), Enricher: en, Sections: sectionsOf(en), Log: log, Registry: prometheus.NewRegistry()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return &worker{Service: s, nc: nc, done: make(chan error, 1)}
+}
+
+// start runs the worker until it is stopped or the test ends.
+func (w *worker) start(t testing.TB) {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &worker{Service: s, nc: nc, cancel: cancel, done: make(chan error, 1)}
-	go func() { w.done <- s.Run(ctx) }()
+	w.cancel = cancel
+	go func() { w.done <- w.Run(ctx) }()
 	t.Cleanup(func() { w.stop(t) })
-	return w
 }
 
 // stop ends the worker gracefully.
