@@ -174,3 +174,39 @@ func TestAReaderThatFindsNoConsumerAsksLessAndLess(t *testing.T) {
 	q.store()
 	q.take(2)
 }
+
+// TestAConsumerThatRefusesIsAskedAgainBeforeAnotherIsMade: a node that does not know yet of a consumer that another one has just made says that nobody
+// is there. Who makes another one then is refused as well.
+func TestAConsumerThatRefusesIsAskedAgainBeforeAnotherIsMade(t *testing.T) {
+	t.Parallel()
+	q := newQuiet(t)
+	refuse := func() {
+		inbox := q.tail.inbox
+		q.tail.handle(inbox, &nats.Msg{Subject: inbox, Header: nats.Header{"Status": {"503"}}})
+	}
+	first := q.tail.current
+	asked, err := q.js.Conn().SubscribeSync("$JS.API.CONSUMER.MSG.NEXT." + q.stream + "." + first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.js.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	refuse()
+	q.store()
+	q.take(2)
+	if q.tail.current != first {
+		t.Fatal("another consumer was made")
+	}
+	if _, err := asked.NextMsg(5 * time.Second); err != nil {
+		t.Errorf("the consumer was not asked again: %v", err)
+	}
+	for range tailRefused {
+		refuse()
+	}
+	q.store()
+	q.take(3)
+	if q.tail.current == first {
+		t.Error("a consumer that refuses again and again was kept")
+	}
+}
