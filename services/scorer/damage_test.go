@@ -104,6 +104,24 @@ func TestAPageThatIsGoneStopsThePartition(t *testing.T) {
 	goesOn(t, b, world, evs)
 }
 
+// A power cut may take the journal's end and leave the pages: what is judged behind that end would be passed over by the next replay.
+func TestAPageBeyondTheJournalStopsThePartition(t *testing.T) {
+	b, world, evs := stopped(t)
+	page := sealPage(newStore().pages[0].snapshot(nil, 1<<40))
+	if _, err := b.JS.Publish(t.Context(), subject.Pages+".0.0", page); err != nil {
+		t.Fatal(err)
+	}
+	stands(t, b, "a page is ahead of the journal", ErrState)
+	pages, err := b.JS.Stream(t.Context(), subject.PagesStream(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pages.Purge(t.Context()); err != nil { // the documented way out
+		t.Fatal(err)
+	}
+	goesOn(t, b, world, evs)
+}
+
 func TestNobodyTakesARecordOutOfTheJournal(t *testing.T) {
 	b, _, _ := stopped(t)
 	j, err := b.JS.Stream(t.Context(), subject.JournalStream(0))

@@ -95,8 +95,38 @@ func (p *partition) loadOnce(stop context.Context, before journal.Stored) error 
 	if err := p.checkParts(man); err != nil {
 		return err
 	}
+	if newest := p.newestStored(man); newest > before.Seq {
+		return p.beyondJournal(stop, newest, before.Seq)
+	}
 	p.taking.Store(&awaitsRecords)
 	return p.replay(stop, min(man.Through, before.Record.PublishedThrough), before)
+}
+
+// newestStored is the last record that something of the state holds.
+func (p *partition) newestStored(man manifest) uint64 {
+	newest := man.Through
+	for n := range p.st.pages {
+		newest = max(newest, p.st.pages[n].stored)
+	}
+	for i := range p.parts {
+		newest = max(newest, p.parts[i].stored)
+	}
+	return newest
+}
+
+// beyondJournal is why the state holds a record behind the one that the journal ended with: somebody has taken the partition meanwhile, or the journal has
+// lost its end, to a power cut say, and what would be judged now would be passed over by the next replay.
+func (p *partition) beyondJournal(stop context.Context, newest, end uint64) error {
+	ctx, cancel := context.WithTimeout(stop, readTimeout)
+	defer cancel()
+	last, _, err := p.log.Last(ctx)
+	switch {
+	case err != nil:
+		return err
+	case last.Seq > p.at.seq:
+		return errFenced
+	}
+	return fmt.Errorf("%w: the state of partition %d holds the journal up to %d, but that ended at %d", ErrState, p.n, newest, end)
 }
 
 func (p *partition) readManifest(stop context.Context) (m manifest, rev uint64, err error) {
