@@ -28,6 +28,7 @@ func TestResultIsOkOnlyWhenAllNumbersAgree(t *testing.T) {
 		"a decision missing in ClickHouse": func(r *Result) { r.Features-- },
 		"a dead letter missing":            func(r *Result) { r.deadRows-- },
 		"an event counted twice":           func(r *Result) { r.Duplicate++ },
+		"half a batch in ClickHouse":       func(r *Result) { r.behind++ },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := good

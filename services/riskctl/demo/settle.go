@@ -20,6 +20,7 @@ type Result struct {
 	Events, Decisions, Late, Duplicate, DeadLetter uint64
 	StepUps, Enforced, Satisfied, Features         uint64
 	deadRows                                       uint64
+	behind                                         int // partitions whose last record is not persisted whole
 }
 
 // Faults lists what does not add up.
@@ -32,6 +33,9 @@ func (r *Result) Faults() (out []string) {
 	}
 	if r.deadRows != r.DeadLetter {
 		out = append(out, fmt.Sprintf("the journal holds %d dead letters, ClickHouse %d", r.DeadLetter, r.deadRows))
+	}
+	if r.behind > 0 {
+		out = append(out, fmt.Sprintf("the last records of %d partitions are not in ClickHouse", r.behind))
 	}
 	return out
 }
@@ -110,6 +114,10 @@ func unsettled(r *Result, cause error, sent uint64, out io.Writer) error {
 // measure reads the numbers from the three places.
 func measure(ctx context.Context, on road, conn chdriver.Conn) (*Result, error) {
 	r := &Result{}
+	persisted, err := positions(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
 	for p := range on.partitions() {
 		n, err := on.stored(ctx, p)
 		if err != nil {
@@ -126,6 +134,9 @@ func measure(ctx context.Context, on road, conn chdriver.Conn) (*Result, error) 
 			r.Late += t.GetLate()
 			r.Duplicate += t.GetDuplicate()
 			r.DeadLetter += t.GetDeadLettered()
+			if last.Seq > persisted[uint16(p)] {
+				r.behind++
+			}
 		}
 	}
 	for _, q := range []struct {
@@ -143,4 +154,24 @@ func measure(ctx context.Context, on road, conn chdriver.Conn) (*Result, error) 
 		}
 	}
 	return r, nil
+}
+
+// positions is how far each partition is persisted. The tables of a batch are filled one after the other: what apps enforced comes after what was decided.
+func positions(ctx context.Context, conn chdriver.Conn) (map[uint16]uint64, error) {
+	const query = "SELECT partition, argMax(seq, batch) FROM sink_positions GROUP BY partition"
+	rows, err := conn.Query(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("asking ClickHouse %q: %w", query, err)
+	}
+	defer rows.Close()
+	out := make(map[uint16]uint64)
+	for rows.Next() {
+		var p uint16
+		var seq uint64
+		if err := rows.Scan(&p, &seq); err != nil {
+			return nil, fmt.Errorf("asking ClickHouse %q: %w", query, err)
+		}
+		out[p] = seq
+	}
+	return out, rows.Err()
 }
