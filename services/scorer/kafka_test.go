@@ -105,6 +105,7 @@ type outcome struct {
 	decisions map[string]string // by event, as JSON
 	doubled   int               // events that were judged again
 	signals   map[string]bool   // challenge@revision
+	longest   time.Duration     // that a partition stood still between two of its records
 }
 
 // decided reads the journal until all input is dealt with. Chains, input positions and totals are checked on the way.
@@ -124,6 +125,7 @@ func decided(t *testing.T, ctx context.Context, b broker.Logs, partitions int) o
 	for p, end := range inputs {
 		var chain journal.Chain
 		var input uint64
+		var written int64
 		for at := uint64(0); input < end; {
 			recs, err := r.Next(ctx, p, at, 256)
 			if err != nil {
@@ -133,7 +135,10 @@ func decided(t *testing.T, ctx context.Context, b broker.Logs, partitions int) o
 				if err := chain.Next(s); err != nil {
 					t.Fatal(err)
 				}
-				at, input = s.Seq, s.Record.InputLast
+				if at > 0 {
+					out.longest = max(out.longest, time.Duration(s.Record.WrittenMs-written)*time.Millisecond)
+				}
+				at, input, written = s.Seq, s.Record.InputLast, s.Record.WrittenMs
 				out.add(t, s.Record)
 			}
 		}

@@ -30,7 +30,7 @@ import (
 
 func init() { children["kafka"] = runOnKafka }
 
-// runOnKafka is a scorer as a process: kafka <addr> <prefix>.
+// runOnKafka is a scorer as a process: kafka <addr>[,<addr>...] <prefix>.
 func runOnKafka(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -40,7 +40,7 @@ func runOnKafka(args []string) error {
 		os.Exit(1)
 	}()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	cfg := kafkatest.Config([]string{args[1]}, 0)
+	cfg := kafkatest.Config(strings.Split(args[1], ","), 0)
 	cfg.Prefix = args[2]
 	b, err := kafka.New(cfg, fmt.Sprint("worker ", os.Getpid()), log)
 	if err != nil {
@@ -69,12 +69,13 @@ func runOnKafka(args []string) error {
 
 // crew are the worker processes of an installation on Kafka. For one goroutine.
 type crew struct {
-	t            *testing.T
-	addr, prefix string
-	partitions   int
-	dir          string
-	at           []*exec.Cmd // the oldest first
-	started      int
+	t          *testing.T
+	addrs      []string
+	prefix     string
+	partitions int
+	dir        string
+	at         []*exec.Cmd // the oldest first
+	started    int
 
 	kills, stops, caught int
 }
@@ -87,7 +88,7 @@ type open struct {
 }
 
 func (c *crew) openTransactions() map[open]bool {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addr))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func (c *crew) join() {
 	defer said.Close()
 	c.started++
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "RISKD_TEST_CHILD=kafka "+c.addr+" "+c.prefix)
+	cmd.Env = append(os.Environ(), "RISKD_TEST_CHILD=kafka "+strings.Join(c.addrs, ",")+" "+c.prefix)
 	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
@@ -202,7 +203,7 @@ func (c *crew) said(text string) (n int) {
 
 // generation joins the group as one more member and tells how often it has rebalanced.
 func (c *crew) generation() int {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addr), kgo.ConsumerGroup(c.prefix+"scorer"), kgo.ConsumeTopics(c.prefix+"events"),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addrs...), kgo.ConsumerGroup(c.prefix+"scorer"), kgo.ConsumeTopics(c.prefix+"events"),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.DisableAutoCommit())
 	if err != nil {
 		c.t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -25,8 +26,15 @@ const (
 
 	// maxMessage is the largest message in bytes that riskd's own topics take: a journal record is one message.
 	maxMessage = 8 << 20
-	// dialTimeout bounds the making of a connection.
-	dialTimeout = 5 * time.Second
+	// dialTimeout bounds the making of a connection, and requestTimeout the wait for an answer beyond the time that the request gives the broker: a
+	// broker that is stopped, or whose network is gone, takes connections and says nothing. Both leave an attempt of the scorer (5 s) the time to ask
+	// another broker; kgo's own 10 s did not, and a cluster of three with one of them stopped stood still until that one came back.
+	dialTimeout    = 2 * time.Second
+	requestTimeout = 2 * time.Second
+	// produceTimeout is how long the brokers may take to have a write copied.
+	produceTimeout = 3 * time.Second
+	// retryMost is the longest pause before a request is tried again.
+	retryMost = 500 * time.Millisecond
 )
 
 // Config says how to reach a cluster and what riskd's topics there are like.
@@ -157,24 +165,12 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// options are what every client has.
-func (c Config) options(name string) ([]kgo.Opt, error) {
-	conf, err := c.tls()
-	if err != nil {
-		return nil, err
-	}
-	opts := c.plainOptions(name)
-	if conf != nil {
-		opts = append(opts, kgo.DialTLSConfig(conf))
-	}
-	return opts, nil
-}
-
-// plainOptions are options but for how connections are made.
-func (c Config) plainOptions(name string) []kgo.Opt {
+// options are what every client has, but for how connections are made.
+func (c Config) options(name string) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...), kgo.ClientID(name),
-		kgo.DialTimeout(dialTimeout), kgo.RetryTimeout(10 * time.Second),
+		kgo.DialTimeout(dialTimeout), kgo.RequestTimeoutOverhead(requestTimeout), kgo.ProduceRequestTimeout(produceTimeout),
+		kgo.RetryTimeout(10 * time.Second), kgo.RetryBackoffFn(retryPause),
 		kgo.MetadataMinAge(50 * time.Millisecond),
 		kgo.ConcurrentTransactionsBackoff(2 * time.Millisecond),
 	}
@@ -191,6 +187,12 @@ func (c Config) plainOptions(name string) []kgo.Opt {
 		opts = append(opts, kgo.SASL(m))
 	}
 	return opts
+}
+
+// retryPause is how long to wait after so many failures: 50 ms, twice as long each time, a fifth more or less.
+func retryPause(fails int) time.Duration {
+	d := min(retryMost, 50*time.Millisecond<<min(max(fails-1, 0), 8))
+	return d*4/5 + rand.N(d*2/5)
 }
 
 // tls is how to encrypt; nil when nothing is.

@@ -38,8 +38,9 @@ const (
 
 // Broker is an installation on Kafka as riskd's roles use it. Open comes first; Close ends all it has opened.
 type Broker struct {
-	cfg Config
-	log *slog.Logger
+	cfg    Config
+	log    *slog.Logger
+	dialer *dialer
 	// cl is for single requests.
 	cl      *kgo.Client
 	adm     *kadm.Client
@@ -66,18 +67,24 @@ func New(cfg Config, name string, log *slog.Logger) (*Broker, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("new kafka broker: %w", err)
 	}
-	opts, err := cfg.options(name)
+	conf, err := cfg.tls()
 	if err != nil {
 		return nil, fmt.Errorf("new kafka broker: %w", err)
 	}
-	cl, err := kgo.NewClient(opts...)
-	if err != nil {
+	b := &Broker{cfg: cfg, log: log, dialer: newDialer(conf), ids: idsInTurn}
+	opts := b.options(name)
+	if b.cl, err = kgo.NewClient(opts...); err != nil {
 		return nil, fmt.Errorf("new kafka broker: %w", err)
 	}
-	b := &Broker{cfg: cfg, log: log, cl: cl, adm: kadm.NewClient(cl), ids: idsInTurn}
+	b.adm = kadm.NewClient(b.cl)
 	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.inputs, b.records, b.owners = newTailer(opts), newTailer(opts), make(map[*kgo.Client]bool)
 	return b, nil
+}
+
+// options are what every client has.
+func (b *Broker) options(name string) []kgo.Opt {
+	return append(b.cfg.options(name), kgo.Dialer(b.dialer.dial))
 }
 
 // keep remembers the client of a claimed partition, so that Close ends it; false once closed.

@@ -115,8 +115,7 @@ func (b *Broker) claimAll(ctx context.Context, watcher *partitionLog, txns []str
 	ids, errs := make([]*claimed, len(txns)), make([]error, len(txns))
 	claim := func(i int) {
 		c := &claimed{l: watcher, txn: txns[i]}
-		all := append(append(b.cfg.plainOptions("riskd "+c.txn), opts...), kgo.TransactionalID(c.txn),
-			kgo.Dialer(dialUsed(b.cfg)), kgo.ConnIdleTimeout(connIdle), kgo.WithHooks(c))
+		all := append(append(b.options("riskd "+c.txn), opts...), kgo.TransactionalID(c.txn), kgo.ConnIdleTimeout(connIdle), kgo.WithHooks(c))
 		if c.cl, errs[i] = kgo.NewClient(all...); errs[i] == nil {
 			ids[i] = c
 			_, _, errs[i] = c.cl.ProducerID(ctx)

@@ -25,11 +25,7 @@ type Publisher struct {
 
 // NewPublisher makes a publisher of its own. Close it.
 func (b *Broker) NewPublisher() (*Publisher, error) {
-	opts, err := b.cfg.options("riskd publisher")
-	if err != nil {
-		return nil, err
-	}
-	cl, err := kgo.NewClient(append(opts, kgo.RecordPartitioner(b.cfg.partitioner()), kgo.ProducerLinger(0),
+	cl, err := kgo.NewClient(append(b.options("riskd publisher"), kgo.RecordPartitioner(b.cfg.partitioner()), kgo.ProducerLinger(0),
 		kgo.ProducerBatchMaxBytes(1<<20), kgo.MaxBufferedRecords(20_000))...)
 	if err != nil {
 		return nil, fmt.Errorf("new kafka publisher: %w", err)

@@ -2,13 +2,11 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -96,7 +94,7 @@ func (c *claimed) end() {
 // OnBrokerDisconnect ends the client whose transaction is under way, before it can send anything again. When none is, readers may wait
 // for the end of the last one, so that is looked into.
 func (c *claimed) OnBrokerDisconnect(meta kgo.BrokerMetadata, conn net.Conn) {
-	if u, ok := conn.(*usedConn); c.l == nil || meta.NodeID < 0 || ok && u.idle() > connRecent { // a seed, or not used
+	if u, ok := conn.(*brokerConn); c.l == nil || meta.NodeID < 0 || ok && u.idle() > connRecent { // a seed, or not used
 		return
 	}
 	c.mu.Lock()
@@ -113,39 +111,6 @@ func (c *claimed) OnBrokerDisconnect(meta kgo.BrokerMetadata, conn net.Conn) {
 		c.l.b.task(func() { c.l.look(c) })
 	}
 }
-
-// dialUsed dials as the client would by itself, with connections that know when they were used.
-func dialUsed(cfg Config) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, host string) (net.Conn, error) {
-		d := &net.Dialer{Timeout: dialTimeout}
-		var conn net.Conn
-		conf, err := cfg.tls()
-		switch {
-		case err != nil:
-			return nil, err
-		case conf != nil:
-			conn, err = (&tls.Dialer{NetDialer: d, Config: conf}).DialContext(ctx, network, host)
-		default:
-			conn, err = d.DialContext(ctx, network, host)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return &usedConn{Conn: conn}, nil
-	}
-}
-
-type usedConn struct {
-	net.Conn
-	used atomic.Int64 // Unix nanoseconds
-}
-
-func (c *usedConn) Write(p []byte) (int, error) {
-	c.used.Store(time.Now().UnixNano())
-	return c.Conn.Write(p)
-}
-
-func (c *usedConn) idle() time.Duration { return time.Since(time.Unix(0, c.used.Load())) }
 
 // ended waits until no transaction under an id of ours is open any more; errUnclaimed is wrapped when that does not come. The turn is held.
 func (l *partitionLog) ended(ctx context.Context, c *claimed) error {

@@ -59,12 +59,8 @@ func (b *Broker) membership() (member string, generation int32, ok bool) {
 
 // Run is a member of the group until ctx ends.
 func (w *Workers) Run(ctx context.Context) error {
-	opts, err := w.b.cfg.options("riskd " + w.cfg.ID)
-	if err != nil {
-		return err
-	}
 	session := w.b.cfg.SessionTimeout
-	cl, err := kgo.NewClient(append(opts,
+	cl, err := kgo.NewClient(append(w.b.options("riskd "+w.cfg.ID),
 		kgo.ConsumerGroup(w.b.groupID()), kgo.ConsumeTopics(w.b.topic(eventsTopic)), kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.DisableAutoCommit(), kgo.SessionTimeout(session), kgo.HeartbeatInterval(max(session/6, 300*time.Millisecond)),
 		kgo.RebalanceTimeout(max(10*time.Second, 2*w.cfg.HandoverWait)),

@@ -90,6 +90,14 @@ func (s *Server) Start(t testing.TB) {
 }
 
 func (s *Server) start(root string) error {
+	if err := s.launch(root); err != nil {
+		return err
+	}
+	return s.await()
+}
+
+// launch runs the broker and waits for nothing.
+func (s *Server) launch(root string) error {
 	args := append([]string{filepath.Join(root, "scripts", "kafka", "kafka.sh"), s.data, s.dir, strconv.Itoa(s.port), strconv.Itoa(s.ctl)}, s.more...)
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
@@ -105,6 +113,11 @@ func (s *Server) start(root string) error {
 	if err := run(cmd, s.waitResult); err != nil {
 		return errors.Join(err, out.Close())
 	}
+	return nil
+}
+
+// await waits until the broker answers.
+func (s *Server) await() error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.Addr))
 	if err != nil {
 		return err
@@ -119,13 +132,13 @@ func (s *Server) start(root string) error {
 		}
 		select {
 		case werr := <-s.waitResult:
-			text, _ := os.ReadFile(out.Name())
+			text, _ := os.ReadFile(s.out.Name())
 			return fmt.Errorf("kafka ended: %w\n%s", werr, tailOf(text))
 		default:
 		}
 		if time.Now().After(deadline) {
 			s.Kill()
-			text, _ := os.ReadFile(out.Name())
+			text, _ := os.ReadFile(s.out.Name())
 			return fmt.Errorf("kafka does not answer: %w\n%s", err, tailOf(text))
 		}
 	}
