@@ -78,3 +78,20 @@ func (b *Broker) Decided(ctx context.Context, partition int, since time.Time) (c
 	}
 	return commits, known, nil
 }
+
+// SilentFor is how long a silent broker is left alone.
+const SilentFor = silentFor
+
+// OptionsOf are what every client of a broker has.
+func OptionsOf(b *Broker) []kgo.Opt { return b.options("test") }
+
+// SilentBrokers is how many are left alone.
+func SilentBrokers(b *Broker) int { return int(b.dialer.silent.Load()) }
+
+// Dialer is a dialer's memory.
+type Dialer struct{ d *dialer }
+
+func NewDialer() Dialer                                { return Dialer{newDialer(nil)} }
+func (d Dialer) Avoid(host string, now time.Time) bool { return d.d.avoid(host, now) }
+func (d Dialer) Missed(host string, now time.Time)     { d.d.missed(host, now) }
+func (d Dialer) Heard(host string)                     { d.d.heard(host) }

@@ -21,6 +21,9 @@ const (
 	fetchBytes = 4 << 20
 	// missedHeartbeats in a row mean that the broker is not there.
 	missedHeartbeats = 3
+	// askEvery is after how many heartbeats the brokers are asked who the leader is. One that was cut off from the others goes on answering, and has
+	// nothing new: it does not know that another leads by now.
+	askEvery = 10
 	// sweepEvery is how often flags whose time is over are looked for.
 	sweepEvery = 30 * time.Second
 )
@@ -40,6 +43,8 @@ type follower struct {
 	topic   string
 	id      [16]byte
 	leader  int32 // -1: not known
+	epoch   int32 // of the leader; -1 where brokers do not tell
+	askAt   time.Time
 	next    int64 // offset
 	end     int64 // of the snapshot; -1: not known, or over
 	aim     int64 // once next is there, everything was read that the broker had at seen
@@ -55,7 +60,7 @@ type flag struct {
 
 // Follow implements [sdk.Broker]. An answer to a fetch proves that the broker is there, also when it brings nothing.
 func (b *Broker) Follow(ctx context.Context, feed *sdk.Feed) error {
-	f := &follower{b: b, feed: feed, topic: b.cfg.Prefix + "signals", leader: -1, end: -1, open: map[string]flag{}, sweepAt: time.Now().Add(sweepEvery)}
+	f := &follower{b: b, feed: feed, topic: b.cfg.Prefix + "signals", leader: -1, epoch: -1, end: -1, open: map[string]flag{}, sweepAt: time.Now().Add(sweepEvery)}
 	if err := f.begin(ctx); err != nil {
 		return fmt.Errorf("reading %s: %w", f.topic, err)
 	}
@@ -101,10 +106,28 @@ func (f *follower) locate(ctx context.Context) error {
 	if f.id != [16]byte{} && f.id != got.TopicID {
 		return errGone
 	}
-	f.id = got.TopicID
-	f.leader = got.Partitions[0].Leader
-	if f.leader < 0 {
+	p := &got.Partitions[0]
+	if p.Leader < 0 || p.LeaderEpoch < f.epoch { // a broker that was cut off tells of the leader before
 		return kerr.LeaderNotAvailable
+	}
+	f.id, f.leader, f.epoch = got.TopicID, p.Leader, p.LeaderEpoch
+	f.askAt = time.Now().Add(askEvery * f.b.cfg.Heartbeat)
+	return nil
+}
+
+// ask looks whether another broker leads by now, now and then. Brokers are asked in turn; one that does not answer holds nothing up for long.
+func (f *follower) ask(ctx context.Context) error {
+	if f.leader < 0 {
+		return f.locate(ctx)
+	}
+	if time.Now().Before(f.askAt) {
+		return nil
+	}
+	f.askAt = time.Now().Add(f.b.cfg.Heartbeat)
+	ctx, cancel := context.WithTimeout(ctx, f.b.cfg.Heartbeat/2)
+	defer cancel()
+	if err := f.locate(ctx); errors.Is(err, errGone) {
+		return err
 	}
 	return nil
 }
@@ -145,10 +168,8 @@ func (f *follower) begin(ctx context.Context) error {
 
 // step takes one answer of the broker.
 func (f *follower) step(ctx context.Context) error {
-	if f.leader < 0 {
-		if err := f.locate(ctx); err != nil {
-			return err
-		}
+	if err := f.ask(ctx); err != nil {
+		return err
 	}
 	wait := f.b.cfg.Heartbeat / 2
 	ctx, cancel := context.WithTimeout(ctx, wait+f.b.cfg.Heartbeat)
@@ -158,7 +179,7 @@ func (f *follower) step(ctx context.Context) error {
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID = f.topic, f.id
 	p := kmsg.NewFetchRequestTopicPartition()
-	p.FetchOffset, p.PartitionMaxBytes, p.CurrentLeaderEpoch = f.next, fetchBytes, -1
+	p.FetchOffset, p.PartitionMaxBytes, p.CurrentLeaderEpoch = f.next, fetchBytes, f.epoch
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
 	asked := time.Now()

@@ -66,6 +66,9 @@ func ParseURL(text string) (Config, error) {
 const (
 	// sendWait is how long a batch waits for its acknowledgements before the rest is sent again.
 	sendWait = 5 * time.Second
+	// answerWait is how long a broker may take to answer beyond the time that a request gives it, or to take a connection: one that is stopped, or
+	// whose network is gone, would hold up the others' answers for kgo's own ten seconds.
+	answerWait = 2 * time.Second
 	// maxBuffered bounds the records under way.
 	maxBuffered = 4096
 )
@@ -111,7 +114,8 @@ func New(cfg Config) (*Broker, error) {
 	case cfg.Heartbeat < 100*time.Millisecond:
 		return nil, errors.New("configuring the riskd client: the heartbeat must be at least 100ms")
 	}
-	base := append([]kgo.Opt{kgo.SeedBrokers(cfg.Brokers...), kgo.ClientID(strings.ReplaceAll(sdk.Version, " ", "-")), kgo.MetadataMinAge(250 * time.Millisecond)}, cfg.Client...)
+	base := append([]kgo.Opt{kgo.SeedBrokers(cfg.Brokers...), kgo.ClientID(strings.ReplaceAll(sdk.Version, " ", "-")), kgo.MetadataMinAge(250 * time.Millisecond),
+		kgo.DialTimeout(answerWait), kgo.RequestTimeoutOverhead(answerWait)}, cfg.Client...)
 	partitioner := kgo.StickyKeyPartitioner(nil) // murmur2
 	if cfg.Partitioner == Librdkafka {
 		partitioner = kgo.StickyKeyPartitioner(func(key []byte, n int) int { return int(crc32.ChecksumIEEE(key) % uint32(n)) })
