@@ -30,7 +30,7 @@ const (
 	// broker that is stopped, or whose network is gone, takes connections and says nothing. Both leave an attempt of the scorer (5 s) the time to ask
 	// another broker; kgo's own 10 s did not, and a cluster of three with one of them stopped stood still until that one came back.
 	dialTimeout    = 2 * time.Second
-	requestTimeout = 2 * time.Second
+	requestTimeout = 3 * time.Second
 	// produceTimeout is how long the brokers may take to have a write copied.
 	produceTimeout = 3 * time.Second
 	// metadataMost is after how long the brokers are asked anew who leads what: one that was cut off from the others goes on answering readers, with

@@ -22,7 +22,7 @@ const (
 var errSilent = errors.New("it gave no answer a moment ago")
 
 // dialer makes the connections of all clients, and remembers which brokers do not answer. One that is stopped takes connections and says nothing,
-// one that has lost its network takes none and refuses none; either costs each new client two seconds for each time it happens to ask it, while
+// one that has lost its network takes none and refuses none; either costs each new client two or three seconds for each time it happens to ask it, while
 // others could answer. A broker that gave no answer is as one that refuses connections, for silentFor; then one client tries it again.
 type dialer struct {
 	tls *tls.Config // nil: nothing is encrypted

@@ -35,7 +35,7 @@ func mute(t *testing.T) (addr string, taken chan struct{}) {
 	return l.Addr().String(), taken
 }
 
-// One of two brokers says nothing. The first client that asks it waits for two seconds; those that come after do not ask it at all, and have their
+// One of two brokers says nothing. The first client that asks it waits for three seconds; those that come after do not ask it at all, and have their
 // answers from the other one.
 func TestABrokerThatSaysNothingHoldsUpOneClient(t *testing.T) {
 	silent, taken := mute(t)

@@ -28,8 +28,9 @@ import (
 const (
 	openRetry   = 200 * time.Millisecond
 	openTimeout = 10 * time.Second
-	// readyFor is how long an answer to Ready holds, and how long the brokers may take to give it.
-	readyFor = 2 * time.Second
+	// readyFor is how long an answer to Ready holds; readyWait is how long the brokers may take to give it: one that says nothing, and then another.
+	readyFor  = 2 * time.Second
+	readyWait = requestTimeout + readyFor
 	// pagesAtOnce are stored by a worker: each waits for a transaction that takes it along.
 	pagesAtOnce = 32
 	// recordWait: a record is a transaction, which takes longer, and costs more, than a message.
@@ -56,10 +57,14 @@ type Broker struct {
 	owners map[*kgo.Client]bool // of claimed partitions; nil once closed
 	events [16]byte             // id of the topic
 	count  int                  // of partitions; 0 before Partitions
-	asked  time.Time            // when Ready last asked
-	answer error                // what it was told
 	pub    *Publisher
 	group  *Workers
+
+	ready struct {
+		sync.Mutex
+		asked  time.Time
+		answer error // what it was told
+	}
 }
 
 // New makes the clients, which connect when they are used.
@@ -145,15 +150,16 @@ func (b *Broker) Ping(ctx context.Context) error {
 
 // Ready tells whether the brokers answer; it asks at most every readyFor.
 func (b *Broker) Ready() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if time.Since(b.asked) > readyFor {
-		ctx, cancel := context.WithTimeout(b.ctx, readyFor)
+	r := &b.ready
+	r.Lock()
+	defer r.Unlock()
+	if time.Since(r.asked) > readyFor {
+		ctx, cancel := context.WithTimeout(b.ctx, readyWait)
 		defer cancel()
-		b.answer = b.Ping(ctx)
-		b.asked = time.Now()
+		r.answer = b.Ping(ctx)
+		r.asked = time.Now()
 	}
-	return b.answer
+	return r.answer
 }
 
 // Open reads what the installation says. It waits for a cluster that is still starting, until ctx ends.
