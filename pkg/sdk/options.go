@@ -53,7 +53,8 @@ type Option func(*options)
 // WithTenant sets the tenant of events that name none.
 func WithTenant(tenant string) Option { return func(o *options) { o.tenant = tenant } }
 
-// WithConn uses a NATS connection of the application's own. Close leaves it open.
+// WithConn uses a NATS connection of the application's own. Close leaves it open. Give it a short [nats.PingInterval]: by default a node that was stopped, or
+// whose network is gone, is left after four to six minutes, and the guard is stale until then.
 func WithConn(nc *nats.Conn) Option { return func(o *options) { o.conn = nc } }
 
 // WithNATSOptions adds to the options of the connection that [Connect] makes: credentials, TLS, ...

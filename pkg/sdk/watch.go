@@ -19,15 +19,19 @@ import (
 const (
 	bucketStream = "KV_" + subject.StepUpBucket
 	bucketPrefix = "$KV." + subject.StepUpBucket + "."
-	// watchBuffer messages wait between the connection and the guard. Flow control keeps the server
-	// from sending more; one lost all the same shows as a gap and starts a new snapshot.
-	watchBuffer = 8192
+	// watchBytes is how much may wait between the connection and the guard. Flow control keeps the server from sending more than 32 MiB ahead of what
+	// the guard has taken, however many messages that are: a bound of their number loses some of a snapshot of many flags, and starts it again, and
+	// again. One lost all the same shows as a gap.
+	watchBytes = 64 << 20
 	// missedHeartbeats in a row mean that the broker is not there, or has forgotten us.
 	missedHeartbeats = 3
 	// behindHeartbeats in a row mean that the node whose copy is read is behind for longer than a moment.
 	behindHeartbeats = 3
 	// leaderEvery is how many heartbeats go by between two questions to the leader of the bucket's stream.
 	leaderEvery = 10
+	// pingEvery is how often the node of the broker is asked for a sign of life; three without one, and the next node is tried. A node that is stopped, or
+	// whose network is gone, closes nothing, and by nats.go's defaults an app would stay with it for four to six minutes, its guard stale.
+	pingEvery = 2 * time.Second
 	// setupWait bounds each call to the broker.
 	setupWait = 5 * time.Second
 )
@@ -93,8 +97,17 @@ func (g *Guard) follow(ctx context.Context) error {
 		return nats.ErrDisconnected
 	}
 	inbox := nc.NewInbox()
-	msgs := make(chan *nats.Msg, watchBuffer)
-	sub, err := nc.ChanSubscribe(inbox, msgs)
+	msgs, left := make(chan *nats.Msg), make(chan struct{})
+	defer close(left)
+	sub, err := nc.Subscribe(inbox, func(m *nats.Msg) {
+		select {
+		case msgs <- m:
+		case <-left:
+		}
+	})
+	if err == nil {
+		err = sub.SetPendingLimits(-1, watchBytes)
+	}
 	if err != nil {
 		return fmt.Errorf("subscribing: %w", err)
 	}
@@ -140,7 +153,10 @@ func (g *Guard) follow(ctx context.Context) error {
 				return err
 			}
 		case <-silence.C:
-			return errSilence
+			if waiting, _, err := sub.Pending(); err != nil || waiting == 0 {
+				return errSilence
+			}
+			silence.Reset(missedHeartbeats * g.heartbeat) // it was the guard that was busy
 		case <-refresh.C:
 			return errRefreshed
 		case <-ctx.Done():

@@ -34,6 +34,10 @@ const (
 	codeNotClustered jetstream.ErrorCode = 10074
 )
 
+// pingEvery is how often a node is asked for a sign of life; three without one, and the next node is tried. A node that was stopped, or whose network is
+// gone, closes nothing.
+const pingEvery = 3 * time.Second
+
 // Connect opens a connection that never gives up reconnecting. name shows up in the server's monitoring. Its tails take their messages
 // before the client library does, unless opts bring a dialer of their own.
 func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
@@ -43,7 +47,7 @@ func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 		nats.ReconnectWait(100 * time.Millisecond),
 		nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
 		nats.Timeout(5 * time.Second),
-		nats.PingInterval(10 * time.Second),
+		nats.PingInterval(pingEvery),
 		nats.MaxPingsOutstanding(2),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			slog.Warn("nats connection", "connection", name, "error", err)
