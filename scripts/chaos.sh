@@ -10,6 +10,9 @@ trap 'rm -f "$line"' EXIT
 RISKD_CHAOS=$line RISKD_BIN=$(pwd)/bin/riskd sh scripts/step.sh "chaos: ${CHAOS_FAULTS:-25} faults" \
   go test -tags chaos -count=1 -v -run '^TestChaos$' -timeout 60m ./services/scorer || { cat "$line"; exit 1; }
 cat "$line"
+RISKD_CHAOS_SILENT=$line RISKD_BIN=$(pwd)/bin/riskd sh scripts/step.sh "chaos: a node that says nothing" \
+  go test -tags chaos -count=1 -v -run '^TestChaosASilentNode' -timeout 60m ./services/scorer || { cat "$line"; exit 1; }
+cat "$line"
 
 sh scripts/kafka/setup.sh "${RISKD_DATA:-.riskd}" || { [ $? = 3 ] && exit 0; exit 1; } # it has said why
 sh scripts/step.sh "chaos on Apache Kafka" \
