@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"os"
 	"sync"
@@ -14,8 +15,9 @@ import (
 const (
 	// silentFor is how long nobody connects to a broker that gave no answer.
 	silentFor = 3 * time.Second
-	// silentMost bounds how many addresses are remembered.
-	silentMost = 1024
+	// silentMost bounds how many addresses are remembered, silentForget is after how long one that nobody asks any more is forgotten.
+	silentMost   = 1024
+	silentForget = time.Minute
 )
 
 // errSilent is what a connection to a silent broker fails with.
@@ -78,6 +80,7 @@ func (d *dialer) avoid(host string, now time.Time) bool {
 func (d *dialer) missed(host string, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	maps.DeleteFunc(d.until, func(_ string, until time.Time) bool { return now.Sub(until) > silentForget })
 	if len(d.until) < silentMost {
 		d.until[host] = now.Add(silentFor)
 	}

@@ -93,6 +93,10 @@ func TestASilentBrokerIsTriedByOneAtATime(t *testing.T) {
 	if d.Heard("a:1"); d.Avoid("a:1", now) {
 		t.Error("a broker that answers is avoided")
 	}
+	d.Missed("a:1", now)
+	if d.Missed("b:1", now.Add(time.Hour)); d.Known() != 1 {
+		t.Errorf("%d are remembered, want the one that was missed within the last minute", d.Known())
+	}
 }
 
 // A client that is closed while it waits says nothing about the broker.

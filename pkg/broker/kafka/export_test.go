@@ -95,3 +95,4 @@ func NewDialer() Dialer                                { return Dialer{newDialer
 func (d Dialer) Avoid(host string, now time.Time) bool { return d.d.avoid(host, now) }
 func (d Dialer) Missed(host string, now time.Time)     { d.d.missed(host, now) }
 func (d Dialer) Heard(host string)                     { d.d.heard(host) }
+func (d Dialer) Known() int                            { return int(d.d.silent.Load()) }
