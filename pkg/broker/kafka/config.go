@@ -33,8 +33,8 @@ const (
 	requestTimeout = 3 * time.Second
 	// produceTimeout is how long the brokers may take to have a write copied.
 	produceTimeout = 3 * time.Second
-	// metadataMost is after how long the brokers are asked anew who leads what: one that was cut off from the others goes on answering readers, with
-	// nothing new, and does not say that another leads by now.
+	// metadataMost is after how long readers ask the brokers anew who leads what; writers are told. A broker that was cut off from the others goes on
+	// answering readers, with nothing new, and does not say that another leads by now.
 	metadataMost = 10 * time.Second
 	// retryMost is the longest pause before a request is tried again.
 	retryMost = 500 * time.Millisecond
@@ -174,7 +174,7 @@ func (c Config) options(name string) []kgo.Opt {
 		kgo.SeedBrokers(c.Brokers...), kgo.ClientID(name),
 		kgo.DialTimeout(dialTimeout), kgo.RequestTimeoutOverhead(requestTimeout), kgo.ProduceRequestTimeout(produceTimeout),
 		kgo.RetryTimeout(10 * time.Second), kgo.RetryBackoffFn(retryPause),
-		kgo.MetadataMinAge(50 * time.Millisecond), kgo.MetadataMaxAge(metadataMost),
+		kgo.MetadataMinAge(50 * time.Millisecond),
 		kgo.ConcurrentTransactionsBackoff(2 * time.Millisecond),
 	}
 	var m sasl.Mechanism

@@ -77,7 +77,7 @@ func New(cfg Config, name string, log *slog.Logger) (*Broker, error) {
 		return nil, fmt.Errorf("new kafka broker: %w", err)
 	}
 	b := &Broker{cfg: cfg, log: log, dialer: newDialer(conf), ids: idsInTurn}
-	opts := b.options(name)
+	opts := b.readerOptions(name)
 	if b.cl, err = kgo.NewClient(opts...); err != nil {
 		return nil, fmt.Errorf("new kafka broker: %w", err)
 	}
@@ -90,6 +90,11 @@ func New(cfg Config, name string, log *slog.Logger) (*Broker, error) {
 // options are what every client has.
 func (b *Broker) options(name string) []kgo.Opt {
 	return append(b.cfg.options(name), kgo.Dialer(b.dialer.dial))
+}
+
+// readerOptions are what clients have that read.
+func (b *Broker) readerOptions(name string) []kgo.Opt {
+	return append(b.options(name), kgo.MetadataMaxAge(metadataMost))
 }
 
 // keep remembers the client of a claimed partition, so that Close ends it; false once closed.

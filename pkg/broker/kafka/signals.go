@@ -69,7 +69,7 @@ func (b *Broker) Follow() (broker.FlagReader, error) {
 		return nil, err
 	}
 	r.end = at.stable
-	if r.cl, err = kgo.NewClient(append(b.options("riskd flags"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(fetchWait), kgo.KeepControlRecords(),
+	if r.cl, err = kgo.NewClient(append(b.readerOptions("riskd flags"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(fetchWait), kgo.KeepControlRecords(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topic: {0: kgo.NewOffset().AtStart()}}))...); err != nil {
 		return nil, fmt.Errorf("following %s: %w", r.topic, err)
 	}
