@@ -18,7 +18,7 @@ func (g *Guard) tryComplete(w *watching, at uint64) {
 func (g *Guard) complete(w *watching) {
 	seen := w.seen
 	w.seen = nil
-	g.snapshot(func(tenant, session string) bool { _, ok := seen[bucketPrefix+subject.Key(tenant, session)]; return ok }, time.Now())
+	g.snapshot(func(tenant, session string) bool { _, ok := seen[bucketPrefix+subject.Key(tenant, session)]; return ok }, w.asOf())
 }
 
 // snapshot ends one: flags that were not in it are gone.

@@ -25,7 +25,7 @@ func TestASnapshotThatLacksWhatTheLeaderHadIsNotComplete(t *testing.T) {
 	if err := g.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
-	w := &watching{seen: map[string]struct{}{}, leader: 2}
+	w := &watching{seen: map[string]struct{}{}, leader: 2, waits: func() bool { return false }}
 	if g.tryComplete(w, 1); w.seen == nil {
 		t.Fatal("complete, and the leader has one entry more")
 	}

@@ -80,6 +80,17 @@ type watching struct {
 	leader uint64 // last sequence of the stream, as its leader said last
 	beats  int    // heartbeats so far
 	behind int    // those in a row by which the copy that is read did not have that
+	began  time.Time
+	waits  func() bool // whether more has come than was taken
+}
+
+// asOf is the moment that the guard is current as of: now when it has taken all that came; else it knows no more than that it reads what was there when
+// it began. A guard that is slower than what comes is stale, although something comes all the time.
+func (w *watching) asOf() time.Time {
+	if w.waits() {
+		return w.began
+	}
+	return time.Now()
 }
 
 // follow makes a consumer of its own over the bucket: first the latest entry of every key, then each
@@ -96,7 +107,7 @@ func (g *Guard) follow(ctx context.Context) error {
 	if !nc.IsConnected() {
 		return nats.ErrDisconnected
 	}
-	inbox := nc.NewInbox()
+	began, inbox := time.Now(), nc.NewInbox()
 	msgs, left := make(chan *nats.Msg), make(chan struct{})
 	defer close(left)
 	sub, err := nc.Subscribe(inbox, func(m *nats.Msg) {
@@ -112,6 +123,10 @@ func (g *Guard) follow(ctx context.Context) error {
 		return fmt.Errorf("subscribing: %w", err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
+	waits := func() bool {
+		n, _, err := sub.Pending()
+		return err == nil && n > 0
+	}
 
 	setup, cancel := context.WithTimeout(ctx, setupWait)
 	defer cancel()
@@ -137,7 +152,7 @@ func (g *Guard) follow(ctx context.Context) error {
 	}()
 
 	g.skipped = false
-	w := &watching{seen: map[string]struct{}{}, inbox: inbox, leader: stream.CachedInfo().State.LastSeq}
+	w := &watching{seen: map[string]struct{}{}, inbox: inbox, leader: stream.CachedInfo().State.LastSeq, began: began, waits: waits}
 	if consumer.CachedInfo().NumPending == 0 {
 		g.tryComplete(w, 0)
 	}
@@ -153,7 +168,7 @@ func (g *Guard) follow(ctx context.Context) error {
 				return err
 			}
 		case <-silence.C:
-			if waiting, _, err := sub.Pending(); err != nil || waiting == 0 {
+			if !waits() {
 				return errSilence
 			}
 			silence.Reset(missedHeartbeats * g.heartbeat) // it was the guard that was busy
@@ -194,7 +209,7 @@ func (g *Guard) take(w *watching, m *nats.Msg) error {
 		g.count.flagsInvalid.Add(1)
 	}
 	if w.seen == nil {
-		g.current(time.Now())
+		g.current(w.asOf())
 		return nil
 	}
 	w.seen[m.Subject] = struct{}{}
@@ -231,7 +246,7 @@ func (g *Guard) control(w *watching, m *nats.Msg) error {
 		_ = g.js.Conn().PublishRequest("$JS.API.STREAM.INFO."+bucketStream, w.inbox, nil)
 	}
 	if w.seen == nil {
-		g.current(time.Now())
+		g.current(w.asOf())
 	} else { // quiet before the snapshot's end: what was left of it may have expired meanwhile
 		g.tryComplete(w, at)
 	}
