@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,15 +26,21 @@ var errSilent = errors.New("it gave no answer a moment ago")
 // one that has lost its network takes none and refuses none; either costs each new client two or three seconds for each time it happens to ask it, while
 // others could answer. A broker that gave no answer is as one that refuses connections, for silentFor; then one client tries it again.
 type dialer struct {
-	tls *tls.Config // nil: nothing is encrypted
+	connect func(ctx context.Context, network, host string) (net.Conn, error)
 
 	mu     sync.Mutex
 	until  map[string]time.Time // by host:port: when it may be tried again
 	silent atomic.Int32         // how many there are
 }
 
+// newDialer encrypts as conf says; nil: nothing is encrypted.
 func newDialer(conf *tls.Config) *dialer {
-	return &dialer{tls: conf, until: make(map[string]time.Time)}
+	plain := &net.Dialer{Timeout: dialTimeout}
+	d := &dialer{connect: plain.DialContext, until: make(map[string]time.Time)}
+	if conf != nil {
+		d.connect = (&tls.Dialer{NetDialer: plain, Config: conf}).DialContext
+	}
+	return d
 }
 
 // dial connects as a client would by itself.
@@ -51,14 +56,6 @@ func (d *dialer) dial(ctx context.Context, network, host string) (net.Conn, erro
 		return nil, err
 	}
 	return &brokerConn{Conn: conn, to: host, by: d}, nil
-}
-
-func (d *dialer) connect(ctx context.Context, network, host string) (net.Conn, error) {
-	plain := &net.Dialer{Timeout: dialTimeout}
-	if d.tls == nil {
-		return plain.DialContext(ctx, network, host)
-	}
-	return (&tls.Dialer{NetDialer: plain, Config: d.tls}).DialContext(ctx, network, host)
 }
 
 // avoid tells whether a broker is to be left alone. Whoever is the first to ask when its time is over may try it, and the others wait as long again.
@@ -139,7 +136,7 @@ func (c *brokerConn) idle() time.Duration { return time.Since(time.Unix(0, c.use
 
 func timedOut(err error) bool {
 	var n net.Error
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &n) && n.Timeout()
+	return errors.As(err, &n) && n.Timeout()
 }
 
 // address is host:port as an error tells it.

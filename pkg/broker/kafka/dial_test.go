@@ -2,7 +2,10 @@ package kafka_test
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -96,6 +99,32 @@ func TestASilentBrokerIsTriedByOneAtATime(t *testing.T) {
 	d.Missed("a:1", now)
 	if d.Missed("b:1", now.Add(time.Hour)); d.Known() != 1 {
 		t.Errorf("%d are remembered, want the one that was missed within the last minute", d.Known())
+	}
+}
+
+// A broker without a network takes no connection and refuses none. One that refuses is there, or its machine is.
+func TestOnlyABrokerThatTakesNoConnectionIsSilent(t *testing.T) {
+	dials := 0
+	fails := func(err error) func(context.Context, string, string) (net.Conn, error) {
+		return func(context.Context, string, string) (net.Conn, error) { dials++; return nil, err }
+	}
+	refused, lost := kafka.NewDialer(), kafka.NewDialer()
+	for range 2 {
+		if err := refused.Dial(fails(syscall.ECONNREFUSED)); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Error(err)
+		}
+	}
+	if refused.Known() != 0 || dials != 2 {
+		t.Errorf("one that refuses is taken for silent after %d attempts", dials)
+	}
+	dials = 0
+	for range 2 {
+		if err := lost.Dial(fails(os.ErrDeadlineExceeded)); err == nil {
+			t.Error("connected")
+		}
+	}
+	if lost.Known() != 1 || dials != 1 {
+		t.Errorf("%d attempts at one that takes no connection, want 1", dials)
 	}
 }
 

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -90,6 +91,13 @@ func SilentBrokers(b *Broker) int { return int(b.dialer.silent.Load()) }
 
 // Dialer is a dialer's memory.
 type Dialer struct{ d *dialer }
+
+// Dial connects as connect does.
+func (d Dialer) Dial(connect func(context.Context, string, string) (net.Conn, error)) error {
+	d.d.connect = connect
+	_, err := d.d.dial(context.Background(), "tcp", "a:1")
+	return err
+}
 
 func NewDialer() Dialer                                { return Dialer{newDialer(nil)} }
 func (d Dialer) Avoid(host string, now time.Time) bool { return d.d.avoid(host, now) }
