@@ -49,6 +49,18 @@ func goesOn(t *testing.T, b *natstest.Broker, world *world, evs []*riskdv1.Event
 	checkAgainst(t, b.JS, 2, foldSerially(t, append(evs, more...)))
 }
 
+// dropPages is the documented way out: the pages are made anew from the journal.
+func dropPages(t *testing.T, b *natstest.Broker) {
+	t.Helper()
+	pages, err := b.JS.Stream(t.Context(), subject.PagesStream(0))
+	if err == nil {
+		err = pages.Purge(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestADamagedManifestStopsThePartitionUntilItsPagesAreMadeAnew(t *testing.T) {
 	b, world, evs := stopped(t)
 	if _, err := b.JS.Publish(t.Context(), subject.Pages+".0.manifest", []byte(`{"version":1,"thr`)); err != nil {
@@ -59,13 +71,7 @@ func TestADamagedManifestStopsThePartitionUntilItsPagesAreMadeAnew(t *testing.T)
 		t.Fatal(err)
 	}
 	stands(t, b, "a manifest of a later version", errPage)
-	pages, err := b.JS.Stream(t.Context(), subject.PagesStream(0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pages.Purge(t.Context()); err != nil { // the documented way out
-		t.Fatal(err)
-	}
+	dropPages(t, b)
 	goesOn(t, b, world, evs)
 }
 
@@ -98,9 +104,7 @@ func TestAPageThatIsGoneStopsThePartition(t *testing.T) {
 		t.Fatal("no page was stored")
 	}
 	stands(t, b, "a page is gone", errPage)
-	if err := pages.Purge(t.Context()); err != nil { // the documented way out
-		t.Fatal(err)
-	}
+	dropPages(t, b)
 	goesOn(t, b, world, evs)
 }
 
@@ -112,13 +116,7 @@ func TestAPageBeyondTheJournalStopsThePartition(t *testing.T) {
 		t.Fatal(err)
 	}
 	stands(t, b, "a page is ahead of the journal", ErrState)
-	pages, err := b.JS.Stream(t.Context(), subject.PagesStream(0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pages.Purge(t.Context()); err != nil { // the documented way out
-		t.Fatal(err)
-	}
+	dropPages(t, b)
 	goesOn(t, b, world, evs)
 }
 
