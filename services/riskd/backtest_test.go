@@ -19,6 +19,7 @@ import (
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
 	"github.com/riskd-io/riskd/pkg/rules"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -56,7 +57,7 @@ func eventful(rng *rand.Rand, i, users int) *riskdv1.Event {
 // the journal.
 func TestABacktestFromClickHouseGivesTheDecisionsOfTheScorer(t *testing.T) {
 	const events, users, partitions = 6000, 60, 32
-	data, nats := t.TempDir(), freePort(t)
+	data, nats := t.TempDir(), servicetest.FreeAddress(t)
 	policy := filepath.Join(data, "policy.yaml")
 	if err := os.WriteFile(policy, []byte(watched), 0o600); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -238,17 +237,6 @@ func login(id, user, session, device string, lat, lon float64, country string) s
 		`"http":{"user_agent":"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},`+
 		`"action":"auth.login","outcome":"success"}}`,
 		id, time.Now().UTC().Format(time.RFC3339Nano), user, session, device, lat, lon, country)
-}
-
-// freePort is an address that nobody has at the moment.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // refused runs riskd where it cannot start and returns what it said.

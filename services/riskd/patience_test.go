@@ -11,10 +11,11 @@ import (
 	"time"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 )
 
 func TestRolesWaitForABrokerThatIsSilentAtTheStart(t *testing.T) {
-	addr := freePort(t)
+	addr := servicetest.FreeAddress(t)
 	silent, err := net.Listen("tcp", addr) // takes connections and says nothing, like a cluster that has stopped
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +34,7 @@ func TestRolesWaitForABrokerThatIsSilentAtTheStart(t *testing.T) {
 		said <- emb
 	}()
 	h := start(t, t.TempDir(), "-target", "gateway,scorer,signaler,sink", "-nats-url", "nats://"+addr,
-		"-clickhouse-dsn", "http://riskd:none@"+freePort(t)+"/risk")
+		"-clickhouse-dsn", "http://riskd:none@"+servicetest.FreeAddress(t)+"/risk")
 	defer func() {
 		if emb := <-said; emb != nil {
 			emb.Stop()
@@ -49,7 +50,7 @@ func TestRolesWaitForABrokerThatIsSilentAtTheStart(t *testing.T) {
 }
 
 func TestRolesThatWaitForABrokerStopWhenTold(t *testing.T) {
-	cmd := command(t, t.TempDir(), "-target", "signaler", "-nats-url", "nats://"+freePort(t))
+	cmd := command(t, t.TempDir(), "-target", "signaler", "-nats-url", "nats://"+servicetest.FreeAddress(t))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/service"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -133,7 +134,7 @@ func plainEvent(i, users int) *riskdv1.Event {
 func TestKillNineLosesNothingAndDoublesNothing(t *testing.T) {
 	const users, kills = 300, 3
 	data := t.TempDir()
-	nats := freePort(t)
+	nats := servicetest.FreeAddress(t)
 	h := start(t, data, "-nats-listen", nats)
 	h.post(login("e1", "ann", "s1", "d1", 51.5, -0.1, "GB"))
 	h.post(login("e2", "ann", "s2", "d2", 35.7, 139.7, "JP"))
@@ -171,7 +172,7 @@ func TestKillNineLosesNothingAndDoublesNothing(t *testing.T) {
 // ClickHouse is away from the start: flags work, the sink says what it waits for. When the database
 // comes, all that was decided arrives, once.
 func TestFlagsWorkWithoutClickHouse(t *testing.T) {
-	address := freePort(t)
+	address := servicetest.FreeAddress(t)
 	data := t.TempDir()
 	away := start(t, data, "-clickhouse-dsn", "http://riskd:none-yet@"+address+"/risk")
 	away.post(login("e1", "ann", "s1", "d1", 51.5, -0.1, "GB"))

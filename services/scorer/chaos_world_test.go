@@ -23,6 +23,7 @@ import (
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/clickhouse/engine"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 )
 
 func init() { children["node"] = runNode }
@@ -73,11 +74,11 @@ func build(t *testing.T) *installation {
 	in := &installation{t: t}
 	var clients, routes []string
 	for range in.nodes {
-		clients, routes = append(clients, freeAddr(t)), append(routes, freeAddr(t))
+		clients, routes = append(clients, servicetest.FreeAddress(t)), append(routes, servicetest.FreeAddress(t))
 	}
 	for i := range in.nodes {
 		n := &in.nodes[i]
-		n.monitor, n.dir = freeAddr(t), t.TempDir()
+		n.monitor, n.dir = servicetest.FreeAddress(t), t.TempDir()
 		n.name = fmt.Sprint("node ", i)
 		switch i {
 		case chaosNodes - 1:
@@ -118,7 +119,7 @@ func build(t *testing.T) *installation {
 // run starts riskd as it is shipped, now and after each kill.
 func (v *victim) run(in *installation, bin, name string, args ...string) {
 	t := in.t
-	data, admin := t.TempDir(), freeAddr(t)
+	data, admin := t.TempDir(), servicetest.FreeAddress(t)
 	said, err := os.Create(filepath.Join(data, "said"))
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -67,11 +68,11 @@ func durable(t *testing.T, setting string, partitions int) (url string) {
 	in := &installation{t: t}
 	var clients, routes []string
 	for range in.nodes {
-		clients, routes = append(clients, freeAddr(t)), append(routes, freeAddr(t))
+		clients, routes = append(clients, servicetest.FreeAddress(t)), append(routes, servicetest.FreeAddress(t))
 	}
 	for i := range in.nodes {
 		n := &in.nodes[i]
-		n.monitor, n.dir = freeAddr(t), t.TempDir()
+		n.monitor, n.dir = servicetest.FreeAddress(t), t.TempDir()
 		n.cmd = spawn(t, fmt.Sprintf("node n%d %s %s %s %s %s", i, clients[i], routes[i], n.monitor, filepath.Join(n.dir, "js"), strings.Join(routes, ",")))
 	}
 	for i := range in.nodes {

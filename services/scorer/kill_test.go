@@ -2,7 +2,6 @@ package scorer
 
 import (
 	"math/rand/v2"
-	"net"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
@@ -20,16 +20,6 @@ import (
 type connection struct {
 	*nats.Conn
 	js jetstream.JetStream
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // stream publishes events in small batches, keeping each until it is stored.
@@ -47,7 +37,7 @@ func stream(t *testing.T, pub *natsjs.Publisher, evs []*riskdv1.Event) {
 
 func TestAProcessKilledUnderLoadLosesAndDoublesNothing(t *testing.T) {
 	const partitions = 8
-	addr, dir := freeAddr(t), t.TempDir()
+	addr, dir := servicetest.FreeAddress(t), t.TempDir()
 	spec := "all " + addr + " " + dir
 	cmd := spawn(t, spec)
 	c := eventuallyConnect(t, "nats://"+addr)
@@ -182,7 +172,7 @@ func TestAWorkerStoppedAndWokenDoesNoHarm(t *testing.T) {
 func TestAServerThatRestartsIsWaitedFor(t *testing.T) {
 	const partitions = 4
 	cfg := natsjs.DefaultEmbeddedConfig()
-	cfg.Listen, cfg.Dir = freeAddr(t), t.TempDir()
+	cfg.Listen, cfg.Dir = servicetest.FreeAddress(t), t.TempDir()
 	start := func() *natsjs.Embedded {
 		emb, err := natsjs.StartEmbedded(cfg, testLog())
 		if err != nil {

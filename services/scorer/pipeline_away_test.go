@@ -18,6 +18,7 @@ import (
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/service"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 )
 
 func init() { children["nats"] = runServer }
@@ -31,7 +32,7 @@ type away struct {
 
 func startAway(t testing.TB, partitions int) *away {
 	t.Helper()
-	addr := freeAddr(t)
+	addr := servicetest.FreeAddress(t)
 	cmd := spawn(t, "nats "+addr+" "+t.TempDir()+" "+strconv.Itoa(partitions))
 	url := "nats://" + addr
 	topo := natsjs.DefaultTopology()

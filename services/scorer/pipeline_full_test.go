@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 )
 
 // stored are events that the whole of riskd is to be run on.
@@ -27,7 +28,7 @@ type stored struct {
 
 // storedInNATS leaves events for the server that is in riskd's own process.
 func storedInNATS(t *testing.T, dir string) (s stored) {
-	s = stored{events: pipelineEvents, args: []string{"-nats-listen", freeAddr(t)}, cpu: func() float64 { return 0 }}
+	s = stored{events: pipelineEvents, args: []string{"-nats-listen", servicetest.FreeAddress(t)}, cpu: func() float64 { return 0 }}
 	t.Run("fill", func(t *testing.T) { // the server ends with the subtest and leaves its files
 		b := natstest.StartIn(t, filepath.Join(dir, "nats"), pipelinePartitions)
 		s.bytes = fillBroker(t, b, pipelineEventsOf(s.events, 10_000))
@@ -49,9 +50,9 @@ func (r *pipeline) full(t *testing.T, store func(t *testing.T, dir string) store
 		in := store(t, dir)
 		n, before := float64(in.events), in.cpu()
 		r.Full.Bytes = in.bytes
-		admin := freeAddr(t)
+		admin := servicetest.FreeAddress(t)
 		cmd := exec.Command(bin, "-data", dir, "-libchdb", lib, "-log-level", "warn", "-admin-listen", admin,
-			"-gateway-listen", freeAddr(t), "-console-listen", freeAddr(t), "-clickhouse-listen", freeAddr(t))
+			"-gateway-listen", servicetest.FreeAddress(t), "-console-listen", servicetest.FreeAddress(t), "-clickhouse-listen", servicetest.FreeAddress(t))
 		cmd.Args = append(cmd.Args, in.args...)
 		for flag, name := range map[string]string{"-geo-city": "GeoLite2-City.mmdb", "-geo-asn": "asn.mmdb"} {
 			if path := filepath.Join(data, "geo", name); exists(path) {

@@ -25,6 +25,7 @@ import (
 	"github.com/riskd-io/riskd/pkg/broker/brokertest"
 	"github.com/riskd-io/riskd/pkg/broker/kafka"
 	"github.com/riskd-io/riskd/pkg/broker/kafka/kafkatest"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 )
 
 // authority signs certificates that live as long as the test.
@@ -90,7 +91,7 @@ func secure(t *testing.T) *secured {
 	s.sign(t, "broker", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}})
 	s.sign(t, "client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	s.sasl, s.mutual = kafkatest.FreeAddress(t), kafkatest.FreeAddress(t)
+	s.sasl, s.mutual = servicetest.FreeAddress(t), servicetest.FreeAddress(t)
 	server := kafkatest.NewServer(t, t.TempDir())
 	s.plain = server.Addr
 	jaas := "org.apache.kafka.common.security."

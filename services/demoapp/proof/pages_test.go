@@ -15,26 +15,16 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 	"github.com/riskd-io/riskd/services/demoapp/payroll"
 )
-
-// freeAddr is an address nobody listens on, on a port of the machine's choice.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // serve runs the app alone, on a broker without riskd behind it: only its routes' own rules ask for proofs.
 func serve(t *testing.T) (site string, secrets map[string]string) {
 	t.Helper()
 	broker := natstest.Start(t, 2)
 	cfg := payroll.DefaultConfig()
-	cfg.NATSURL, cfg.Listen = broker.URL(), freeAddr(t)
+	cfg.NATSURL, cfg.Listen = broker.URL(), servicetest.FreeAddress(t)
 	app, err := payroll.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,7 @@ import (
 	"github.com/oschwald/maxminddb-golang/v2"
 
 	"github.com/riskd-io/riskd/pkg/enrich"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -57,7 +58,7 @@ func build(t *testing.T) *house {
 			t.Fatal(err)
 		}
 	}
-	addr := func() string { return freeAddr(t) }
+	addr := func() string { return servicetest.FreeAddress(t) }
 	nats, gateway, admin, click, app := addr(), addr(), addr(), addr(), addr()
 	h.nats, h.gateway, h.admin, h.click = "nats://"+nats, "http://"+gateway, "http://"+admin, "http://"+click
 	h.start("riskd", nil, "-data", h.data, "-nats-listen", nats, "-gateway-listen", gateway, "-admin-listen", admin,

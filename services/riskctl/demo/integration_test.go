@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 )
 
 // Each runs a short demo with everything real, stopped half-way by a signal's context, and looks at what it claims.
@@ -57,7 +58,7 @@ func proveDemo(t *testing.T, broker string, limit time.Duration) {
 	cfg.Users, cfg.Rate, cfg.Kafka = 300, 1500, broker
 	cfg.KafkaScript = filepath.Join("..", "..", "..", "scripts", "kafka", "kafka.sh")
 	for name := range cfg.Listen {
-		cfg.Listen[name] = freeAddress(t)
+		cfg.Listen[name] = servicetest.FreeAddress(t)
 	}
 	ctx, stop := context.WithTimeout(t.Context(), limit)
 	defer stop()
@@ -81,14 +82,4 @@ func proveDemo(t *testing.T, broker string, limit time.Duration) {
 	if n["events"] != n["decisions"]+n["late"]+n["duplicate"]+n["dead_letter"] || n["clickhouse_features"] != n["decisions"] || !strings.HasSuffix(last, "ok=true") {
 		t.Errorf("the numbers do not add up: %s", last)
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

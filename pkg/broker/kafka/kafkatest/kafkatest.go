@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/riskd-io/riskd/pkg/broker/kafka"
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 )
 
 // startTimeout is how long a real broker may take on a busy machine.
@@ -45,8 +44,8 @@ type Server struct {
 	// Addr is host:port.
 	Addr string
 
+	control    string
 	data, dir  string
-	port, ctl  int
 	more       []string
 	cmd        *exec.Cmd
 	out        *os.File
@@ -70,16 +69,14 @@ func NewServer(t testing.TB, dir string, more ...string) *Server {
 	if err != nil {
 		t.Fatalf("fetching kafka: %v\n%s", err, out)
 	}
-	s := &Server{data: data, dir: dir, port: FreePort(t), ctl: FreePort(t), more: more}
-	s.Addr = "127.0.0.1:" + strconv.Itoa(s.port)
-	return s
+	return &Server{Addr: servicetest.FreeAddress(t), control: servicetest.FreeAddress(t), data: data, dir: dir, more: more}
 }
 
 // Set adds settings of server.properties, before Start.
 func (s *Server) Set(more ...string) { s.more = append(s.more, more...) }
 
 // Controller is host:port of the broker's own controller.
-func (s *Server) Controller() string { return "127.0.0.1:" + strconv.Itoa(s.ctl) }
+func (s *Server) Controller() string { return s.control }
 
 // Start runs the broker and waits until it answers.
 func (s *Server) Start(t testing.TB) {
@@ -96,9 +93,12 @@ func (s *Server) start(root string) error {
 	return s.await()
 }
 
+// port is that of host:port.
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
+
 // launch runs the broker and waits for nothing.
 func (s *Server) launch(root string) error {
-	args := append([]string{filepath.Join(root, "scripts", "kafka", "kafka.sh"), s.data, s.dir, strconv.Itoa(s.port), strconv.Itoa(s.ctl)}, s.more...)
+	args := append([]string{filepath.Join(root, "scripts", "kafka", "kafka.sh"), s.data, s.dir, port(s.Addr), port(s.control)}, s.more...)
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
@@ -262,20 +262,6 @@ func Open(t testing.TB, cfg kafka.Config) *kafka.Broker {
 	}
 	t.Cleanup(b.Close)
 	return b
-}
-
-// FreeAddress is host:port of loopback that nobody listens on.
-func FreeAddress(t testing.TB) string { return "127.0.0.1:" + strconv.Itoa(FreePort(t)) }
-
-// FreePort is a port of loopback that nobody listens on.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // Root is the folder of the repository.

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"sync"
 	"testing"
+
+	"github.com/riskd-io/riskd/pkg/service/servicetest"
 )
 
 // EndTxn is the key of the request that ends a transaction.
@@ -36,8 +37,7 @@ func (s *Server) Proxy(t testing.TB) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := FreePort(t)
-	p := &Proxy{Addr: l.Addr().String(), to: "127.0.0.1:" + strconv.Itoa(port), l: l, key: -1, going: make(chan struct{})}
+	p := &Proxy{Addr: l.Addr().String(), to: servicetest.FreeAddress(t), l: l, key: -1, going: make(chan struct{})}
 	close(p.going)
 	s.Set(fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://%s,PROXY://%s", s.Addr, s.Controller(), p.to),
 		fmt.Sprintf("advertised.listeners=PLAINTEXT://%s,PROXY://%s", s.Addr, p.Addr),
