@@ -49,9 +49,10 @@ func TestChaosASilentNodeHoldsNobodyUp(t *testing.T) {
 	defer cancel()
 	got := decided(t, ctx, natsjs.NewBroker(in.js()), chaosPartitions)
 	same(t, foldSerially(t, evs), got.decisions)
+	equal := !t.Failed()
 	tolerate(t, got.longest, guard)
 	line := fmt.Sprintf("chaos: nodes=%d silent_nodes=%d still_s=%.1f guard_behind_s=%.1f events=%d doubled=%d state_equal=%v ok=%v\n",
-		chaosNodes, silences, got.longest.Seconds(), guard.Seconds(), len(evs), got.doubled, !t.Failed(), !t.Failed() && got.doubled == 0)
+		chaosNodes, silences, got.longest.Seconds(), guard.Seconds(), len(evs), got.doubled, equal, !t.Failed() && got.doubled == 0)
 	file := os.Getenv("RISKD_CHAOS_SILENT")
 	if file == "" {
 		fmt.Print(line)

@@ -3,6 +3,7 @@ package scorer
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -14,6 +15,10 @@ const (
 	fencedPause = 500 * time.Millisecond
 	// failedPause is between attempts to read a state that could not be read.
 	failedPause = 15 * time.Second
+	// unansweredPause is before a partition is tried again whose broker did not answer meanwhile, doubled up to unansweredMost: each attempt is
+	// a fence in its journal.
+	unansweredPause = 250 * time.Millisecond
+	unansweredMost  = 4 * time.Second
 	// slowTakeover is how long a takeover may take before the log says where it is, and then again and again.
 	slowTakeover = 15 * time.Second
 )
@@ -24,6 +29,28 @@ type ownership struct {
 	stop context.CancelFunc
 	done chan struct{}
 	told time.Time // when it began, or was last said to take long
+}
+
+// failure is why a partition does not work here, and how often that came in a row.
+type failure struct {
+	err   error
+	times int
+}
+
+// pause is how long to wait before the next attempt.
+func (f failure) pause() time.Duration {
+	if errors.Is(f.err, ErrState) {
+		return failedPause
+	}
+	return min(unansweredPause<<min(f.times-1, 8), unansweredMost)
+}
+
+// String says what becomes of it: what cannot be read needs somebody, what is not answered needs time.
+func (f failure) String() string {
+	if errors.Is(f.err, ErrState) {
+		return "stands still"
+	}
+	return "could not be worked on and is tried again"
 }
 
 // coordinate keeps what this worker owns in line with the assignment until ctx ends.
@@ -54,6 +81,11 @@ func (s *Service) follow(ctx context.Context) {
 			o.stop() // its goroutine takes itself off the list
 		}
 	}
+	for n := range s.failures { // another worker's concern now
+		if !slices.Contains(mine, n) {
+			delete(s.failures, n)
+		}
+	}
 	changed := false
 	for _, n := range mine {
 		if s.owned[n] == nil {
@@ -81,14 +113,17 @@ func (s *Service) start(ctx context.Context, n int) {
 		err := o.p.run(stop)
 		switch {
 		case err == nil:
-			s.fail(n, nil)
 		case errors.Is(err, errFenced):
 			s.deps.Log.Info("partition was taken by another worker", "partition", n)
 			pauseFor(stop, fencedPause)
 		default:
-			s.fail(n, err)
-			s.deps.Log.Error("partition stands still", "partition", n, "error", err)
-			pauseFor(stop, failedPause)
+			f := s.fail(n, err)
+			level := slog.LevelWarn
+			if errors.Is(err, ErrState) {
+				level = slog.LevelError
+			}
+			s.deps.Log.Log(stop, level, "partition "+f.String(), "partition", n, "error", err)
+			pauseFor(stop, f.pause())
 		}
 		s.mu.Lock()
 		delete(s.owned, n)
@@ -107,14 +142,20 @@ func (o *ownership) slow(s *Service, now time.Time) {
 	s.deps.Log.Warn("partition is still being taken over", "partition", o.p.n, "waits_for", *at)
 }
 
-func (s *Service) fail(n int, err error) {
+// fail keeps why a partition does not work, until it does or is another worker's.
+func (s *Service) fail(n int, err error) failure {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil {
-		delete(s.failures, n)
-	} else {
-		s.failures[n] = err
-	}
+	f := failure{err, s.failures[n].times + 1}
+	s.failures[n] = f
+	return f
+}
+
+// works forgets why a partition did not work.
+func (s *Service) works(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.failures, n)
 }
 
 // publishHolding tells the others; s.mu is held.

@@ -108,12 +108,14 @@ func pageSeq(page int, stored []byte) (uint64, error) {
 
 // trimStreams removes what partitions no longer need, one after the other.
 func (s *Service) trimStreams(ctx context.Context) {
+	var told time.Time // what waited for one that took long fails with it, all at once
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case j := <-s.trims:
-			if err := s.trimOne(ctx, j); err != nil && ctx.Err() == nil {
+			if err := s.trimOne(ctx, j); err != nil && ctx.Err() == nil && time.Since(told) > 10*time.Second {
+				told = time.Now()
 				s.deps.Log.Warn("streams are not trimmed yet", "partition", j.partition, "error", err)
 			}
 		}

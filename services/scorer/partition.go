@@ -75,7 +75,8 @@ type partition struct {
 	lag, users, bytes atomic.Int64
 }
 
-// run owns the partition until stop ends (nil), another worker takes it (errFenced) or its state cannot be read.
+// run owns the partition until stop ends (nil), another worker takes it (errFenced), its state cannot be read (ErrState) or the broker does not answer
+// while that is read (any other).
 func (p *partition) run(stop context.Context) error {
 	hard, cancel := context.WithCancel(context.WithoutCancel(stop))
 	defer cancel()
@@ -100,6 +101,7 @@ func (p *partition) run(stop context.Context) error {
 		return err
 	}
 	p.ready.Store(true)
+	p.s.works(p.n)
 	err := p.work(stop)
 	p.ready.Store(false)
 	if err != nil {

@@ -100,7 +100,7 @@ type Service struct {
 	mu       sync.Mutex
 	owned    map[int]*ownership
 	waiting  int // partitions that are ours but still held by another
-	failures map[int]error
+	failures map[int]failure
 	settled  bool // the first assignment was carried out
 }
 
@@ -134,7 +134,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, deps: deps, now: time.Now, loading: make(chan struct{}, cfg.Takeovers), turns: make(chan struct{}, cfg.Turns),
 		trims: make(chan trimJob, maxTrims),
-		owned: make(map[int]*ownership), failures: make(map[int]error)}
+		owned: make(map[int]*ownership), failures: make(map[int]failure)}
 	if s.policies = deps.Policies; s.policies == nil {
 		s.policies = fixed{deps.Engine}
 	}
@@ -209,10 +209,8 @@ func (s *Service) open(ctx context.Context) error {
 func (s *Service) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for n, err := range s.failures {
-		if o := s.owned[n]; o == nil || !o.p.ready.Load() {
-			return fmt.Errorf("partition %d stands still: %w", n, err)
-		}
+	for n, f := range s.failures {
+		return fmt.Errorf("partition %d %s: %w", n, f, f.err)
 	}
 	if !s.settled {
 		return errors.New("no assignment of partitions yet")

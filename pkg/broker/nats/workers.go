@@ -17,6 +17,8 @@ const (
 	// maxHeartbeat is well below the life of an entry in the bucket (Topology.LeaseTTL, 3 s by default),
 	// however long a silent worker is trusted.
 	maxHeartbeat = 750 * time.Millisecond
+	// tellEvery is how often the log says that an assignment cannot be published; it is tried several times a second.
+	tellEvery = 10 * time.Second
 )
 
 // Workers shares partitions by the leases of [Members]: the oldest worker assigns them. It implements broker.Workers.
@@ -24,6 +26,7 @@ type Workers struct {
 	cfg     broker.WorkersConfig
 	members *Members
 	changed chan struct{}
+	told    time.Time // of Run's goroutine
 
 	mu      sync.Mutex
 	held    []int             // by this worker
@@ -103,7 +106,8 @@ func (w *Workers) lead(ctx context.Context, v View, renewed time.Time) time.Time
 	attempt, cancel := context.WithTimeout(ctx, w.cfg.TTL/3)
 	defer cancel()
 	if err := w.members.Assign(attempt, next); err != nil {
-		if ctx.Err() == nil {
+		if now := time.Now(); ctx.Err() == nil && now.Sub(w.told) > tellEvery {
+			w.told = now
 			w.cfg.Log.Warn("assignment was not published", "error", err)
 		}
 		return renewed
