@@ -59,7 +59,7 @@ func New(source string, opts ...Option) (*Client, error) {
 		nc, err := nats.Connect(o.natsURL, append([]nats.Option{
 			nats.Name(Version + " " + source), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true),
 			nats.ReconnectWait(500 * time.Millisecond), nats.ReconnectBufSize(-1), // nothing is kept where nobody counts it
-			nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(setupWait),
+			nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(writeWait), nats.ReconnectOnFlusherError(),
 		}, o.natsOpts...)...)
 		if err != nil {
 			return nil, fmt.Errorf("connecting to NATS: %w", err)

@@ -68,6 +68,7 @@ const maxClosed = 4096
 // so that [Guard.Check] needs neither network nor lock.
 type Guard struct {
 	js        jetstream.JetStream // nil with a broker
+	ownsConn  bool                // the client made the connection
 	broker    Broker
 	log       *slog.Logger
 	count     *counters
@@ -89,7 +90,8 @@ type Guard struct {
 	// The rest belongs to the watching goroutine.
 	closed      map[string]uint64 // challenge -> lowest revision that may still come
 	closedOrder []string
-	skipped     bool // a flag found no room since the last snapshot began
+	skipped     bool      // a flag found no room since the last snapshot began
+	left        time.Time // when leave last did
 }
 
 // newGuard follows the bucket over nc, or the broker when there is no nc.
@@ -102,7 +104,7 @@ func newGuard(nc *nats.Conn, o *options, count *counters) (*Guard, error) {
 		}
 	}
 	return &Guard{
-		js: js, broker: o.broker, log: o.log, count: count, onEvent: o.onGuard, heartbeat: o.heartbeat, resync: o.resync, maxFlags: o.maxFlags,
+		js: js, ownsConn: o.conn == nil, broker: o.broker, log: o.log, count: count, onEvent: o.onGuard, heartbeat: o.heartbeat, resync: o.resync, maxFlags: o.maxFlags,
 		flags: newTable(), done: make(chan struct{}), closed: map[string]uint64{},
 	}, nil
 }

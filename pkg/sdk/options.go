@@ -54,7 +54,8 @@ type Option func(*options)
 func WithTenant(tenant string) Option { return func(o *options) { o.tenant = tenant } }
 
 // WithConn uses a NATS connection of the application's own. Close leaves it open. Give it a short [nats.PingInterval]: by default a node that was stopped, or
-// whose network is gone, is left after four to six minutes, and the guard is stale until then.
+// whose network is gone, is left after four to six minutes, and the guard is stale until then. Behind a node that answers and has lost the others of its cluster the guard is
+// stale too, and does not move a connection that is not its own: [GuardEvent] says so, [nats.Conn.ForceReconnect] does it.
 func WithConn(nc *nats.Conn) Option { return func(o *options) { o.conn = nc } }
 
 // WithNATSOptions adds to the options of the connection that [Connect] makes: credentials, TLS, ...

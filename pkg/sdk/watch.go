@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -25,15 +24,15 @@ const (
 	watchBytes = 64 << 20
 	// missedHeartbeats in a row mean that the broker is not there, or has forgotten us.
 	missedHeartbeats = 3
-	// behindHeartbeats in a row mean that the node whose copy is read is behind for longer than a moment.
+	// behindHeartbeats' time without what the leader had means that the node whose copy is read is behind for longer than a moment.
 	behindHeartbeats = 3
-	// leaderEvery is how many heartbeats go by between two questions to the leader of the bucket's stream.
-	leaderEvery = 10
 	// pingEvery is how often the node of the broker is asked for a sign of life; three without one, and the next node is tried. A node that is stopped, or
 	// whose network is gone, closes nothing, and by nats.go's defaults an app would stay with it for four to six minutes, its guard stale.
 	pingEvery = 2 * time.Second
-	// setupWait bounds each call to the broker.
-	setupWait = 5 * time.Second
+	// setupWait bounds each call to the broker. A question to a leader that was just lost is never answered, however long one waits.
+	setupWait = 3 * time.Second
+	// writeWait bounds a write: a node that reads no more holds whoever writes to it, and with them all else of the connection.
+	writeWait = 5 * time.Second
 )
 
 var (
@@ -46,7 +45,7 @@ var (
 // run follows the bucket until ctx ends, starting over with a snapshot whenever the thread is lost.
 func (g *Guard) run(ctx context.Context) {
 	defer close(g.done)
-	pause := retryFirst
+	pause, failed := retryFirst, false
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := g.follow(ctx)
@@ -62,6 +61,10 @@ func (g *Guard) run(ctx context.Context) {
 			g.log.Warn("riskd guard is stale", "error", err)
 		}
 		g.tell(GuardEvent{Kind: kind, Err: err})
+		if again := failed && kind == ProviderError; g.js != nil && useless(err, again) {
+			g.leave()
+		}
+		failed = true
 		if time.Since(began) > retryMost {
 			pause = retryFirst
 		}
@@ -74,14 +77,14 @@ func (g *Guard) run(ctx context.Context) {
 
 // watching is the state of one consumer, from its snapshot on.
 type watching struct {
-	last   uint64              // consumer sequence of the last message
-	seen   map[string]struct{} // subjects in the snapshot; nil once it is complete
-	inbox  string
-	leader uint64 // last sequence of the stream, as its leader said last
-	beats  int    // heartbeats so far
-	behind int    // those in a row by which the copy that is read did not have that
-	began  time.Time
-	waits  func() bool // whether more has come than was taken
+	last    uint64              // consumer sequence of the last message
+	seen    map[string]struct{} // subjects in the snapshot; nil once it is complete
+	inbox   string
+	leader  uint64    // last sequence of the stream, as its leader said last
+	behind  time.Time // since when the copy that is read does not have that; zero: it has
+	inquiry inquiry
+	began   time.Time
+	waits   func() bool // whether more has come than was taken
 }
 
 // asOf is the moment that the guard is current as of: now when it has taken all that came; else it knows no more than that it reads what was there when
@@ -134,6 +137,9 @@ func (g *Guard) follow(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watching bucket %s: %w", subject.StepUpBucket, err)
 	}
+	if !inTouch(stream.CachedInfo().Cluster) {
+		return errCutOff
+	}
 	consumer, err := g.js.CreatePushConsumer(setup, bucketStream, jetstream.ConsumerConfig{
 		DeliverSubject: inbox, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
 		FilterSubject: bucketPrefix + ">", IdleHeartbeat: g.heartbeat, FlowControl: true,
@@ -152,7 +158,7 @@ func (g *Guard) follow(ctx context.Context) error {
 	}()
 
 	g.skipped = false
-	w := &watching{seen: map[string]struct{}{}, inbox: inbox, leader: stream.CachedInfo().State.LastSeq, began: began, waits: waits}
+	w := &watching{seen: map[string]struct{}{}, inbox: inbox, leader: stream.CachedInfo().State.LastSeq, inquiry: inquiry{answered: began}, began: began, waits: waits}
 	if consumer.CachedInfo().NumPending == 0 {
 		g.tryComplete(w, 0)
 	}
@@ -209,14 +215,35 @@ func (g *Guard) take(w *watching, m *nats.Msg) error {
 		g.count.flagsInvalid.Add(1)
 	}
 	if w.seen == nil {
-		g.current(w.asOf())
-		return nil
+		return g.hears(w, meta.Sequence.Stream)
 	}
+	w.behind = time.Time{}
 	w.seen[m.Subject] = struct{}{}
 	if meta.NumPending == 0 {
 		g.tryComplete(w, meta.Sequence.Stream)
 	}
 	return nil
+}
+
+// hears is what a sign of life of the consumer means, which is in the stream at a sequence: that there was nothing else to hear, unless the leader had more when it was
+// asked, or gives no answer. A copy that is behind may be moving, and what comes of it is old all the same.
+func (g *Guard) hears(w *watching, at uint64) error {
+	switch {
+	case at >= w.leader:
+		w.behind = time.Time{}
+	case w.behind.IsZero():
+		w.behind = time.Now()
+	case time.Since(w.behind) > behindHeartbeats*g.heartbeat && !w.waits():
+		return errBehind
+	}
+	if w.seen != nil {
+		g.tryComplete(w, at) // quiet before the snapshot's end: what was left of it may have expired meanwhile
+		return nil
+	}
+	if w.behind.IsZero() && w.inquiry.open.IsZero() {
+		g.current(w.asOf())
+	}
+	return g.inquire(w)
 }
 
 // control answers flow control and reads heartbeats.
@@ -230,37 +257,9 @@ func (g *Guard) control(w *watching, m *nats.Msg) error {
 	if last, err := strconv.ParseUint(m.Header.Get("Nats-Last-Consumer"), 10, 64); err == nil && last != w.last {
 		return errGap
 	}
-	w.beats++
 	at, err := strconv.ParseUint(m.Header.Get("Nats-Last-Stream"), 10, 64)
 	if err != nil {
 		return fmt.Errorf("reading a heartbeat: %w", err)
 	}
-	if at < w.leader {
-		if w.behind++; w.behind >= behindHeartbeats {
-			return errBehind
-		}
-		return nil
-	}
-	w.behind = 0
-	if w.beats%leaderEvery == 0 { // without an answer we are no worse off
-		_ = g.js.Conn().PublishRequest("$JS.API.STREAM.INFO."+bucketStream, w.inbox, nil)
-	}
-	if w.seen == nil {
-		g.current(w.asOf())
-	} else { // quiet before the snapshot's end: what was left of it may have expired meanwhile
-		g.tryComplete(w, at)
-	}
-	return nil
-}
-
-// told reads the leader's answer.
-func (w *watching) told(answer []byte) {
-	var info struct {
-		State struct {
-			LastSeq uint64 `json:"last_seq"`
-		} `json:"state"`
-	}
-	if json.Unmarshal(answer, &info) == nil {
-		w.leader = info.State.LastSeq
-	}
+	return g.hears(w, at)
 }

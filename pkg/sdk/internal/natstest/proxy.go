@@ -1,6 +1,7 @@
 package natstest
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"strings"
@@ -17,6 +18,7 @@ type Proxy struct {
 	Taken atomic.Int64
 
 	silent atomic.Bool
+	cutOff atomic.Bool
 	mu     sync.Mutex
 	conns  []net.Conn
 }
@@ -67,6 +69,10 @@ func (s *Server) Proxy(tb testing.TB) *Proxy {
 // Silence ends what passes, without a word.
 func (p *Proxy) Silence() { p.silent.Store(true) }
 
+// CutOff lets no question for a stream's leader through any more, as a node does that has lost the others: all else is answered, heartbeats are sent, and
+// clients notice nothing.
+func (p *Proxy) CutOff() { p.cutOff.Store(true) }
+
 func (p *Proxy) keep(c net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,6 +83,11 @@ func (p *Proxy) pass(to, from net.Conn) {
 	_, _ = io.Copy(writer(func(b []byte) (int, error) {
 		if p.silent.Load() {
 			return len(b), nil
+		}
+		if p.cutOff.Load() {
+			n := len(b)
+			_, err := to.Write(bytes.ReplaceAll(b, []byte("$JS.API.STREAM.INFO."), []byte("$JS.API.STREAM.NONE.")))
+			return n, err
 		}
 		return to.Write(b)
 	}), from)

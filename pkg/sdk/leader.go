@@ -1,0 +1,115 @@
+package sdk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// leaderEvery is how many heartbeats' time goes by between two questions to the leader of the bucket's stream.
+	leaderEvery = 5
+	// unansweredHeartbeats without an answer, which is longer than it takes the nodes to choose a leader, mean that it cannot be reached from the node that
+	// the app is connected to.
+	unansweredHeartbeats = 10
+	// unheard is for how long a leader may not have heard from another node before that one does not count. They tell each other once a second; after four
+	// without a word, at the earliest, they choose another leader.
+	unheard = 4 * time.Second
+	// leaveEvery is how often, at most, an app leaves a node that is of no use to it.
+	leaveEvery = 5 * time.Second
+)
+
+var errCutOff = errors.New("the node of the broker that is read does not reach the others")
+
+// inquiry is what is known of the leader. Until it has answered nobody knows whether there is more: a node that was cut off from the others goes on to send
+// heartbeats, and has nothing new.
+type inquiry struct {
+	answered time.Time // last
+	open     time.Time // since when there is no answer; zero: there is one
+	asked    time.Time // last
+}
+
+// inquire asks the leader how far the bucket is, when it is time to, and again until it answers.
+func (g *Guard) inquire(w *watching) error {
+	now, q := time.Now(), &w.inquiry
+	switch {
+	case q.open.IsZero() && now.Sub(q.answered) < leaderEvery*g.heartbeat:
+		return nil
+	case q.open.IsZero():
+		q.open = now
+	case now.Sub(q.asked) < g.heartbeat:
+		return nil
+	case now.Sub(q.open) > unansweredHeartbeats*g.heartbeat && !w.waits(): // else the answer may be among what was not taken yet
+		return errCutOff
+	}
+	q.asked = now
+	_ = g.js.Conn().PublishRequest("$JS.API.STREAM.INFO."+bucketStream, w.inbox, nil)
+	return nil
+}
+
+// told reads the leader's answer. One that hears from less than half of the nodes is none: others may have a leader of their own.
+func (w *watching) told(answer []byte) {
+	var info struct {
+		State   jetstream.StreamState  `json:"state"`
+		Cluster *jetstream.ClusterInfo `json:"cluster"`
+		Error   *jetstream.APIError    `json:"error"`
+	}
+	if json.Unmarshal(answer, &info) == nil && info.Error == nil && inTouch(info.Cluster) {
+		w.leader = info.State.LastSeq
+		w.inquiry = inquiry{answered: time.Now()}
+	}
+}
+
+// inTouch tells whether it is a leader who answers, and hears from more than half of the nodes that have the stream, itself among them. A node that has a copy and knows
+// of no leader answers too, with what it has.
+func inTouch(c *jetstream.ClusterInfo) bool {
+	if c == nil {
+		return true
+	}
+	if c.Leader == "" {
+		return false
+	}
+	heard := 1
+	for _, r := range c.Replicas {
+		if r.Active < unheard {
+			heard++
+		}
+	}
+	return 2*heard > len(c.Replicas)+1
+}
+
+// leave has the app's connection, if it is the client's own, try another node: this one is there and of no use.
+func (g *Guard) leave() {
+	nc := g.js.Conn()
+	if !g.ownsConn || !nc.IsConnected() || len(nc.Servers()) < 2 || time.Since(g.left) < leaveEvery {
+		return
+	}
+	g.left = time.Now()
+	g.log.Warn("riskd guard tries another node of the broker", "node", nc.ConnectedServerName())
+	_ = nc.ForceReconnect()
+}
+
+// useless tells whether an error says that another node may be of more use. An answer that did not come may be the whole broker's doing: that counts
+// when it happens again.
+func useless(err error, again bool) bool {
+	var api *jetstream.APIError
+	switch {
+	case errors.Is(err, errCutOff):
+		return true
+	case !again:
+		return false
+	case errors.As(err, &api):
+		return api.Code == http.StatusServiceUnavailable
+	}
+	for _, e := range []error{errSilence, errBehind, context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
