@@ -30,14 +30,18 @@ func StoreIf(ctx context.Context, js jetstream.JetStream, subj string, last uint
 	return seq, nil
 }
 
-// LastSeq is the last sequence of a stream, asked of its leader; 0 when nothing was ever stored.
+// LastSeq is the last sequence of a stream, asked of its leader; 0 when nothing was ever stored. It is an error when nobody leads: whoever has a copy then answers
+// with how far that is.
 func LastSeq(ctx context.Context, js jetstream.JetStream, stream string) (last uint64, msgs uint64, err error) {
 	s, err := js.Stream(ctx, stream)
 	if err != nil {
 		return 0, 0, fmt.Errorf("reading state of stream %s: %w", stream, err)
 	}
-	st := s.CachedInfo().State
-	return st.LastSeq, st.Msgs, nil
+	info := s.CachedInfo()
+	if err := inTouch(info.Cluster); err != nil {
+		return 0, 0, fmt.Errorf("reading state of stream %s: %w", stream, err)
+	}
+	return info.State.LastSeq, info.State.Msgs, nil
 }
 
 // PurgeBelow drops the messages of a stream below keep, which stays.

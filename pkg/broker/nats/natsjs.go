@@ -36,7 +36,10 @@ const (
 
 // pingEvery is how often a node is asked for a sign of life; three without one, and the next node is tried. A node that was stopped, or whose network is
 // gone, closes nothing.
-const pingEvery = 3 * time.Second
+const (
+	pingEvery    = 3 * time.Second
+	writeTimeout = 5 * time.Second
+)
 
 // Connect opens a connection that never gives up reconnecting. name shows up in the server's monitoring. Its tails take their messages
 // before the client library does, unless opts bring a dialer of their own.
@@ -49,6 +52,9 @@ func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 		nats.Timeout(5 * time.Second),
 		nats.PingInterval(pingEvery),
 		nats.MaxPingsOutstanding(2),
+		// A node that reads no more holds whoever writes to it, and with them all else of the connection: a minute long by default.
+		nats.FlusherTimeout(writeTimeout),
+		nats.ReconnectOnFlusherError(),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			slog.Warn("nats connection", "connection", name, "error", err)
 		}),
@@ -59,6 +65,7 @@ func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to nats at %s: %w", url, err)
 	}
+	go attend(nc, name)
 	return nc, nil
 }
 
@@ -89,7 +96,7 @@ func IsTransient(err error) bool {
 	}
 	for _, e := range []error{nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting,
 		nats.ErrNoStreamResponse, nats.ErrReconnectBufExceeded, nats.ErrStaleConnection, nats.ErrNoServers,
-		jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, jetstream.ErrTooManyStalledMsgs} {
+		jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, jetstream.ErrTooManyStalledMsgs, errNoLeader, errAlone} {
 		if errors.Is(err, e) {
 			return true
 		}

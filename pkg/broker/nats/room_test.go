@@ -38,3 +38,20 @@ func TestTheServerConfigurationThatIsShippedIsReadAndHasThatRoom(t *testing.T) {
 		t.Errorf("got sync %t and payloads of %d bytes", opts.SyncAlways, opts.MaxPayload)
 	}
 }
+
+func TestTheConfigurationOfAClusterIsReadAndLeavesASilentServerSoon(t *testing.T) {
+	for k, v := range map[string]string{"NATS_NAME": "n1", "NATS_TOKEN": "token", "NATS_ROUTE_PASSWORD": "route",
+		"NATS_ROUTE_1": "nats://route:route@n2:6222", "NATS_ROUTE_2": "nats://route:route@n3:6222"} {
+		t.Setenv(k, v)
+	}
+	opts, err := server.ProcessConfigFile("../../../deploy/nats-cluster.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := opts.JetStreamLimits.DefaultMaxConsumers; got != -1 || opts.MaxPayload != 8<<20 {
+		t.Errorf("got %d consumers a stream and payloads of %d bytes", got, opts.MaxPayload)
+	}
+	if c := opts.Cluster; len(opts.Routes) != 2 || c.Password != "route" || c.PingInterval != natstest.RoutePing || c.MaxPingsOut != natstest.RoutePings || c.WriteDeadline != natstest.RouteWrite {
+		t.Errorf("got routes %v and cluster %+v; the chaos suite runs with other settings", opts.Routes, c)
+	}
+}

@@ -12,14 +12,23 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
+// How soon a node takes another one that says nothing for gone, as in deploy/nats-cluster.conf.
+const (
+	RoutePing  = 2 * time.Second
+	RoutePings = 2
+	RouteWrite = 2 * time.Second
+)
+
 // Node is one server of a cluster for tests, run in a process of its own so that it can be killed.
 type Node struct {
 	// Name is unique in the cluster.
 	Name string
 	// Listen, Cluster and Monitor are host:port of the clients, the other nodes and /healthz.
 	Listen, Cluster, Monitor string
-	// Routes are the Cluster addresses of all nodes.
-	Routes []string
+	// Routes are the Cluster addresses of all nodes, or of links to the others. Then Advertise is an address at which nobody answers, so that nodes that
+	// hear of each other do not connect past the links.
+	Routes    []string
+	Advertise string
 	// Dir keeps its streams.
 	Dir string
 }
@@ -27,7 +36,8 @@ type Node struct {
 // Run serves until ctx ends.
 func (n Node) Run(ctx context.Context) error {
 	opts := &server.Options{ServerName: n.Name, JetStream: true, StoreDir: n.Dir, JetStreamMaxStore: 8 << 30, NoSigs: true, NoLog: true,
-		MaxPayload: 8 << 20, MaxPending: 256 << 20, Cluster: server.ClusterOpts{Name: "riskd"}}
+		MaxPayload: 8 << 20, MaxPending: 256 << 20, Cluster: server.ClusterOpts{Name: "riskd", Advertise: n.Advertise,
+			PingInterval: RoutePing, MaxPingsOut: RoutePings, WriteDeadline: RouteWrite}}
 	var errs [3]error
 	opts.Host, opts.Port, errs[0] = split(n.Listen)
 	opts.Cluster.Host, opts.Cluster.Port, errs[1] = split(n.Cluster)
