@@ -38,33 +38,41 @@ func (p *partition) work(stop context.Context) error {
 // inTurn commits msgs, behind what is held, and what has come since they were taken, once it is this partition's turn. A busy worker
 // thereby makes few large records of what many partitions have waiting, instead of many small ones that hold each other up.
 func (p *partition) inTurn(stop context.Context, msgs []broker.Message) error {
+	waited := false
 	select {
 	case p.s.turns <- struct{}{}:
 	default:
 		enter(stageWait)
 		select {
 		case p.s.turns <- struct{}{}:
+			waited = true
 		case <-stop.Done():
 			return nil
 		}
-		msgs = p.more(msgs)
 	}
 	defer func() { <-p.s.turns }()
+	if waited {
+		var err error
+		if msgs, err = p.more(stop, msgs); err != nil {
+			return err
+		}
+	}
 	return p.commit(stop, msgs)
 }
 
 // more adds to msgs what is there by now, without waiting.
-func (p *partition) more(msgs []broker.Message) []broker.Message {
+func (p *partition) more(stop context.Context, msgs []broker.Message) ([]broker.Message, error) {
 	room, bytes := p.room()
 	room -= len(msgs)
 	for i := range msgs {
 		bytes -= len(msgs[i].Data)
 	}
 	if room <= 0 || bytes <= 0 || len(p.carry) > 0 { // what is carried comes first
-		return msgs
+		return msgs, nil
 	}
+	had := len(msgs)
 	p.msgs, _ = p.tail.Take(now, msgs, room, bytes) // its only error is that now is over
-	return p.msgs
+	return p.msgs, p.checkGaps(stop, p.msgs[had:])
 }
 
 // room is how many messages and bytes still fit in the record in hand, one message at least.
@@ -99,12 +107,34 @@ func (p *partition) take(stop context.Context, wait time.Duration) ([]broker.Mes
 	if err != nil {
 		return nil, err
 	}
-	if m := &msgs[0]; m.Missing > 0 { // somebody purged it, or its retention was too short
-		p.s.metrics.inputGaps.Inc()
-		p.s.deps.Log.Error("input is missing", "partition", p.n, "from", m.Seq-m.Missing, "to", m.Seq-1)
+	if err := p.checkGaps(stop, msgs); err != nil {
+		return nil, err
 	}
 	p.lag.Store(int64(msgs[len(msgs)-1].Pending))
 	return msgs, nil
+}
+
+// checkGaps tells of input that is gone. Whoever has taken the partition over trims what it has judged, before the owner before has noticed; else somebody has
+// purged it, or its retention was too short.
+func (p *partition) checkGaps(stop context.Context, msgs []broker.Message) error {
+	for i := range msgs {
+		m := &msgs[i]
+		if m.Missing == 0 {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(stop, readTimeout)
+		last, _, err := p.log.Last(ctx)
+		cancel()
+		if err != nil {
+			return err
+		}
+		if last.Seq > p.at.seq {
+			return errFenced
+		}
+		p.s.metrics.inputGaps.Inc()
+		p.s.deps.Log.Error("input is missing", "partition", p.n, "from", m.Seq-m.Missing, "to", m.Seq-1)
+	}
+	return nil
 }
 
 // patience is stop, with a wait it ends after that long, and where a record is held, when that is due. The same moment, that of the
