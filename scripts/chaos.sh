@@ -13,6 +13,9 @@ cat "$line"
 RISKD_CHAOS_SILENT=$line RISKD_BIN=$(pwd)/bin/riskd sh scripts/step.sh "chaos: a node that says nothing" \
   go test -tags chaos -count=1 -v -run '^TestChaosASilentNode' -timeout 60m ./services/scorer || { cat "$line"; exit 1; }
 cat "$line"
+RISKD_CHAOS_CUT_OFF=$line RISKD_BIN=$(pwd)/bin/riskd sh scripts/step.sh "chaos: a node that has lost the others" \
+  go test -tags chaos -count=1 -v -run '^TestChaosANodeThatIsCutOff' -timeout 60m ./services/scorer || { cat "$line"; exit 1; }
+cat "$line"
 
 sh scripts/kafka/setup.sh "${RISKD_DATA:-.riskd}" || { [ $? = 3 ] && exit 0; exit 1; } # it has said why
 sh scripts/step.sh "chaos on Apache Kafka" \

@@ -28,11 +28,15 @@ import (
 
 func init() { children["node"] = runNode }
 
-// runNode is a NATS server as a process: node <name> <clients> <cluster> <monitor> <dir> <routes,...>.
+// runNode is a NATS server as a process: node <name> <clients> <cluster> <monitor> <dir> <routes,...> [<advertised cluster address>].
 func runNode(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	return natstest.Node{Name: args[1], Listen: args[2], Cluster: args[3], Monitor: args[4], Dir: args[5], Routes: strings.Split(args[6], ",")}.Run(ctx)
+	n := natstest.Node{Name: args[1], Listen: args[2], Cluster: args[3], Monitor: args[4], Dir: args[5], Routes: strings.Split(args[6], ",")}
+	if len(args) > 7 {
+		n.Advertise = args[7]
+	}
+	return n.Run(ctx)
 }
 
 const (
@@ -49,8 +53,9 @@ type installation struct {
 	scorers [chaosScorers]victim
 	sink    victim
 	engine  *engine.Engine
-	engines sync.Mutex // one fault of the engine at a time
-	node    sync.Mutex // one node at a time: two of three have to agree
+	engines sync.Mutex                   // one fault of the engine at a time
+	node    sync.Mutex                   // one node at a time: two of three have to agree
+	links   [chaosNodes][]*natstest.Link // those at one end of which the node is
 }
 
 // victim is a process and what it is started with; its lock belongs to the fault at work.
@@ -66,11 +71,15 @@ type victim struct {
 type node struct {
 	victim
 	monitor, dir string
+	clients      string // where it listens for them
 	small        bool   // its disk is a small one that can be filled
 	slow         string // its disk can be made slow by writing to this file
 }
 
-func build(t *testing.T) *installation {
+func build(t *testing.T) *installation { return buildOver(t, false) }
+
+// buildOver puts links between the nodes if asked to, so that one can be cut off from the others.
+func buildOver(t *testing.T, linked bool) *installation {
 	in := &installation{t: t}
 	var clients, routes []string
 	for range in.nodes {
@@ -86,7 +95,12 @@ func build(t *testing.T) *installation {
 		case chaosNodes - 2:
 			n.slow = slowDisk(t, n.dir)
 		}
-		spec := fmt.Sprintf("node n%d %s %s %s %s %s", i, clients[i], routes[i], n.monitor, filepath.Join(n.dir, "js"), strings.Join(routes, ","))
+		n.clients = clients[i]
+		to := strings.Join(routes, ",")
+		if linked {
+			to = in.link(i, routes)
+		}
+		spec := fmt.Sprintf("node n%d %s %s %s %s %s", i, clients[i], routes[i], n.monitor, filepath.Join(n.dir, "js"), to)
 		n.start = func() *exec.Cmd {
 			cmd := spawn(t, spec)
 			if n.slow != "" {

@@ -106,6 +106,7 @@ type outcome struct {
 	doubled   int               // events that were judged again
 	signals   map[string]bool   // challenge@revision
 	longest   time.Duration     // that a partition stood still between two of its records
+	where     string            // and which one, since when
 }
 
 // decided reads the journal until all input is dealt with. Chains, input positions and totals are checked on the way.
@@ -135,8 +136,8 @@ func decided(t *testing.T, ctx context.Context, b broker.Logs, partitions int) o
 				if err := chain.Next(s); err != nil {
 					t.Fatal(err)
 				}
-				if at > 0 {
-					out.longest = max(out.longest, time.Duration(s.Record.WrittenMs-written)*time.Millisecond)
+				if d := time.Duration(s.Record.WrittenMs-written) * time.Millisecond; at > 0 && d > out.longest {
+					out.longest, out.where = d, fmt.Sprintf("partition %d behind record %d, %s", p, at, time.UnixMilli(written).Format(time.TimeOnly))
 				}
 				at, input, written = s.Seq, s.Record.InputLast, s.Record.WrittenMs
 				out.add(t, s.Record)
