@@ -10,16 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
-	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/service"
-	"github.com/riskd-io/riskd/pkg/wire"
-	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
@@ -67,13 +63,13 @@ func BenchmarkDrain(b *testing.B) {
 		b.Run(fmt.Sprintf("partitions=%d/raw", partitions), func(b *testing.B) {
 			fill(b)
 			cpu, began := cpuSeconds(), time.Now()
-			eachPartition(partitions, func(p int) { relay(b, br.JS, p, false) })
+			eachPartition(partitions, func(p int) { relay(b, br.JS, p, nil) })
 			report(b, stored, time.Since(began), cpuSeconds()-cpu)
 		})
 		b.Run(fmt.Sprintf("partitions=%d/relay", partitions), func(b *testing.B) {
 			fill(b)
 			cpu, began := cpuSeconds(), time.Now()
-			eachPartition(partitions, func(p int) { relay(b, br.JS, p, true) })
+			eachPartition(partitions, func(p int) { relay(b, br.JS, p, riskdsRecords()) })
 			report(b, stored, time.Since(began), cpuSeconds()-cpu)
 			for p := range partitions { // the scorer starts from nothing
 				s, err := br.JS.Stream(context.Background(), subject.JournalStream(p))
@@ -137,48 +133,6 @@ func eachPartition(n int, do func(int)) {
 		wg.Go(func() { do(p) })
 	}
 	wg.Wait()
-}
-
-// relay reads one partition's input to its end, and with write decodes it and appends a record per batch.
-func relay(b testing.TB, js jetstream.JetStream, p int, write bool) {
-	tail, err := natsjs.OpenTail(js, subject.EventsStream(p), 1, natsjs.TailConfig{Messages: DefaultConfig().BatchEvents})
-	if err != nil {
-		b.Error(err)
-		return
-	}
-	defer tail.Close()
-	var (
-		msgs []natsjs.Message
-		last uint64
-		out  []byte
-		evs  []*riskdv1.Event
-	)
-	for end := false; !end; {
-		if msgs, end, err = tail.Drain(context.Background(), msgs[:0], DefaultConfig().BatchEvents, DefaultConfig().BatchBytes); err != nil {
-			b.Error(err)
-			return
-		}
-		if !write || len(msgs) == 0 {
-			continue
-		}
-		rec := riskdv1.JournalRecord{Kind: riskdv1.JournalRecord_KIND_BATCH, InputLast: msgs[len(msgs)-1].Seq}
-		for i, m := range msgs {
-			if len(evs) <= i {
-				evs = append(evs, new(riskdv1.Event))
-			}
-			if err := wire.DecodeInto(m.Envelope(), m.Data, evs[i]); err != nil {
-				b.Error(err)
-			}
-			rec.Entries = append(rec.Entries, &riskdv1.JournalEntry{Input: m.Seq, Status: 1, Event: evs[i]})
-		}
-		if out, err = journal.Append(out[:0], &rec); err == nil {
-			last, err = natsjs.AppendRecord(context.Background(), js, p, last, out)
-		}
-		if err != nil {
-			b.Error(err)
-			return
-		}
-	}
 }
 
 // BenchmarkEventToFlag publishes at a steady rate, in the same process, and measures from the publish call until

@@ -51,10 +51,17 @@ func (r *pipeline) table() string {
 		row("raw consume, past the client library", r.Main.Tapped)
 	}
 	row("bare relay", r.Main.Relay)
+	if r.Main.Stock.Rate > 0 {
+		row("bare relay of stock parts", r.Main.Stock)
+	}
 	row("scorer, everything on", r.Main.Scorer)
 	for _, d := range r.Drains {
-		fmt.Fprintf(&b, "  a round: raw %.0f, relay %.0f, scorer %.0f events/s; %.2f of raw, %.2f of the relay\n", d.Raw.Rate, d.Relay.Rate, d.Scorer.Rate,
+		fmt.Fprintf(&b, "  a round: raw %.0f, relay %.0f, scorer %.0f events/s; %.2f of raw, %.2f of the relay", d.Raw.Rate, d.Relay.Rate, d.Scorer.Rate,
 			d.Scorer.Rate/d.Raw.Rate, d.Scorer.Rate/d.Relay.Rate)
+		if d.Stock.Rate > 0 {
+			fmt.Fprintf(&b, ", %.2f of that of stock parts", d.Scorer.Rate/d.Stock.Rate)
+		}
+		b.WriteString("\n")
 	}
 	row("its own part, neither read nor stored", r.Own)
 	row("all of riskd, into ClickHouse", r.Full)
@@ -134,6 +141,11 @@ func (r *pipeline) plots() []plot {
 		rates = slices.Insert(rates, 1, bar{Name: "raw, as riskd reads", Value: m.Tapped.Rate, Kind: "raw"})
 		cpu = slices.Insert(cpu, 1, bar{Name: "raw, as riskd reads", Value: m.Tapped.CPU, Kind: "raw"})
 	}
+	if m.Stock.Rate > 0 {
+		at := slices.IndexFunc(rates, func(b bar) bool { return b.Kind == "scorer" })
+		rates = slices.Insert(rates, at, bar{Name: "relay of stock parts", Value: m.Stock.Rate, Kind: "relay"})
+		cpu = slices.Insert(cpu, at, bar{Name: "relay of stock parts", Value: m.Stock.CPU, Kind: "relay"})
+	}
 	var parts, users, lat, lat999, hops []bar
 	for _, d := range r.Partitions {
 		parts = append(parts, bar{Name: fmt.Sprintf("%d, relay", d.Partitions), Value: d.Relay.Rate, Kind: "relay"},
@@ -164,7 +176,8 @@ svg{width:100%;height:auto}text{font:13px system-ui,sans-serif;fill:currentColor
 .raw{fill:var(--raw)}.relay{fill:var(--relay)}.scorer{fill:var(--scorer)}.full{fill:var(--full)}</style>
 <h1>What riskd costs beside its broker</h1>
 <p>{{.R.Machine}}; {{.R.At.Format "2006-01-02 15:04"}} UTC; {{.R.Broker}}. {{.R.Note}}; raw, relay and scorer read the same stored events in
-one run.{{with .R.Drains}} Of {{len .}} rounds the middle one is shown, by scorer to raw.{{end}} The relay decodes each event and appends one record per batch; it judges nothing.{{if .R.Main.Tapped.Rate}} Raw and the relay read through nats.go, as any
+one run.{{with .R.Drains}} Of {{len .}} rounds the middle one is shown, by scorer to raw.{{end}} The relay decodes each event and appends one record per batch, both as the scorer does; it judges nothing.{{if .R.Main.Stock.Rate}} That of stock parts decodes with generated code and appends
+generated records, compressed.{{end}}{{if .R.Main.Tapped.Rate}} Raw and the relay read through nats.go, as any
 consumer does; riskd takes its events before the library sees them.{{end}}</p><code>{{.Line}}</code>
 {{range .Plots}}<h2>{{.Title}}</h2><svg viewBox="0 0 720 {{.Height}}" role="img" aria-label="{{.Title}}">{{$u := .Unit}}
 {{range .Bars}}<g transform="translate(0 {{.Y}})"><text x="150" y="17" text-anchor="end">{{.Name}}</text><rect class="{{.Kind}}" x="160" y="3" width="{{printf "%.1f" .Width}}" height="20"><title>{{.Name}}: {{printf "%.2f" .Value}} {{$u}}</title></rect>

@@ -42,7 +42,9 @@ type drained struct {
 	Raw        cost `json:"raw"`
 	// Tapped is raw as riskd itself reads: past the client library.
 	Tapped cost `json:"raw_tapped"`
+	// Relay decodes and encodes as the scorer does, Stock with generated code; both read as any consumer does.
 	Relay  cost `json:"relay"`
+	Stock  cost `json:"relay_of_stock_parts"`
 	Scorer cost `json:"scorer"`
 	// Signals of the scorer for 1000 events.
 	Signals float64 `json:"signals_per_thousand"`
@@ -233,12 +235,15 @@ func drain(t *testing.T, name string, partitions, users int, evs []*riskdv1.Even
 		evs = nil
 		out = drained{Partitions: partitions, Users: users, Events: n}
 		lib := throughLibrary(t, b.Broker)
-		out.Raw = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, false) }) })
+		out.Raw = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, nil) }) })
 		out.Raw.Bytes = payload
-		out.Tapped = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, false) }) })
-		out.Relay = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, true) }) })
-		out.Relay.Bytes = journalBytes(t, b.JS, partitions) / float64(n)
-		recreateJournals(t, b.JS, partitions)
+		out.Tapped = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, nil) }) })
+		// In either order, by chance.
+		for to, recorder := range map[*cost]func() recorder{&out.Relay: riskdsRecords, &out.Stock: stockRecords} {
+			*to = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, recorder()) }) })
+			to.Bytes = journalBytes(t, b.JS, partitions) / float64(n)
+			recreateJournals(t, b.JS, partitions)
+		}
 		en := newEnricher(t) // reads 66 MB: that belongs to a start, which is timed by itself
 		var w *worker
 		stop := profileTo(t, strings.ReplaceAll("scorer "+name, " ", "-"))
@@ -324,7 +329,7 @@ func (r *pipeline) million(t *testing.T, users int) {
 		out.Raw.Bytes = fillBroker(t, b.Broker, evs)
 		evs = nil
 		lib := throughLibrary(t, b.Broker)
-		out.Raw.Rate = b.measure(users, func() { eachPartition(pipelinePartitions, func(p int) { relay(t, lib, p, false) }) }).Rate
+		out.Raw.Rate = b.measure(users, func() { eachPartition(pipelinePartitions, func(p int) { relay(t, lib, p, nil) }) }).Rate
 		w := startWorker(t, b.URL(), DefaultConfig())
 		c := b.measure(users, func() {
 			for committed(w) < users {
