@@ -90,8 +90,9 @@ type Guard struct {
 	// The rest belongs to the watching goroutine.
 	closed      map[string]uint64 // challenge -> lowest revision that may still come
 	closedOrder []string
-	skipped     bool      // a flag found no room since the last snapshot began
-	left        time.Time // when leave last did
+	skipped     bool          // a flag found no room since the last snapshot began
+	left        time.Time     // when leave last did
+	stay        time.Duration // until it may again; 0 once the guard was ready since
 }
 
 // newGuard follows the bucket over nc, or the broker when there is no nc.

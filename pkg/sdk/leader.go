@@ -20,8 +20,10 @@ const (
 	// unheard is for how long a leader may not have heard from another node before that one does not count. They tell each other once a second; after four
 	// without a word, at the earliest, they choose another leader.
 	unheard = 4 * time.Second
-	// leaveEvery is how often, at most, an app leaves a node that is of no use to it.
-	leaveEvery = 5 * time.Second
+	// leaveFirst is how long an app stays at least with a node that is of no use to it, twice as long with each one after, leaveMost at most: where nobody leads all of
+	// them are alike.
+	leaveFirst = 5 * time.Second
+	leaveMost  = 40 * time.Second
 )
 
 var errCutOff = errors.New("the node of the broker that is read does not reach the others")
@@ -86,10 +88,10 @@ func inTouch(c *jetstream.ClusterInfo) bool {
 // leave has the app's connection, if it is the client's own, try another node: this one is there and of no use.
 func (g *Guard) leave() {
 	nc := g.js.Conn()
-	if !g.ownsConn || !nc.IsConnected() || len(nc.Servers()) < 2 || time.Since(g.left) < leaveEvery {
+	if !g.ownsConn || !nc.IsConnected() || len(nc.Servers()) < 2 || time.Since(g.left) < g.stay {
 		return
 	}
-	g.left = time.Now()
+	g.left, g.stay = time.Now(), min(max(2*g.stay, leaveFirst), leaveMost)
 	g.log.Warn("riskd guard tries another node of the broker", "node", nc.ConnectedServerName())
 	_ = nc.ForceReconnect()
 }

@@ -57,7 +57,7 @@ func (g *Guard) run(ctx context.Context) {
 		}
 		kind := ProviderError
 		if g.status.CompareAndSwap(uint32(Ready), uint32(Stale)) {
-			kind = ProviderStale
+			kind, g.stay = ProviderStale, 0
 			g.log.Warn("riskd guard is stale", "error", err)
 		}
 		g.tell(GuardEvent{Kind: kind, Err: err})

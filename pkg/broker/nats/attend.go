@@ -20,6 +20,8 @@ const (
 	attendAgain = time.Second
 	attendMost  = 2
 	attendWait  = 2 * time.Second
+	// leaveMost is how long, at most, a node is kept that is of no use after others were not either: where nobody leads all of them are alike.
+	leaveMost = 30 * time.Second
 	// unheard is for how long a leader may not have heard from another node before that one does not count. They tell each other once a second; after four
 	// without a word, at the earliest, they choose another leader.
 	unheard = 4 * time.Second
@@ -36,7 +38,7 @@ func attend(nc *nats.Conn, name string) {
 	closed := nc.StatusChanged(nats.CLOSED)
 	next := time.NewTimer(attendEvery)
 	defer next.Stop()
-	missed := 0
+	missed, left, pause := 0, time.Time{}, attendEvery
 	for !nc.IsClosed() {
 		select {
 		case <-closed:
@@ -50,14 +52,17 @@ func attend(nc *nats.Conn, name string) {
 		}
 		err := reaches(nc)
 		if err == nil {
-			missed = 0
+			missed, pause = 0, attendEvery
 			continue
 		}
 		if missed++; missed < attendMost {
 			next.Reset(attendAgain)
 			continue
 		}
-		missed = 0
+		if time.Since(left) < pause {
+			continue
+		}
+		missed, left, pause = 0, time.Now(), min(2*pause, leaveMost)
 		slog.Warn("nats connection leaves a node that does not reach the others", "connection", name, "node", nc.ConnectedServerName(), "error", err)
 		_ = nc.ForceReconnect()
 	}
