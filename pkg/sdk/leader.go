@@ -28,6 +28,27 @@ const (
 
 var errCutOff = errors.New("the node of the broker that is read does not reach the others")
 
+// hears is what a sign of life of the consumer means, which is in the stream at a sequence: that there was nothing else to hear, unless the leader had more when it was
+// asked, or gives no answer. A copy that is behind may be moving, and what comes of it is old all the same.
+func (g *Guard) hears(w *watching, at uint64) error {
+	switch {
+	case at >= w.leader:
+		w.behind = time.Time{}
+	case w.behind.IsZero():
+		w.behind = time.Now()
+	case time.Since(w.behind) > behindHeartbeats*g.heartbeat && !w.waits():
+		return errBehind
+	}
+	if w.seen != nil {
+		g.tryComplete(w, at) // quiet before the snapshot's end: what was left of it may have expired meanwhile
+		return nil
+	}
+	if w.behind.IsZero() && w.inquiry.open.IsZero() {
+		g.current(w.asOf())
+	}
+	return g.inquire(w)
+}
+
 // inquiry is what is known of the leader. Until it has answered nobody knows whether there is more: a node that was cut off from the others goes on to send
 // heartbeats, and has nothing new.
 type inquiry struct {

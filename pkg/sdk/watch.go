@@ -225,27 +225,6 @@ func (g *Guard) take(w *watching, m *nats.Msg) error {
 	return nil
 }
 
-// hears is what a sign of life of the consumer means, which is in the stream at a sequence: that there was nothing else to hear, unless the leader had more when it was
-// asked, or gives no answer. A copy that is behind may be moving, and what comes of it is old all the same.
-func (g *Guard) hears(w *watching, at uint64) error {
-	switch {
-	case at >= w.leader:
-		w.behind = time.Time{}
-	case w.behind.IsZero():
-		w.behind = time.Now()
-	case time.Since(w.behind) > behindHeartbeats*g.heartbeat && !w.waits():
-		return errBehind
-	}
-	if w.seen != nil {
-		g.tryComplete(w, at) // quiet before the snapshot's end: what was left of it may have expired meanwhile
-		return nil
-	}
-	if w.behind.IsZero() && w.inquiry.open.IsZero() {
-		g.current(w.asOf())
-	}
-	return g.inquire(w)
-}
-
 // control answers flow control and reads heartbeats.
 func (g *Guard) control(w *watching, m *nats.Msg) error {
 	if m.Reply != "" { // flow control: everything before it has been taken
