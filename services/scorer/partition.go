@@ -21,8 +21,8 @@ var (
 const (
 	// appendTimeout bounds one append; after it, or half of it more, the outcome is unknown.
 	appendTimeout = 5 * time.Second
-	// readTimeout bounds one question. One to a stream whose leader was just lost is never answered, however long one waits.
-	readTimeout = 3 * time.Second
+	// readTimeout bounds one question. It is more than a broker of several has to answer (three seconds on Kafka), so that another one can be asked.
+	readTimeout = 5 * time.Second
 	// waitMargin is how much earlier or later than asked a wait may end.
 	waitMargin = 20 * time.Millisecond
 	// fenceAttempts bounds how often a fence is tried against other writers before it is left to them.
