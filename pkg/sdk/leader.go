@@ -52,8 +52,8 @@ func (g *Guard) hears(w *watching, at uint64) error {
 // inquiry is what is known of the leader. Until it has answered nobody knows whether there is more: a node that was cut off from the others goes on to send
 // heartbeats, and has nothing new.
 type inquiry struct {
-	answered time.Time // last
-	open     time.Time // since when there is no answer; zero: there is one
+	answered time.Time // when it was asked what it has answered
+	open     time.Time // since when it is asked and has not answered; zero: it has
 	asked    time.Time // last
 }
 
@@ -82,9 +82,9 @@ func (w *watching) told(answer []byte) {
 		Cluster *jetstream.ClusterInfo `json:"cluster"`
 		Error   *jetstream.APIError    `json:"error"`
 	}
-	if json.Unmarshal(answer, &info) == nil && info.Error == nil && inTouch(info.Cluster) {
+	if q := &w.inquiry; json.Unmarshal(answer, &info) == nil && info.Error == nil && inTouch(info.Cluster) && !q.open.IsZero() {
 		w.leader = info.State.LastSeq
-		w.inquiry = inquiry{answered: time.Now()}
+		*q = inquiry{answered: q.open} // it may have been under way since then
 	}
 }
 

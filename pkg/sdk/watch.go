@@ -45,7 +45,7 @@ var (
 // run follows the bucket until ctx ends, starting over with a snapshot whenever the thread is lost.
 func (g *Guard) run(ctx context.Context) {
 	defer close(g.done)
-	pause, failed := retryFirst, false
+	pause := retryFirst
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := g.follow(ctx)
@@ -61,10 +61,9 @@ func (g *Guard) run(ctx context.Context) {
 			g.log.Warn("riskd guard is stale", "error", err)
 		}
 		g.tell(GuardEvent{Kind: kind, Err: err})
-		if again := failed && kind == ProviderError; g.js != nil && useless(err, again) {
+		if again := kind == ProviderError; g.js != nil && useless(err, again) { // it was not ready in between
 			g.leave()
 		}
-		failed = true
 		if time.Since(began) > retryMost {
 			pause = retryFirst
 		}
