@@ -2,15 +2,12 @@ package natsjs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 const (
@@ -34,7 +31,7 @@ var (
 
 // attend leaves a node of a cluster that answers pings and has lost the others: it takes nothing, and has nothing new, for as long as that lasts. It ends with the
 // connection. Where no node is of use, as while they choose a leader, the next ones are tried in turn, one in some seconds.
-func attend(nc *nats.Conn, name string) {
+func attend(nc *nats.Conn, js jetstream.JetStream, name string) {
 	closed := nc.StatusChanged(nats.CLOSED)
 	next := time.NewTimer(attendEvery)
 	defer next.Stop()
@@ -50,7 +47,7 @@ func attend(nc *nats.Conn, name string) {
 			missed = 0
 			continue
 		}
-		err := reaches(nc)
+		err := reaches(js)
 		if err == nil {
 			missed, pause = 0, attendEvery
 			continue
@@ -69,24 +66,14 @@ func attend(nc *nats.Conn, name string) {
 }
 
 // reaches asks the leader of a stream that every installation has. That it does not exist yet is an answer too: of the cluster's own leader.
-func reaches(nc *nats.Conn) error {
+func reaches(js jetstream.JetStream) error {
 	ctx, cancel := context.WithTimeout(context.Background(), attendWait)
 	defer cancel()
-	m, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.INFO.KV_"+subject.StepUpBucket, nil)
-	if err != nil {
-		return err
+	_, _, err := LastSeq(ctx, js, flagStream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
 	}
-	var info struct {
-		Cluster *jetstream.ClusterInfo `json:"cluster"`
-		Error   *jetstream.APIError    `json:"error"`
-	}
-	if err := json.Unmarshal(m.Data, &info); err != nil {
-		return err
-	}
-	if info.Error != nil && info.Error.Code >= 500 {
-		return info.Error
-	}
-	return inTouch(info.Cluster)
+	return err
 }
 
 // inTouch tells whether it is a leader who answers, and hears from more than half of the nodes that have the stream, itself among them. A node that has a copy and knows

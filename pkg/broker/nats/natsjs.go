@@ -65,7 +65,12 @@ func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to nats at %s: %w", url, err)
 	}
-	go attend(nc, name)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("opening JetStream at %s: %w", url, err)
+	}
+	go attend(nc, js, name)
 	return nc, nil
 }
 
