@@ -62,7 +62,8 @@ func stockRecords() recorder {
 		ev.Reset()
 		return ev.UnmarshalVT(m.Data)
 	}, func(dst []byte, rec *riskdv1.JournalRecord) ([]byte, error) {
-		raw = slices.Grow(raw[:0], rec.SizeVT())[:rec.SizeVT()]
+		size := rec.SizeVT()
+		raw = slices.Grow(raw[:0], size)[:size]
 		_, err := rec.MarshalToSizedBufferVT(raw)
 		return s2.Encode(dst[:cap(dst)], raw), err
 	})
