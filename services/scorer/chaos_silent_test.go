@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"testing"
 	"time"
 
@@ -33,10 +32,7 @@ func TestChaosASilentNodeHoldsNobodyUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	behind := watchGuards(t, 3, func(opts ...sdk.Option) (*sdk.Client, error) { return sdk.Connect(in.url, "//chaos", opts...) })
-	silences := 1
-	if setting(t, "CHAOS_FAULTS", 0) >= 100 {
-		silences = chaosNodes
-	}
+	silences := turns(t)
 	halt := flow(t, pub, newWorld(14, 60*silences).take(40_000*silences), 150*time.Millisecond)
 	for i := range silences {
 		time.Sleep(3 * time.Second)
@@ -52,14 +48,17 @@ func TestChaosASilentNodeHoldsNobodyUp(t *testing.T) {
 	equal := !t.Failed()
 	t.Logf("stood still longest: %s", got.where)
 	tolerate(t, got.longest, guard)
-	line := fmt.Sprintf("chaos: nodes=%d silent_nodes=%d still_s=%.1f guard_behind_s=%.1f events=%d doubled=%d state_equal=%v ok=%v\n",
+	line := fmt.Sprintf("chaos: nodes=%d silent_nodes=%d still_s=%.1f guard_behind_s=%.1f events=%d doubled=%d state_equal=%v ok=%v",
 		chaosNodes, silences, got.longest.Seconds(), guard.Seconds(), len(evs), got.doubled, equal, !t.Failed() && got.doubled == 0)
-	file := os.Getenv("RISKD_CHAOS_SILENT")
-	if file == "" {
-		fmt.Print(line)
-	} else if err := os.WriteFile(file, []byte(line), 0o600); err != nil {
-		t.Error(err)
+	report(t, line)
+}
+
+// turns is how many nodes a fault befalls, one after the other: with CHAOS_FAULTS of 100 or more each.
+func turns(t *testing.T) int {
+	if setting(t, "CHAOS_FAULTS", 0) >= 100 {
+		return chaosNodes
 	}
+	return 1
 }
 
 func tolerate(t *testing.T, still, behind time.Duration) {
