@@ -26,8 +26,14 @@ func (t *Tail) open(ctx context.Context) error {
 	from := t.seq + 1
 	t.attempts++ // only where there is a connection: once it is back nothing is waited for
 	t.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, tailTimeout)
+	// It takes as long as it takes, even where the caller would have waited for less: cut short each time it would never be made. Who is stopped does not wait.
+	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), tailTimeout)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})()
 	name := "riskd_" + nuid.Next()
 	inbox := t.nc.NewInbox()
 	sub, err := t.nc.Subscribe(inbox, func(m *nats.Msg) { t.handle(inbox, m) })
@@ -38,7 +44,7 @@ func (t *Tail) open(ctx context.Context) error {
 		_ = sub.Unsubscribe()
 		return t.fail(err)
 	}
-	cons, err := t.js.CreateConsumer(ctx, t.stream, jetstream.ConsumerConfig{
+	cons, err := t.js.CreateConsumer(asked, t.stream, jetstream.ConsumerConfig{
 		Name: name, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,
 		AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: tailInactive, MemoryStorage: true, Replicas: 1,
 	})

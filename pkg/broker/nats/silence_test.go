@@ -210,3 +210,42 @@ func TestAConsumerThatRefusesIsAskedAgainBeforeAnotherIsMade(t *testing.T) {
 		t.Error("a consumer that refuses again and again was kept")
 	}
 }
+
+// A partition with a checkpoint under way waits for a few milliseconds each time: a consumer takes longer to be made.
+func TestAReaderThatIsAskedForMomentsOnlyGetsItsConsumer(t *testing.T) {
+	q := newQuiet(t)
+	tail, err := OpenTail(q.js, q.stream, 1, TailConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tail.Close()
+	for began := time.Now(); time.Since(began) < 5*time.Second; {
+		ctx, cancel := context.WithTimeout(q.ctx, 100*time.Microsecond)
+		msgs, err := tail.Take(ctx, nil, 10, 1<<20)
+		cancel()
+		if err == nil {
+			if len(msgs) == 0 {
+				t.Error("nothing was taken")
+			}
+			return
+		}
+	}
+	t.Error("after five seconds in moments nothing was read")
+}
+
+func TestAReaderThatIsStoppedDoesNotWaitForItsConsumer(t *testing.T) {
+	q := newQuiet(t)
+	tail, err := OpenTail(q.js, "RISKD_NOWHERE", 1, TailConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tail.Close()
+	stop, cancel := context.WithCancel(q.ctx)
+	ctx, done := context.WithTimeout(stop, time.Minute)
+	defer done()
+	time.AfterFunc(50*time.Millisecond, cancel)
+	began := time.Now()
+	if _, err := tail.Take(ctx, nil, 10, 1<<20); err == nil || time.Since(began) > tailTimeout/2 {
+		t.Errorf("stopped after %s: %v", time.Since(began), err)
+	}
+}
