@@ -2,6 +2,7 @@ package scorer
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -100,12 +101,16 @@ func (p *partition) checkpointDue(now time.Time) (bool, time.Duration) {
 	return ck.events > 0, p.s.cfg.CheckpointEvery
 }
 
-// checkpointTurn moves the checkpoint on without waiting. It returns how soon it wants its next turn; 0: no hurry.
-func (p *partition) checkpointTurn(now time.Time) time.Duration {
+// checkpointTurn moves the checkpoint on without waiting. It returns how soon it wants its next turn; 0: no hurry. Its only error is errFenced: a page says that
+// somebody else has gone on from a later record.
+func (p *partition) checkpointTurn(now time.Time) (time.Duration, error) {
 	ck := &p.ck
 	for {
 		select {
 		case r := <-ck.results:
+			if errors.Is(r.err, errFenced) {
+				return 0, errFenced
+			}
 			p.pageDone(r, now)
 			continue
 		default:
@@ -115,12 +120,12 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 	if !ck.active {
 		due, left := p.checkpointDue(now)
 		if !due {
-			return left
+			return left, nil
 		}
 		p.beginCheckpoint(now)
 	}
 	if now.Before(ck.retryAt) {
-		return pageRetry
+		return pageRetry, nil
 	}
 	enter(stageCheckpoint)
 	for range pagesPerTurn {
@@ -139,7 +144,7 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 		job, err := p.pageJob(n, buf)
 		if err != nil {
 			p.checkpointFailed(err, now)
-			return pageRetry
+			return pageRetry, nil
 		}
 		select {
 		case p.s.pageJobs <- job:
@@ -150,7 +155,7 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 			ck.flying++
 		default:
 			ck.spare = append(ck.spare, job.raw)
-			return 2 * time.Millisecond
+			return 2 * time.Millisecond, nil
 		}
 	}
 	if len(ck.todo) == 0 && ck.flying == 0 && !ck.index {
@@ -160,7 +165,7 @@ func (p *partition) checkpointTurn(now time.Time) time.Duration {
 		default:
 		}
 	}
-	return 2 * time.Millisecond
+	return 2 * time.Millisecond, nil
 }
 
 // pageJob is the writing of a page or section as it is now.
@@ -285,8 +290,7 @@ func (p *partition) finishCheckpoint(ctx context.Context) {
 		if !ck.active {
 			p.beginCheckpoint(now)
 		}
-		p.checkpointTurn(now)
-		if !ck.active {
+		if _, err := p.checkpointTurn(now); err != nil || !ck.active {
 			return
 		}
 		pauseFor(ctx, time.Millisecond)

@@ -14,7 +14,11 @@ import (
 func (p *partition) work(stop context.Context) error {
 	defer p.drop() // what is held was not stored: the next owner judges it
 	for {
-		wait := p.checkpointTurn(time.Now())
+		wait, err := p.checkpointTurn(time.Now())
+		if err != nil {
+			p.s.metrics.fenced.Inc()
+			return err
+		}
 		msgs, err := p.take(stop, wait)
 		if stop.Err() != nil {
 			return nil

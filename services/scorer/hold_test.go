@@ -301,7 +301,9 @@ func TestNoSectionIsWrittenWhileARecordIsHeld(t *testing.T) {
 	if _, _, err := p.hold(msgs[20:]); err != nil || p.held == nil {
 		t.Fatal("nothing is held", err)
 	}
-	p.checkpointTurn(time.Now())
+	if _, err := p.checkpointTurn(time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	if !p.ck.active || len(p.s.pageJobs) > 0 {
 		t.Fatalf("a checkpoint is active: %v, %d pages written", p.ck.active, len(p.s.pageJobs))
 	}
@@ -309,7 +311,9 @@ func TestNoSectionIsWrittenWhileARecordIsHeld(t *testing.T) {
 		t.Error("the checkpoint waits for as long as the record may be held")
 	}
 	p.drop()
-	p.checkpointTurn(time.Now())
+	if _, err := p.checkpointTurn(time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	if len(p.s.pageJobs) == 0 || (<-p.s.pageJobs).page != sectionPage {
 		t.Error("the checkpoint does not begin with the section")
 	}

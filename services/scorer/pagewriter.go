@@ -86,7 +86,10 @@ func (s *Service) writePage(ctx context.Context, job pageJob) (rev uint64, err e
 	if err != nil {
 		return 0, err
 	}
-	if theirs >= job.seq {
+	switch {
+	case theirs == job.seq: // our own, whose answer was lost
+		return m.Rev, nil
+	case theirs > job.seq:
 		return 0, fmt.Errorf("page %d of partition %d is at %d, beyond our %d: %w", job.page, job.partition, theirs, job.seq, errFenced)
 	}
 	return job.log.StorePage(ctx, name, m.Rev, data)
