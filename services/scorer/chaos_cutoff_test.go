@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
-	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/sdk"
 	"github.com/riskd-io/riskd/pkg/service/servicetest"
 )
@@ -32,22 +31,11 @@ func (in *installation) link(i int, routes []string) string {
 			continue
 		}
 		at := servicetest.FreeAddress(in.t)
-		l := natstest.NewLink(in.t, at, target)
+		l := servicetest.NewLink(in.t, at, target)
 		in.links[i], in.links[j] = append(in.links[i], l), append(in.links[j], l)
 		to = append(to, at)
 	}
 	return strings.Join(to, ",") + " 127.0.0.1:9"
-}
-
-// cutOff takes a node's network to the other nodes away for a while; who is connected to it stays so.
-func (in *installation) cutOff(i int, during time.Duration) {
-	for _, l := range in.links[i] {
-		l.Cut()
-	}
-	time.Sleep(during)
-	for _, l := range in.links[i] {
-		l.Mend()
-	}
 }
 
 // from is an address of all nodes that begins with node i: who connects tries it first.
@@ -85,7 +73,7 @@ func TestChaosANodeThatIsCutOffHoldsNobodyUp(t *testing.T) {
 	halt := flow(t, pub, newWorld(15, 60*cuts).take(100_000*cuts), 250*time.Millisecond)
 	for i := range cuts {
 		time.Sleep(3 * time.Second)
-		in.cutOff(i, silence)
+		in.links[i].apart(silence) // who is connected to it stays so
 		// Its copies may take long to be whole: where it was a leader and was asked to store what it could not, the servers find out how much that
 		// was one message in two seconds. Whoever cuts another one off before that takes the last copy but one away.
 		in.healthy(&in.nodes[i], recovered)

@@ -161,7 +161,7 @@ func TestChaos(t *testing.T) {
 	in := build(t)
 	defer in.keepTraces() // while the processes are there
 	js := in.js()
-	pub, err := natsjs.NewPublisher(eventuallyConnect(t, in.url).Conn, chaosPartitions, natsjs.PublisherConfig{AckWait: time.Second})
+	pub, err := natsjs.NewPublisher(in.connectApp(t).Conn, chaosPartitions, natsjs.PublisherConfig{AckWait: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

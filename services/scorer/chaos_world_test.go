@@ -46,15 +46,20 @@ const (
 
 // installation is riskd over several processes on this machine, with means to hurt each.
 type installation struct {
-	t       *testing.T
-	url     string // of all nodes
-	nodes   [chaosNodes]node
-	scorers [chaosScorers]victim
-	sink    victim
-	engine  *engine.Engine
-	engines sync.Mutex                   // one fault of the engine at a time
-	node    sync.Mutex                   // one node at a time: two of three have to agree
-	links   [chaosNodes][]*natstest.Link // those at one end of which the node is
+	t          *testing.T
+	url        string // of all nodes
+	nodes      [chaosNodes]node
+	scorers    [chaosScorers]victim
+	sink       victim
+	engine     *engine.Engine
+	engines    sync.Mutex          // one fault of the engine at a time
+	node       sync.Mutex          // one node at a time: two of three have to agree
+	links      [chaosNodes]network // those at one end of which the node is
+	clickhouse network             // the sink's way to it
+	apps       struct {
+		sync.Mutex
+		over network
+	}
 }
 
 // victim is a process and what it is started with; its lock belongs to the fault at work.
@@ -64,7 +69,8 @@ type victim struct {
 	said  *os.File
 	cmd   *exec.Cmd
 	start func() *exec.Cmd
-	early bool // it had ended by itself before it was to be killed
+	over  network // its way to the nodes
+	early bool    // it had ended by itself before it was to be killed
 }
 
 type node struct {
@@ -125,7 +131,9 @@ func buildOver(t *testing.T, linked bool) *installation {
 	for i := range in.scorers {
 		in.scorers[i].run(in, bin, fmt.Sprint("scorer", i), "-target", "scorer", "-scorer-lease-ttl", "1200ms", "-scorer-checkpoint-every", "1s")
 	}
-	in.sink.run(in, bin, "sink", "-target", "sink", "-clickhouse-dsn", in.engine.DSN(), "-sink-max-wait", "200ms")
+	var dsn string
+	dsn, in.clickhouse = in.toClickHouse()
+	in.sink.run(in, bin, "sink", "-target", "sink", "-clickhouse-dsn", dsn, "-sink-max-wait", "200ms")
 	return in
 }
 
@@ -138,13 +146,15 @@ func (v *victim) run(in *installation, bin, name string, args ...string) {
 		t.Fatal(err)
 	}
 	v.name, v.said = name, said
+	var nodes string
+	nodes, v.over = in.to()
 	t.Cleanup(func() {
 		_ = said.Close()
 		if text, err := os.ReadFile(said.Name()); err == nil && t.Failed() {
 			t.Logf("the last words of %s:\n%s", name, text[max(0, len(text)-4000):])
 		}
 	})
-	args = append(args, "-data", data, "-admin-listen", admin, "-nats-url", in.url, "-replicas", fmt.Sprint(chaosNodes), "-log-level", "info")
+	args = append(args, "-data", data, "-admin-listen", admin, "-nats-url", nodes, "-replicas", fmt.Sprint(chaosNodes), "-log-level", "info")
 	v.start = func() *exec.Cmd {
 		cmd := exec.Command(bin, args...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + data, "TMPDIR=" + os.TempDir()}

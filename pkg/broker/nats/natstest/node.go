@@ -37,6 +37,7 @@ type Node struct {
 func (n Node) Run(ctx context.Context) error {
 	opts := &server.Options{ServerName: n.Name, JetStream: true, StoreDir: n.Dir, JetStreamMaxStore: 8 << 30, NoSigs: true, NoLog: true,
 		MaxPayload: 8 << 20, MaxPending: 256 << 20, Cluster: server.ClusterOpts{Name: "riskd", Advertise: n.Advertise,
+			NoAdvertise:  true, // clients are given all addresses, of links perhaps
 			PingInterval: RoutePing, MaxPingsOut: RoutePings, WriteDeadline: RouteWrite}}
 	var errs [3]error
 	opts.Host, opts.Port, errs[0] = split(n.Listen)
