@@ -1,6 +1,6 @@
 #!/bin/sh
-# chaos.sh: processes killed, stopped, woken and starved while events flow, then every promise against a serial reference; then nodes of the broker that say
-# nothing, or have lost the others.
+# chaos.sh: processes killed, stopped, woken and starved while events flow, then every promise against a serial reference; then a worker that
+# is cut off, and nodes of the broker that say nothing or have lost the others.
 # Then the same on a real Apache Kafka, one broker and a cluster of three, which are killed, stopped and woken too, where there is Java and Maven.
 # CHAOS_FAULTS (default 25) is how many things go wrong, CHAOS_SEED (default 1) which. RISKD_TEST_LOG=1 shows what the processes say.
 # Where it fails it leaves a folder with stacks, words and the servers' view of their streams; CHAOS_KEEP=1 wants that of a good run too.
@@ -16,6 +16,7 @@ chaos() {
   cat "$line"
 }
 chaos "${CHAOS_FAULTS:-25} faults" '^TestChaos$'
+chaos "a worker whose network is gone" '^TestChaosAWorkerThatIsCutOff'
 chaos "a node that says nothing" '^TestChaosASilentNode'
 chaos "a node that has lost the others" '^TestChaosANodeThatIsCutOff'
 

@@ -28,9 +28,14 @@ func (n network) apart(for_ time.Duration) {
 }
 
 // unanswered lets through what is asked and no answer, until the connections break: all of it was done, and who asked never hears.
-func (n network) unanswered(for_ time.Duration) {
+func (n network) unanswered(for_ time.Duration) { n.oneWay(servicetest.Back, for_) }
+
+// unheard lets nothing through that is asked, and all that comes by itself, until the connections break.
+func (n network) unheard(for_ time.Duration) { n.oneWay(servicetest.Out, for_) }
+
+func (n network) oneWay(cut servicetest.Way, for_ time.Duration) {
 	for _, l := range n {
-		l.Cut(servicetest.Back)
+		l.Cut(cut)
 	}
 	time.Sleep(for_)
 	for _, l := range n {
@@ -75,6 +80,12 @@ func init() {
 			v.Lock()
 			defer v.Unlock()
 			v.over.unanswered(between(rng, 0, 2*time.Second))
+		}},
+		fault{"scorer not heard", 0, func(in *installation, rng *rand.Rand) {
+			v := &in.scorers[rng.IntN(chaosScorers)]
+			v.Lock()
+			defer v.Unlock()
+			v.over.unheard(between(rng, 0, 3*time.Second))
 		}},
 		fault{"sink not answered", 0, func(in *installation, rng *rand.Rand) {
 			in.sink.Lock()

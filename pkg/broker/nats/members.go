@@ -3,7 +3,9 @@ package natsjs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/riskd-io/riskd/schemas/subject"
 )
 
 // Member is one live worker as the others see it.
@@ -28,6 +31,8 @@ type View struct {
 	Members []Member
 	// Owners names the member meant to own each partition; nil when no leader has said so yet.
 	Owners []string
+
+	assigned uint64 // where the newest assignment is stored that this worker knows of
 }
 
 // Leader is the id of the member that assigns partitions, "" when nobody is alive.
@@ -52,20 +57,23 @@ type MembersConfig struct {
 
 // Members keeps this worker's lease and watches those of the others, in [subject.WorkersBucket].
 type Members struct {
-	js  jetstream.JetStream
 	cfg MembersConfig
 
 	changed chan struct{}
 	push    chan struct{}
 
-	mu      sync.Mutex
-	self    Member
-	others  map[string]seenMember
-	owners  []string
-	ownerAt time.Time
-	left    bool
-	heard   bool // our own renewal came back
-	synced  bool // and what was there with it is known
+	mu       sync.Mutex
+	js       jetstream.JetStream
+	self     Member
+	others   map[string]seenMember
+	owners   []string
+	ownerAt  time.Time
+	assigned uint64 // where owners is stored
+	anew     bool   // the bucket is read from its beginning, and may be another one than before
+	lease    uint64 // where the own entry is, as far as the broker has said
+	left     bool
+	heard    bool // our own renewal came back
+	synced   bool // and what was there with it is known
 }
 
 type seenMember struct {
@@ -76,6 +84,7 @@ type seenMember struct {
 const (
 	memberPrefix  = "worker."
 	assignmentKey = "assignment"
+	workersStream = "KV_" + subject.WorkersBucket
 )
 
 // NewMembers prepares a lease; Run keeps it.
@@ -109,7 +118,7 @@ func (m *Members) View() View {
 	if !m.synced {
 		return View{}
 	}
-	v := View{Owners: slices.Clone(m.owners)}
+	v := View{Owners: slices.Clone(m.owners), assigned: m.assigned}
 	if time.Since(m.ownerAt) > 4*m.cfg.TTL {
 		v.Owners = nil // of a leader long gone, and nobody has taken its place
 	}
@@ -143,16 +152,38 @@ func (m *Members) SetHolding(partitions []int) {
 	notify(m.push)
 }
 
-// Assign publishes who is to own what; the leader calls it, also to renew an assignment that stays.
-func (m *Members) Assign(ctx context.Context, owners []string) error {
+// Assign publishes who is to own what, going by a view; the leader calls it, also to renew an assignment that stays. It is a conflict (see [IsConflict])
+// when there is an assignment that the view does not know: a worker that hears nothing takes itself for the last that is alive. That one is known then.
+func (m *Members) Assign(ctx context.Context, v View, owners []string) error {
 	data, err := json.Marshal(owners)
 	if err != nil {
 		return fmt.Errorf("encoding assignment: %w", err)
 	}
-	if err := m.put(ctx, assignmentKey, data); err != nil {
+	seq, err := m.put(ctx, assignmentKey, v.assigned, data)
+	if IsConflict(err) {
+		if unseen := m.lookUp(ctx); unseen != nil {
+			err = errors.Join(err, unseen)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("publishing assignment: %w", err)
 	}
-	m.setOwners(owners)
+	m.setOwners(owners, seq)
+	return nil
+}
+
+// lookUp asks for the assignment that there is.
+func (m *Members) lookUp(ctx context.Context) error {
+	seq, msg, err := m.newest(ctx, assignmentKey)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.assigned = seq // lower than before where it had ended
+	m.mu.Unlock()
+	if msg != nil {
+		m.learn(msg, time.Now())
+	}
 	return nil
 }
 
@@ -163,10 +194,35 @@ func (m *Members) Leave(ctx context.Context) error {
 	m.mu.Unlock()
 	msg := &nats.Msg{Subject: m.subject(memberPrefix + m.cfg.ID), Header: nats.Header{
 		"KV-Operation": {"PURGE"}, jetstream.MsgRollup: {jetstream.MsgRollupSubject}}}
-	if err := Store(ctx, m.js, msg); err != nil {
+	if err := Store(ctx, m.stream(), msg); err != nil {
 		return fmt.Errorf("leaving: %w", err)
 	}
 	return nil
+}
+
+// stream is what the bucket is reached over.
+func (m *Members) stream() jetstream.JetStream {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.js
+}
+
+// apart has the bucket reached over a connection of its own until the result is called. Where there is none to be had the other one has to do.
+func (m *Members) apart(log *slog.Logger) (end func()) {
+	shared := m.stream()
+	nc, js, err := Beside(shared.Conn(), shared.Conn().Opts.Name+" workers")
+	if err != nil {
+		log.Warn("who is alive is asked over the connection that events come over", "error", err)
+		return func() {}
+	}
+	m.use(js)
+	return func() { m.use(shared); nc.Close() }
+}
+
+func (m *Members) use(js jetstream.JetStream) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.js = js
 }
 
 // Poke makes Changed fire.

@@ -74,6 +74,27 @@ func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 	return nc, nil
 }
 
+// Beside makes another connection to where nc is, with its options: what is said over it does not wait behind what nc reads. It comes about when there is
+// somebody to connect to; the caller closes it.
+func Beside(nc *nats.Conn, name string) (*nats.Conn, jetstream.JetStream, error) {
+	opts := nc.Opts
+	opts.Name, opts.RetryOnFailedConnect = name, true
+	if _, ok := opts.CustomDialer.(*tap); ok {
+		opts.CustomDialer = new(tap)
+	}
+	second, err := opts.Connect()
+	if err != nil {
+		return nil, nil, fmt.Errorf("connecting once more to nats: %w", err)
+	}
+	js, err := jetstream.New(second)
+	if err != nil {
+		second.Close()
+		return nil, nil, fmt.Errorf("opening JetStream: %w", err)
+	}
+	go attend(second, js, name)
+	return second, js, nil
+}
+
 // IsConflict tells whether err is a refused expected-sequence check: definitely not stored.
 func IsConflict(err error) bool {
 	if errors.Is(err, broker.ErrConflict) {

@@ -38,26 +38,54 @@ func (m *Members) Run(ctx context.Context) error {
 func (m *Members) beat(ctx context.Context) {
 	m.mu.Lock()
 	data, err := json.Marshal(m.self)
-	left := m.left
+	last, left := m.lease, m.left
 	m.mu.Unlock()
 	if err != nil || left {
 		return
 	}
-	if err := m.put(ctx, memberPrefix+m.cfg.ID, data); errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrStreamNotFound) {
+	key := memberPrefix + m.cfg.ID
+	last, err = m.put(ctx, key, last, data)
+	if IsConflict(err) { // an answer was lost, but this one was not
+		if last, _, err = m.newest(ctx, key); err == nil {
+			last, err = m.put(ctx, key, last, data)
+		}
+	}
+	switch {
+	case err == nil:
+		m.mu.Lock()
+		m.lease = last
+		m.mu.Unlock()
+	case errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrStreamNotFound):
 		// A single server that restarted has lost what it kept in memory.
 		topo := DefaultTopology()
 		topo.Replicas, topo.LeaseTTL = m.cfg.Replicas, m.cfg.TTL
-		if n, err := Partitions(ctx, m.js); err == nil {
+		if n, err := Partitions(ctx, m.stream()); err == nil {
 			topo.Partitions = n
-			_ = ensureStream(ctx, m.js, topo.workers())
+			_ = ensureStream(ctx, m.stream(), topo.workers())
 		}
 	}
 }
 
-func (m *Members) put(ctx context.Context, key string, data []byte) error {
+// put stores an entry if nothing came there since last. Whoever is not answered does not know what did, and is refused from then on, although what it sends
+// arrives: to the others it is as gone as one that is dead.
+func (m *Members) put(ctx context.Context, key string, last uint64, data []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Heartbeat)
 	defer cancel()
-	return Store(ctx, m.js, &nats.Msg{Subject: m.subject(key), Data: data})
+	return StoreIf(ctx, m.stream(), m.subject(key), last, data)
+}
+
+// newest is what an entry is now, at 0 when there is none.
+func (m *Members) newest(ctx context.Context, key string) (seq uint64, msg *Message, err error) {
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.Heartbeat)
+	defer cancel()
+	msg, err = ReadLast(ctx, m.stream(), workersStream, m.subject(key))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return 0, nil, nil
+	case err != nil:
+		return 0, nil, err
+	}
+	return msg.Seq, msg, nil
 }
 
 func (m *Members) subject(key string) string { return "$KV." + subject.WorkersBucket + "." + key }
@@ -65,7 +93,10 @@ func (m *Members) subject(key string) string { return "$KV." + subject.WorkersBu
 // follow reads the bucket's own log: every renewal, departure and assignment.
 func (m *Members) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		if tail, err := OpenTail(m.js, "KV_"+subject.WorkersBucket, 1, TailConfig{Messages: 512}); err == nil {
+		m.mu.Lock()
+		m.anew = true
+		m.mu.Unlock()
+		if tail, err := OpenTail(m.stream(), workersStream, 1, TailConfig{Messages: 512}); err == nil {
 			m.read(ctx, tail)
 			tail.Close()
 		}
@@ -104,11 +135,8 @@ func (m *Members) learn(msg *Message, now time.Time) {
 	key := strings.TrimPrefix(msg.Subject(), m.subject(""))
 	h := msg.Header()
 	gone := h.Get("KV-Operation") != "" || h.Get(jetstream.MarkerReasonHeader) != ""
-	if key == assignmentKey && !gone {
-		var owners []string
-		if json.Unmarshal(msg.Data, &owners) == nil && len(owners) <= MaxPartitions {
-			m.setOwners(owners)
-		}
+	if key == assignmentKey {
+		m.learnOwners(msg, gone)
 		return
 	}
 	id, ok := strings.CutPrefix(key, memberPrefix)
@@ -118,7 +146,7 @@ func (m *Members) learn(msg *Message, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if id == m.cfg.ID {
-		m.heard = true
+		m.heard, m.lease = true, max(m.lease, msg.Seq) // perhaps before the answer
 		return
 	}
 	if gone {
@@ -137,9 +165,25 @@ func (m *Members) learn(msg *Message, now time.Time) {
 	}
 }
 
-func (m *Members) setOwners(owners []string) {
+func (m *Members) learnOwners(msg *Message, gone bool) {
+	var owners []string
+	if gone || json.Unmarshal(msg.Data, &owners) != nil || len(owners) > MaxPartitions {
+		owners = nil
+	}
+	m.setOwners(owners, msg.Seq)
+}
+
+// setOwners takes over the assignment that is stored at seq, unless a newer one is known; without owners only that it is there.
+func (m *Members) setOwners(owners []string, seq uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if seq < m.assigned && !m.anew {
+		return
+	}
+	m.assigned, m.anew = seq, false
+	if owners == nil {
+		return
+	}
 	same := slices.Equal(m.owners, owners)
 	m.owners, m.ownerAt = owners, time.Now()
 	if !same {

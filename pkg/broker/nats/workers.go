@@ -42,8 +42,10 @@ func NewWorkers(js jetstream.JetStream, cfg broker.WorkersConfig) (*Workers, err
 	return &Workers{cfg: cfg, members: m, changed: make(chan struct{}, 1), waiting: make(map[int]time.Time)}, nil
 }
 
-// Run keeps the lease, and assigns partitions while this worker is the oldest.
+// Run keeps the lease, and assigns partitions while this worker is the oldest. It has a connection of its own: one that works off a backlog is some
+// seconds behind with what it reads, and who is alive is not to be judged by that.
 func (w *Workers) Run(ctx context.Context) error {
+	defer w.members.apart(w.cfg.Log)()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { _ = w.members.Run(ctx) })
@@ -105,8 +107,8 @@ func (w *Workers) lead(ctx context.Context, v View, renewed time.Time) time.Time
 	}
 	attempt, cancel := context.WithTimeout(ctx, w.cfg.TTL/3)
 	defer cancel()
-	if err := w.members.Assign(attempt, next); err != nil {
-		if now := time.Now(); ctx.Err() == nil && now.Sub(w.told) > tellEvery {
+	if err := w.members.Assign(attempt, v, next); err != nil {
+		if now := time.Now(); ctx.Err() == nil && !IsConflict(err) && now.Sub(w.told) > tellEvery {
 			w.told = now
 			w.cfg.Log.Warn("assignment was not published", "error", err)
 		}

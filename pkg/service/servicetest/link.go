@@ -3,6 +3,7 @@ package servicetest
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -21,6 +22,7 @@ type Link struct {
 	mu     sync.Mutex
 	ways   [2]way
 	broken chan struct{} // closed when all connections are to end
+	takes  atomic.Int64  // nanoseconds each way
 }
 
 type way struct {
@@ -80,6 +82,9 @@ func (l *Link) Mend() {
 		}
 	}
 }
+
+// Slow has everything take so long each way, as between continents. 0 is as at first.
+func (l *Link) Slow(d time.Duration) { l.takes.Store(int64(d)) }
 
 // Break ends all connections. What is under way where the link is cut is lost. New ones can be made, and wait while it is cut.
 func (l *Link) Break() {
@@ -145,20 +150,47 @@ func (l *Link) join(from net.Conn, target string, done <-chan struct{}) {
 	all.Wait()
 }
 
+// chunk is what was read at once, and when.
+type chunk struct {
+	at    time.Time
+	bytes []byte
+}
+
+// afoot is how many chunks may be on their way before the link reads no more.
+const afoot = 1024
+
 func (l *Link) carry(to, from net.Conn, w Way, broken, done <-chan struct{}) {
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(buf)
-		if !l.passes(w, broken, done) {
-			return
-		}
-		if n > 0 {
-			if _, err := to.Write(buf[:n]); err != nil {
+	line := make(chan chunk, afoot)
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer func() { _ = from.Close() }()
+	reading.Go(func() {
+		defer close(line)
+		for {
+			buf := make([]byte, 16<<10)
+			n, err := from.Read(buf)
+			if n > 0 {
+				select {
+				case line <- chunk{time.Now(), buf[:n]}:
+				case <-broken:
+					return
+				case <-done:
+					return
+				}
+			}
+			if err != nil {
 				return
 			}
 		}
-		if err != nil {
+	})
+	for c := range line {
+		time.Sleep(time.Until(c.at.Add(time.Duration(l.takes.Load()))))
+		if !l.passes(w, broken, done) {
+			return
+		}
+		if _, err := to.Write(c.bytes); err != nil {
 			return
 		}
 	}
+	l.passes(w, broken, done) // that it was closed is not heard before either
 }

@@ -134,3 +134,26 @@ func TestWhatIsAskedOverALinkArrivesWhileItsAnswersDoNotAndIsLostWhenItBreaks(t 
 	hears(t, heard, "three")
 	again.wants("three")
 }
+
+func TestALinkThatIsSlowTakesAsLongEachWayAndNotForEachLine(t *testing.T) {
+	target, _ := echo(t)
+	at := servicetest.FreeAddress(t)
+	const takes, lines = 60 * time.Millisecond, 20
+	servicetest.NewLink(t, at, target).Slow(takes)
+	c := call(t, at)
+	began := time.Now()
+	for i := range lines {
+		c.say(fmt.Sprint(i))
+		time.Sleep(time.Millisecond)
+	}
+	c.wants("0")
+	if took := time.Since(began); took < 2*takes {
+		t.Errorf("the first answer came after %s, want %s", took, 2*takes)
+	}
+	for i := range lines - 1 {
+		c.wants(fmt.Sprint(i + 1))
+	}
+	if took := time.Since(began); took > lines*takes {
+		t.Errorf("all answers came after %s", took)
+	}
+}
