@@ -39,9 +39,7 @@ func (s *Server) Proxy(t testing.TB) *Proxy {
 	}
 	p := &Proxy{Addr: l.Addr().String(), to: servicetest.FreeAddress(t), l: l, key: -1, going: make(chan struct{})}
 	close(p.going)
-	s.Set(fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://%s,PROXY://%s", s.Addr, s.Controller(), p.to),
-		fmt.Sprintf("advertised.listeners=PLAINTEXT://%s,PROXY://%s", s.Addr, p.Addr),
-		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:PLAINTEXT")
+	s.alsoAt(p.to, p.Addr)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -72,6 +70,21 @@ func (s *Server) Proxy(t testing.TB) *Proxy {
 		wg.Wait()
 	})
 	return p
+}
+
+// Link adds a way to the broker that can be cut, and returns host:port of it, before Start.
+func (s *Server) Link(t testing.TB) (addr string, l *servicetest.Link) {
+	t.Helper()
+	addr, to := servicetest.FreeAddress(t), servicetest.FreeAddress(t)
+	s.alsoAt(to, addr)
+	return addr, servicetest.NewLink(t, addr, to)
+}
+
+// alsoAt has the broker listen at one more address and tell who comes there that it is to be found at another.
+func (s *Server) alsoAt(listens, advertises string) {
+	s.Set(fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://%s,PROXY://%s", s.Addr, s.Controller(), listens),
+		fmt.Sprintf("advertised.listeners=PLAINTEXT://%s,PROXY://%s", s.Addr, advertises),
+		"listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXY:PLAINTEXT")
 }
 
 // HoldAt lets no request through from the next one with a key on; the channel is closed when that has come.
