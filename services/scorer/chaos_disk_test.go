@@ -5,11 +5,13 @@ package scorer
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // smallDisk mounts a small file system in dir; false where that is not allowed.
@@ -59,6 +61,69 @@ func (n *node) slowDown(perSecond int) error {
 	}
 	dev := uint64(st.Dev)
 	return os.WriteFile(n.slow, []byte(fmt.Sprintf("%d:%d %d", dev>>8&0xfff, dev&0xff, perSecond)), 0)
+}
+
+// losePower takes away what a node has written during the last while, as if none of it had been forced to the disk, and the node with it. It comes back
+// with what was there before.
+func (n *node) losePower(t *testing.T, while time.Duration) {
+	n.Lock()
+	defer n.Unlock()
+	was := filepath.Join(t.TempDir(), "was")
+	_ = n.cmd.Process.Signal(syscall.SIGSTOP)
+	copyTree(t, n.js(), was)
+	_ = n.cmd.Process.Signal(syscall.SIGCONT)
+	time.Sleep(while)
+	n.loseDisk(t)
+	copyTree(t, was, n.js())
+	if err := os.RemoveAll(was); err != nil {
+		t.Error(err)
+	}
+	n.cmd = n.start()
+}
+
+// replaceDisk kills a node and has it come back with nothing.
+func (n *node) replaceDisk(t *testing.T) {
+	n.Lock()
+	defer n.Unlock()
+	n.loseDisk(t)
+	n.cmd = n.start()
+}
+
+// loseDisk kills a node and removes all that it has kept; its lock is held.
+func (n *node) loseDisk(t *testing.T) {
+	n.early = n.early || ended(n.cmd.Process.Pid)
+	kill9(n.cmd)
+	if err := os.RemoveAll(n.js()); err != nil {
+		t.Error(err)
+	}
+}
+
+// js is where the node keeps its streams.
+func (n *node) js() string { return filepath.Join(n.dir, "js") }
+
+func copyTree(t *testing.T, from, to string) {
+	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Errorf("copying a node's disk: %v %s", err, out)
+	}
+}
+
+func init() {
+	faults = append(faults,
+		fault{"node loses power", 1, func(in *installation, rng *rand.Rand) {
+			in.node.Lock()
+			defer in.node.Unlock()
+			n := &in.nodes[rng.IntN(chaosNodes)]
+			n.losePower(in.t, between(rng, 500*time.Millisecond, 4*time.Second))
+			in.healthy(n, 30*time.Second)
+		}},
+		fault{"node loses its disk", 1, func(in *installation, rng *rand.Rand) {
+			in.node.Lock()
+			defer in.node.Unlock()
+			n := &in.nodes[rng.IntN(chaosNodes)]
+			n.replaceDisk(in.t)
+			in.healthy(n, 30*time.Second)
+		}},
+	)
 }
 
 // fill writes a file until the disk is full.

@@ -105,7 +105,7 @@ func buildOver(t *testing.T, linked bool) *installation {
 		if linked {
 			to = in.link(i, routes)
 		}
-		spec := fmt.Sprintf("node n%d %s %s %s %s %s", i, clients[i], routes[i], n.monitor, filepath.Join(n.dir, "js"), to)
+		spec := fmt.Sprintf("node n%d %s %s %s %s %s", i, clients[i], routes[i], n.monitor, n.js(), to)
 		n.start = func() *exec.Cmd {
 			cmd := spawn(t, spec)
 			if n.slow != "" {

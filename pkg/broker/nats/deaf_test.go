@@ -149,3 +149,37 @@ func TestAWorkerThatIsFarAwayKeepsItsLease(t *testing.T) {
 		t.Fatalf("the other has %v after %d changes, want none", mine, turns-before)
 	}
 }
+
+// A broker that was away for longer than a lease says nothing of any worker: each keeps what it has.
+func TestWorkersKeepWhatTheyHaveWhenTheBrokerWasAway(t *testing.T) {
+	t.Parallel()
+	b := natstest.Start(t, deafPartitions)
+	all := []*sharer{share(t, b, "first")}
+	all[0].has(t, deafPartitions, 20*time.Second)
+	for _, id := range []string{"second", "third"} {
+		all = append(all, share(t, b, id))
+		for _, s := range all {
+			s.has(t, deafPartitions/len(all), 20*time.Second)
+		}
+	}
+	var before []int
+	for _, s := range all {
+		_, turns := s.look()
+		before = append(before, turns)
+		s.link.Cut()
+	}
+	time.Sleep(3 * deafTTL)
+	for _, s := range all {
+		s.link.Break()
+		s.link.Mend()
+	}
+	time.Sleep(3 * deafTTL)
+	for i, s := range all {
+		if mine, turns := s.look(); turns > before[i] {
+			t.Errorf("worker %d has %v after %d changes, want none", i, mine, turns-before[i])
+		}
+	}
+	all[0].stop() // and one that is gone is missed
+	all[1].has(t, deafPartitions/2, 5*deafTTL)
+	all[2].has(t, deafPartitions/2, 5*deafTTL)
+}

@@ -72,19 +72,25 @@ type Members struct {
 	anew     bool   // the bucket is read from its beginning, and may be another one than before
 	lease    uint64 // where the own entry is, as far as the broker has said
 	left     bool
-	heard    bool // our own renewal came back
-	synced   bool // and what was there with it is known
+	beats    uint64    // how many of our own renewals came, some time apart
+	beatAt   time.Time // the last of those
+	heard    bool      // our own renewal came back
+	synced   bool      // and what was there with it is known
 }
 
 type seenMember struct {
 	Member
-	at time.Time // when heard of last, our clock
+	at    time.Time // when heard of last, our clock
+	beats uint64    // Members.beats then
 }
 
 const (
 	memberPrefix  = "worker."
 	assignmentKey = "assignment"
 	workersStream = "KV_" + subject.WorkersBucket
+	// silentBeats of our own renewals have to come, a worker silent all the while, before its lease ends. While ours do not come either nothing is known of the
+	// others, and after a broker was away for longer than a lease each worker would take itself for the only one.
+	silentBeats = 3
 )
 
 // NewMembers prepares a lease; Run keeps it.
@@ -126,7 +132,7 @@ func (m *Members) View() View {
 		v.Members = append(v.Members, m.self)
 	}
 	for id, s := range m.others {
-		if time.Since(s.at) > m.cfg.TTL {
+		if time.Since(s.at) > m.cfg.TTL && m.beats-s.beats >= silentBeats {
 			delete(m.others, id)
 			continue
 		}

@@ -146,6 +146,9 @@ func (m *Members) learn(msg *Message, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if id == m.cfg.ID {
+		if now.Sub(m.beatAt) > m.cfg.Heartbeat/2 { // not what is told in between
+			m.beats, m.beatAt = m.beats+1, now
+		}
 		m.heard, m.lease = true, max(m.lease, msg.Seq) // perhaps before the answer
 		return
 	}
@@ -159,7 +162,7 @@ func (m *Members) learn(msg *Message, now time.Time) {
 		return
 	}
 	old, known := m.others[id]
-	m.others[id] = seenMember{Member: mem, at: now}
+	m.others[id] = seenMember{Member: mem, at: now, beats: m.beats}
 	if !known || !slices.Equal(old.Holding, mem.Holding) {
 		notify(m.changed)
 	}
