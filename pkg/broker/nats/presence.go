@@ -36,17 +36,27 @@ func (m *Members) Run(ctx context.Context) error {
 
 // beat renews the own entry; a failure shows in the next round.
 func (m *Members) beat(ctx context.Context) {
-	m.mu.Lock()
-	data, err := json.Marshal(m.self)
-	last, left := m.lease, m.left
-	m.mu.Unlock()
-	if err != nil || left {
-		return
+	if data, last, ok := m.entry(); ok {
+		m.renew(ctx, data, last)
 	}
+}
+
+// entry is what the others are told, and where that was stored last; false once this worker has left.
+func (m *Members) entry() (data []byte, last uint64, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, err := json.Marshal(m.self)
+	return data, m.lease, err == nil && !m.left
+}
+
+func (m *Members) renew(ctx context.Context, data []byte, last uint64) {
 	key := memberPrefix + m.cfg.ID
-	last, err = m.put(ctx, key, last, data)
-	if IsConflict(err) { // an answer was lost, but this one was not
+	last, err := m.put(ctx, key, last, data)
+	if IsConflict(err) { // an answer was lost, but this one was not; or we have left meanwhile
 		if last, _, err = m.newest(ctx, key); err == nil {
+			if _, _, ok := m.entry(); !ok {
+				return
+			}
 			last, err = m.put(ctx, key, last, data)
 		}
 	}
