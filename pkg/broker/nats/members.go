@@ -57,13 +57,14 @@ type MembersConfig struct {
 
 // Members keeps this worker's lease and watches those of the others, in [subject.WorkersBucket].
 type Members struct {
+	js  jetstream.JetStream
+	ear jetstream.JetStream // what follow reads over
 	cfg MembersConfig
 
 	changed chan struct{}
 	push    chan struct{}
 
 	mu       sync.Mutex
-	js       jetstream.JetStream
 	self     Member
 	others   map[string]seenMember
 	owners   []string
@@ -110,7 +111,7 @@ func NewMembers(js jetstream.JetStream, cfg MembersConfig) (*Members, error) {
 	if cfg.Replicas <= 0 {
 		cfg.Replicas = 1
 	}
-	return &Members{js: js, cfg: cfg, changed: make(chan struct{}, 1), push: make(chan struct{}, 1),
+	return &Members{js: js, ear: js, cfg: cfg, changed: make(chan struct{}, 1), push: make(chan struct{}, 1),
 		self: Member{ID: cfg.ID, Joined: time.Now().UnixNano()}, others: make(map[string]seenMember)}, nil
 }
 
@@ -200,35 +201,22 @@ func (m *Members) Leave(ctx context.Context) error {
 	m.mu.Unlock()
 	msg := &nats.Msg{Subject: m.subject(memberPrefix + m.cfg.ID), Header: nats.Header{
 		"KV-Operation": {"PURGE"}, jetstream.MsgRollup: {jetstream.MsgRollupSubject}}}
-	if err := Store(ctx, m.stream(), msg); err != nil {
+	if err := Store(ctx, m.js, msg); err != nil {
 		return fmt.Errorf("leaving: %w", err)
 	}
 	return nil
 }
 
-// stream is what the bucket is reached over.
-func (m *Members) stream() jetstream.JetStream {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.js
-}
-
-// apart has the bucket reached over a connection of its own until the result is called. Where there is none to be had the other one has to do.
+// apart has the bucket's log come over a connection of its own until the result is called, or over the other one where there is none to be had. What this
+// worker says still goes where its records go: one that cannot write there is of no use, whatever it hears.
 func (m *Members) apart(log *slog.Logger) (end func()) {
-	shared := m.stream()
-	nc, js, err := Beside(shared.Conn(), shared.Conn().Opts.Name+" workers")
+	nc, js, err := Beside(m.js.Conn(), m.js.Conn().Opts.Name+" workers")
 	if err != nil {
-		log.Warn("who is alive is asked over the connection that events come over", "error", err)
+		log.Warn("who is alive is heard over the connection that events come over", "error", err)
 		return func() {}
 	}
-	m.use(js)
-	return func() { m.use(shared); nc.Close() }
-}
-
-func (m *Members) use(js jetstream.JetStream) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.js = js
+	m.ear = js
+	return func() { m.ear = m.js; nc.Close() }
 }
 
 // Poke makes Changed fire.

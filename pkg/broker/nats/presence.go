@@ -69,9 +69,9 @@ func (m *Members) renew(ctx context.Context, data []byte, last uint64) {
 		// A single server that restarted has lost what it kept in memory.
 		topo := DefaultTopology()
 		topo.Replicas, topo.LeaseTTL = m.cfg.Replicas, m.cfg.TTL
-		if n, err := Partitions(ctx, m.stream()); err == nil {
+		if n, err := Partitions(ctx, m.js); err == nil {
 			topo.Partitions = n
-			_ = ensureStream(ctx, m.stream(), topo.workers())
+			_ = ensureStream(ctx, m.js, topo.workers())
 		}
 	}
 }
@@ -81,14 +81,14 @@ func (m *Members) renew(ctx context.Context, data []byte, last uint64) {
 func (m *Members) put(ctx context.Context, key string, last uint64, data []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Heartbeat)
 	defer cancel()
-	return StoreIf(ctx, m.stream(), m.subject(key), last, data)
+	return StoreIf(ctx, m.js, m.subject(key), last, data)
 }
 
 // newest is what an entry is now, at 0 when there is none.
 func (m *Members) newest(ctx context.Context, key string) (seq uint64, msg *Message, err error) {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Heartbeat)
 	defer cancel()
-	msg, err = ReadLast(ctx, m.stream(), workersStream, m.subject(key))
+	msg, err = ReadLast(ctx, m.js, workersStream, m.subject(key))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return 0, nil, nil
@@ -106,7 +106,7 @@ func (m *Members) follow(ctx context.Context) {
 		m.mu.Lock()
 		m.anew = true
 		m.mu.Unlock()
-		if tail, err := OpenTail(m.stream(), workersStream, 1, TailConfig{Messages: 512}); err == nil {
+		if tail, err := OpenTail(m.ear, workersStream, 1, TailConfig{Messages: 512}); err == nil {
 			m.read(ctx, tail)
 			tail.Close()
 		}

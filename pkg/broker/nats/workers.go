@@ -42,8 +42,8 @@ func NewWorkers(js jetstream.JetStream, cfg broker.WorkersConfig) (*Workers, err
 	return &Workers{cfg: cfg, members: m, changed: make(chan struct{}, 1), waiting: make(map[int]time.Time)}, nil
 }
 
-// Run keeps the lease, and assigns partitions while this worker is the oldest. It has a connection of its own: one that works off a backlog is some
-// seconds behind with what it reads, and who is alive is not to be judged by that.
+// Run keeps the lease, and assigns partitions while this worker is the oldest. It hears of the others over a connection of its own: one that works off a
+// backlog is behind with what it reads, and who is alive is not to be judged by that.
 func (w *Workers) Run(ctx context.Context) error {
 	defer w.members.apart(w.cfg.Log)()
 	var wg sync.WaitGroup
