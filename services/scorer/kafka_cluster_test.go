@@ -16,7 +16,7 @@ import (
 // stopped meanwhile. A majority is always there: events are judged and flags reach apps all the while, but for some seconds.
 func TestChaosOnAKafkaClusterLosesAndDoublesNothing(t *testing.T) {
 	const partitions, workers = 4, 3
-	rounds := max(1, setting(t, "CHAOS_FAULTS", 0)/8)
+	rounds := max(1, setting(t, "CHAOS_FAULTS", 0)/24)
 	cluster := kafkatest.NewCluster(t, t.TempDir(), 3)
 	cluster.Start(t)
 	t.Cleanup(cluster.Kill)
