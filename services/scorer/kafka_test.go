@@ -114,11 +114,16 @@ func decided(t *testing.T, ctx context.Context, b broker.Logs, partitions int) o
 	t.Helper()
 	inputs := make([]uint64, partitions)
 	for p := range partitions {
-		end, err := b.Log(p).InputEnd(ctx)
-		if err != nil {
-			t.Fatal(err)
+		for {
+			end, err := b.Log(p).InputEnd(ctx)
+			if inputs[p] = end; err == nil {
+				break
+			}
+			if ctx.Err() != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond) // nobody leads it for a moment
 		}
-		inputs[p] = end
 	}
 	r := broker.NewJournalReader(b)
 	defer r.Close()
