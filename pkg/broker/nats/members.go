@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/riskd-io/riskd/schemas/subject"
 )
 
@@ -49,7 +50,7 @@ type MembersConfig struct {
 	ID string
 	// Heartbeat is how often the own lease is renewed. Default 750 ms.
 	Heartbeat time.Duration
-	// TTL is how long a worker counts as alive after its last renewal. Default 3 s: three renewals may get lost.
+	// TTL is how long a worker counts as alive after its last renewal, if this one's own come meanwhile. Default 3 s: three renewals may get lost.
 	TTL time.Duration
 	// Replicas of the bucket if it has to be made again. Default 1.
 	Replicas int
@@ -210,7 +211,7 @@ func (m *Members) Leave(ctx context.Context) error {
 // apart has the bucket's log come over a connection of its own until the result is called, or over the other one where there is none to be had. What this
 // worker says still goes where its records go: one that cannot write there is of no use, whatever it hears.
 func (m *Members) apart(log *slog.Logger) (end func()) {
-	nc, js, err := Beside(m.js.Conn(), m.js.Conn().Opts.Name+" workers")
+	nc, js, err := beside(m.js.Conn(), m.js.Conn().Opts.Name+" workers")
 	if err != nil {
 		log.Warn("who is alive is heard over the connection that events come over", "error", err)
 		return func() {}

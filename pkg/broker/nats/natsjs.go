@@ -65,18 +65,15 @@ func Connect(url, name string, opts ...nats.Option) (*nats.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to nats at %s: %w", url, err)
 	}
-	js, err := jetstream.New(nc)
-	if err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("opening JetStream at %s: %w", url, err)
+	if _, err := attended(nc, name); err != nil {
+		return nil, err
 	}
-	go attend(nc, js, name)
 	return nc, nil
 }
 
-// Beside makes another connection to where nc is, with its options: what is said over it does not wait behind what nc reads. It comes about when there is
+// beside makes another connection to where nc is, with its options: what is said over it does not wait behind what nc reads. It comes about when there is
 // somebody to connect to; the caller closes it.
-func Beside(nc *nats.Conn, name string) (*nats.Conn, jetstream.JetStream, error) {
+func beside(nc *nats.Conn, name string) (*nats.Conn, jetstream.JetStream, error) {
 	opts := nc.Opts
 	opts.Name, opts.RetryOnFailedConnect = name, true
 	if _, ok := opts.CustomDialer.(*tap); ok {
@@ -86,13 +83,22 @@ func Beside(nc *nats.Conn, name string) (*nats.Conn, jetstream.JetStream, error)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connecting once more to nats: %w", err)
 	}
-	js, err := jetstream.New(second)
+	js, err := attended(second, name)
 	if err != nil {
-		second.Close()
-		return nil, nil, fmt.Errorf("opening JetStream: %w", err)
+		return nil, nil, err
 	}
-	go attend(second, js, name)
 	return second, js, nil
+}
+
+// attended leaves useless nodes to [attend]; it closes nc when that is not to be had.
+func attended(nc *nats.Conn, name string) (jetstream.JetStream, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("opening JetStream for %s: %w", name, err)
+	}
+	go attend(nc, js, name)
+	return js, nil
 }
 
 // IsConflict tells whether err is a refused expected-sequence check: definitely not stored.
