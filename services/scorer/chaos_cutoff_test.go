@@ -3,7 +3,6 @@
 package scorer
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -81,12 +80,7 @@ func TestChaosANodeThatIsCutOffHoldsNobodyUp(t *testing.T) {
 	evs := halt()
 	guard := behind()
 	mistake, whose := wrong()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	got := decided(t, ctx, natsjs.NewBroker(in.js()), chaosPartitions)
-	same(t, foldSerially(t, evs), got.decisions)
-	equal := !t.Failed()
-	t.Logf("stood still longest: %s", got.where)
+	got, equal := in.againstSerial(evs)
 	tolerate(t, got.longest, guard)
 	if mistake > mistaken {
 		t.Errorf("a guard that called itself current lacked a flag for %s: %s", mistake, whose)

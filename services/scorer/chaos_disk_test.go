@@ -107,23 +107,22 @@ func copyTree(t *testing.T, from, to string) {
 	}
 }
 
-func init() {
-	faults = append(faults,
-		fault{"node loses power", 1, func(in *installation, rng *rand.Rand) {
-			in.node.Lock()
-			defer in.node.Unlock()
-			n := &in.nodes[rng.IntN(chaosNodes)]
-			n.losePower(in.t, between(rng, 500*time.Millisecond, 4*time.Second))
-			in.healthy(n, 30*time.Second)
-		}},
-		fault{"node loses its disk", 1, func(in *installation, rng *rand.Rand) {
-			in.node.Lock()
-			defer in.node.Unlock()
-			n := &in.nodes[rng.IntN(chaosNodes)]
-			n.replaceDisk(in.t)
-			in.healthy(n, 30*time.Second)
-		}},
-	)
+// memoryFaults take from a node what it has kept.
+var memoryFaults = []fault{
+	{"node loses power", 1, func(in *installation, rng *rand.Rand) {
+		in.node.Lock()
+		defer in.node.Unlock()
+		n := &in.nodes[rng.IntN(chaosNodes)]
+		n.losePower(in.t, between(rng, 500*time.Millisecond, 4*time.Second))
+		in.healthy(n, 30*time.Second)
+	}},
+	{"node loses its disk", 1, func(in *installation, rng *rand.Rand) {
+		in.node.Lock()
+		defer in.node.Unlock()
+		n := &in.nodes[rng.IntN(chaosNodes)]
+		n.replaceDisk(in.t)
+		in.healthy(n, 30*time.Second)
+	}},
 }
 
 // fill writes a file until the disk is full.

@@ -67,42 +67,35 @@ func (in *installation) toClickHouse() (dsn string, over network) {
 	return u.String(), over
 }
 
-func init() {
-	faults = append(faults,
-		fault{"scorer cut off and back", 0, func(in *installation, rng *rand.Rand) {
-			v := &in.scorers[rng.IntN(chaosScorers)]
-			v.Lock()
-			defer v.Unlock()
-			v.over.apart(between(rng, 500*time.Millisecond, 4*time.Second))
-		}},
-		fault{"scorer not answered", 0, func(in *installation, rng *rand.Rand) {
-			v := &in.scorers[rng.IntN(chaosScorers)]
-			v.Lock()
-			defer v.Unlock()
-			v.over.unanswered(between(rng, 0, 2*time.Second))
-		}},
-		fault{"scorer not heard", 0, func(in *installation, rng *rand.Rand) {
-			v := &in.scorers[rng.IntN(chaosScorers)]
-			v.Lock()
-			defer v.Unlock()
-			v.over.unheard(between(rng, 0, 3*time.Second))
-		}},
-		fault{"sink not answered", 0, func(in *installation, rng *rand.Rand) {
-			in.sink.Lock()
-			defer in.sink.Unlock()
-			in.sink.over.unanswered(between(rng, 0, 2*time.Second))
-		}},
-		fault{"sink not answered by ClickHouse", 0, func(in *installation, rng *rand.Rand) {
-			in.engines.Lock()
-			defer in.engines.Unlock()
-			in.clickhouse.unanswered(between(rng, 0, 2*time.Second))
-		}},
-		fault{"app not answered", 0, func(in *installation, rng *rand.Rand) {
-			in.apps.Lock()
-			defer in.apps.Unlock()
-			in.apps.over.unanswered(between(rng, 0, 2*time.Second))
-		}},
-	)
+// networkFaults take one process's network away, or its answers.
+var networkFaults = []fault{
+	{"scorer cut off and back", 0, ofAScorer(network.apart, 500*time.Millisecond, 4*time.Second)},
+	{"scorer not answered", 0, ofAScorer(network.unanswered, 0, 2*time.Second)},
+	{"scorer not heard", 0, ofAScorer(network.unheard, 0, 3*time.Second)},
+	{"sink not answered", 0, func(in *installation, rng *rand.Rand) {
+		in.sink.Lock()
+		defer in.sink.Unlock()
+		in.sink.over.unanswered(between(rng, 0, 2*time.Second))
+	}},
+	{"sink not answered by ClickHouse", 0, func(in *installation, rng *rand.Rand) {
+		in.engines.Lock()
+		defer in.engines.Unlock()
+		in.clickhouse.unanswered(between(rng, 0, 2*time.Second))
+	}},
+	{"app not answered", 0, func(in *installation, rng *rand.Rand) {
+		in.apps.Lock()
+		defer in.apps.Unlock()
+		in.apps.over.unanswered(between(rng, 0, 2*time.Second))
+	}},
+}
+
+func ofAScorer(hurt func(network, time.Duration), least, most time.Duration) func(*installation, *rand.Rand) {
+	return func(in *installation, rng *rand.Rand) {
+		v := &in.scorers[rng.IntN(chaosScorers)]
+		v.Lock()
+		defer v.Unlock()
+		hurt(v.over, between(rng, least, most))
+	}
 }
 
 // connectApp is a connection of apps over links.

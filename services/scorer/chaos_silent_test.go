@@ -41,12 +41,7 @@ func TestChaosASilentNodeHoldsNobodyUp(t *testing.T) {
 	}
 	evs := halt()
 	guard := behind()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	got := decided(t, ctx, natsjs.NewBroker(in.js()), chaosPartitions)
-	same(t, foldSerially(t, evs), got.decisions)
-	equal := !t.Failed()
-	t.Logf("stood still longest: %s", got.where)
+	got, equal := in.againstSerial(evs)
 	tolerate(t, got.longest, guard)
 	line := fmt.Sprintf("chaos: nodes=%d silent_nodes=%d still_s=%.1f guard_behind_s=%.1f events=%d doubled=%d state_equal=%v ok=%v",
 		chaosNodes, silences, got.longest.Seconds(), guard.Seconds(), len(evs), got.doubled, equal, !t.Failed() && got.doubled == 0)

@@ -3,13 +3,12 @@
 package scorer
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -46,112 +45,6 @@ func setting(t *testing.T, name string, fallback int) int {
 	}
 	return n
 }
-
-// fault is one thing that goes wrong, from its beginning until what it hit works again.
-type fault struct {
-	name  string
-	kills int // processes killed with signal 9
-	do    func(in *installation, rng *rand.Rand)
-}
-
-func between(rng *rand.Rand, least, most time.Duration) time.Duration {
-	return least + time.Duration(rng.Int64N(int64(most-least)))
-}
-
-func (v *victim) kill(away time.Duration) {
-	v.Lock()
-	defer v.Unlock()
-	v.early = v.early || ended(v.cmd.Process.Pid)
-	kill9(v.cmd)
-	time.Sleep(away)
-	v.cmd = v.start()
-}
-
-func (v *victim) freeze(for_ time.Duration) {
-	v.Lock()
-	defer v.Unlock()
-	_ = v.cmd.Process.Signal(syscall.SIGSTOP)
-	time.Sleep(for_)
-	_ = v.cmd.Process.Signal(syscall.SIGCONT)
-}
-
-var faults = []fault{
-	{"scorer killed", 1, func(in *installation, rng *rand.Rand) {
-		in.scorers[rng.IntN(chaosScorers)].kill(between(rng, 0, 1500*time.Millisecond))
-	}},
-	{"scorer stopped, woken as a zombie", 0, func(in *installation, rng *rand.Rand) {
-		in.scorers[rng.IntN(chaosScorers)].freeze(between(rng, 500*time.Millisecond, 3*time.Second))
-	}},
-	{"sink killed", 1, func(in *installation, rng *rand.Rand) { in.sink.kill(between(rng, 0, time.Second)) }},
-	{"sink stopped and woken", 0, func(in *installation, rng *rand.Rand) {
-		in.sink.freeze(between(rng, 300*time.Millisecond, 2*time.Second))
-	}},
-	{"node lost and back", 1, func(in *installation, rng *rand.Rand) {
-		in.node.Lock()
-		defer in.node.Unlock()
-		n := &in.nodes[rng.IntN(chaosNodes)]
-		n.kill(between(rng, 0, 2*time.Second))
-		in.healthy(n, 30*time.Second)
-	}},
-	{"node stopped and woken", 0, func(in *installation, rng *rand.Rand) {
-		in.node.Lock()
-		defer in.node.Unlock()
-		n := &in.nodes[rng.IntN(chaosNodes)]
-		n.freeze(between(rng, 500*time.Millisecond, 3*time.Second))
-		in.healthy(n, 30*time.Second)
-	}},
-	{"ClickHouse killed", 1, func(in *installation, rng *rand.Rand) {
-		in.engines.Lock()
-		defer in.engines.Unlock()
-		if pid := in.engine.PID(); pid > 0 {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		time.Sleep(between(rng, 100*time.Millisecond, time.Second))
-	}},
-	{"ClickHouse hangs", 0, func(in *installation, rng *rand.Rand) {
-		in.engines.Lock()
-		defer in.engines.Unlock()
-		if pid := in.engine.PID(); pid > 0 {
-			_ = syscall.Kill(pid, syscall.SIGSTOP)
-			time.Sleep(between(rng, 300*time.Millisecond, 3*time.Second))
-			_ = syscall.Kill(pid, syscall.SIGCONT)
-		}
-	}},
-	{"disk slow", 0, func(in *installation, rng *rand.Rand) {
-		in.node.Lock()
-		defer in.node.Unlock()
-		n := &in.nodes[chaosNodes-2]
-		if n.slow == "" {
-			return
-		}
-		if err := n.slowDown(slowest); err != nil {
-			in.t.Errorf("slowing a disk down: %v", err)
-		}
-		time.Sleep(between(rng, time.Second, 4*time.Second))
-		if err := n.slowDown(0); err != nil {
-			in.t.Errorf("letting a disk go on: %v", err)
-		}
-		in.healthy(n, 30*time.Second)
-	}},
-	{"disk full", 1, func(in *installation, rng *rand.Rand) {
-		in.node.Lock()
-		defer in.node.Unlock()
-		n := &in.nodes[chaosNodes-1]
-		if n.small {
-			path := filepath.Join(n.dir, "filler")
-			if err := fill(path); err != nil {
-				in.t.Errorf("filling the disk: %v", err)
-			}
-			time.Sleep(between(rng, 500*time.Millisecond, 2*time.Second))
-			_ = os.Remove(path)
-		}
-		n.kill(0) // a server without room switches its JetStream off until it is started again
-		in.healthy(n, 30*time.Second)
-	}},
-}
-
-// slowest is how many writes per second a slow disk takes; a good one takes thousands.
-const slowest = 40
 
 // TestChaos is `make chaos`. CHAOS_FAULTS (default 25) and CHAOS_SEED (default 1) are its settings.
 func TestChaos(t *testing.T) {
@@ -216,6 +109,16 @@ func TestChaos(t *testing.T) {
 	line := fmt.Sprintf("chaos: kills=%d faults=%d events=%d lost=%d doubled=%d state_equal=%t chain_ok=%t ok=%t",
 		kills, count, len(*evs), lost, l.twice, state.wrong == 0, chain.wrong == 0, ok)
 	report(t, line)
+}
+
+// againstSerial waits until all events of a flow are decided and compares them with one serial run.
+func (in *installation) againstSerial(evs []*riskdv1.Event) (got outcome, equal bool) {
+	ctx, cancel := context.WithTimeout(in.t.Context(), 2*time.Minute)
+	defer cancel()
+	got = decided(in.t, ctx, natsjs.NewBroker(in.js()), chaosPartitions)
+	same(in.t, foldSerially(in.t, evs), got.decisions)
+	in.t.Logf("stood still longest: %s", got.where)
+	return got, !in.t.Failed()
 }
 
 // report is the last line of a chaos test: in the file that RISKD_CHAOS names for whoever runs it from a script.

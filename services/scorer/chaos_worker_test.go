@@ -3,7 +3,6 @@
 package scorer
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -38,12 +37,7 @@ func TestChaosAWorkerThatIsCutOffIsReplaced(t *testing.T) {
 	}
 	time.Sleep(3 * time.Second)
 	evs := halt()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	got := decided(t, ctx, natsjs.NewBroker(in.js()), chaosPartitions)
-	same(t, foldSerially(t, evs), got.decisions)
-	equal := !t.Failed()
-	t.Logf("stood still longest: %s", got.where)
+	got, equal := in.againstSerial(evs)
 	if got.longest > replaced {
 		t.Errorf("a partition stood still for %s because of a worker's network", got.longest)
 	}
