@@ -104,3 +104,12 @@ func (d Dialer) Avoid(host string, now time.Time) bool { return d.d.avoid(host, 
 func (d Dialer) Missed(host string, now time.Time)     { d.d.missed(host, now) }
 func (d Dialer) Heard(host string)                     { d.d.heard(host) }
 func (d Dialer) Known() int                            { return int(d.d.silent.Load()) }
+
+// AnswerWithin is how long an offset is waited for.
+const AnswerWithin = lookUp + requestTimeout
+
+// Bounds asks for the offsets of a partition.
+func Bounds(ctx context.Context, b *Broker, topic string, partition int32) error {
+	_, err := b.bounds(ctx, topic, partition)
+	return err
+}

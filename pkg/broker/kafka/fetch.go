@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -15,51 +13,8 @@ import (
 	"github.com/riskd-io/riskd/pkg/journal"
 )
 
-const (
-	// fetchBytes is how much one request brings; a larger message still comes.
-	fetchBytes = 8 << 20
-	// settlePoll is how often the end of a partition is asked for while a transaction on it ends.
-	settlePoll = 5 * time.Millisecond
-)
-
-// bounds are the offsets of a partition: the first that is there, the first after all that is decided (committed or
-// aborted), and the end.
-type bounds struct{ start, stable, end int64 }
-
-func (b *Broker) bounds(ctx context.Context, topic string, partition int32) (bounds, error) {
-	var out bounds
-	for _, q := range []struct {
-		at   *int64
-		list func(context.Context, ...string) (kadm.ListedOffsets, error)
-	}{{&out.start, b.adm.ListStartOffsets}, {&out.stable, b.adm.ListCommittedOffsets}, {&out.end, b.adm.ListEndOffsets}} {
-		listed, err := q.list(ctx, topic)
-		if err != nil {
-			return out, fmt.Errorf("reading bounds of %s/%d: %w", topic, partition, explain(err))
-		}
-		o, ok := listed.Lookup(topic, partition)
-		if !ok {
-			return out, fmt.Errorf("reading bounds of %s/%d: %w", topic, partition, kerr.UnknownTopicOrPartition)
-		}
-		if o.Err != nil {
-			return out, fmt.Errorf("reading bounds of %s/%d: %w", topic, partition, explain(o.Err))
-		}
-		*q.at = o.Offset
-	}
-	return out, nil
-}
-
-// settled is bounds once no transaction is open on the partition.
-func (b *Broker) settled(ctx context.Context, topic string, partition int32) (bounds, error) {
-	for {
-		at, err := b.bounds(ctx, topic, partition)
-		if err != nil || at.stable == at.end {
-			return at, err
-		}
-		if !sleep(ctx, settlePoll) {
-			return at, fmt.Errorf("a transaction on %s/%d does not end (kafka-transactions.sh find-hanging tells whose it is): %w", topic, partition, ctx.Err())
-		}
-	}
-}
+// fetchBytes is how much one request brings; a larger message still comes.
+const fetchBytes = 8 << 20
 
 // read visits the committed records from offset from on, up to but without to, in order. A record may be kept.
 func (b *Broker) read(ctx context.Context, topic string, partition int32, from, to int64, visit func(*kgo.Record) error) error {

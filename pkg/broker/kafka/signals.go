@@ -70,7 +70,7 @@ func (b *Broker) Follow() (broker.FlagReader, error) {
 	}
 	r.end = at.stable
 	if r.cl, err = kgo.NewClient(append(b.readerOptions("riskd flags"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(fetchWait), kgo.KeepControlRecords(),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topic: {0: kgo.NewOffset().AtStart()}}))...); err != nil {
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topic: {0: kgo.NewOffset().At(at.start)}}))...); err != nil {
 		return nil, fmt.Errorf("following %s: %w", r.topic, err)
 	}
 	return r, nil

@@ -88,17 +88,16 @@ func (l *partitionLog) verdict(ctx context.Context, found []orphan) (commit bool
 		if p.topic == book.topic || slices.ContainsFunc(found, func(o orphan) bool { return o.place == p }) {
 			continue
 		}
-		listed, err := l.b.adm.ListOffsetsAfterMilli(ctx, written.Add(-siblingWindow).UnixMilli(), p.topic)
+		from, err := l.b.since(ctx, p.topic, p.partition, written.Add(-siblingWindow))
 		if err != nil {
 			return false, err
 		}
-		from, _ := listed.Lookup(p.topic, p.partition)
 		bounds, err := l.b.bounds(ctx, p.topic, p.partition)
 		if err != nil {
 			return false, err
 		}
 		part, ended := false, false
-		if err := l.b.readAll(ctx, p.topic, p.partition, from.Offset, bounds.end, func(r *kgo.Record) {
+		if err := l.b.readAll(ctx, p.topic, p.partition, from, bounds.end, func(r *kgo.Record) {
 			switch {
 			case r.ProducerID != id:
 			case !r.Attrs.IsControl():
@@ -169,22 +168,15 @@ func (b *Broker) decided(ctx context.Context, txn string, at place, since time.T
 		return false, false, nil
 	}
 	partition := coordinatorPartition(txn, n)
-	listed, err := b.adm.ListOffsetsAfterMilli(ctx, since.Add(-siblingWindow).UnixMilli(), coordinatorLog)
+	from, err := b.since(ctx, coordinatorLog, partition, since.Add(-siblingWindow))
 	if err != nil {
 		return withheld(err)
-	}
-	from, ok := listed.Lookup(coordinatorLog, partition)
-	if ok && from.Err != nil {
-		return withheld(from.Err)
-	}
-	if !ok {
-		return withheld(kerr.LeaderNotAvailable)
 	}
 	end, err := b.bounds(ctx, coordinatorLog, partition)
 	if err != nil {
 		return withheld(err)
 	}
-	err = b.readAll(ctx, coordinatorLog, partition, from.Offset, end.end, func(r *kgo.Record) {
+	err = b.readAll(ctx, coordinatorLog, partition, from, end.end, func(r *kgo.Record) {
 		k, v := kmsg.NewTxnMetadataKey(), kmsg.NewTxnMetadataValue()
 		if k.ReadFrom(r.Key) != nil || k.TransactionalID != txn || v.ReadFrom(r.Value) != nil || v.State != kmsg.TransactionStatePrepareCommit && v.State != kmsg.TransactionStatePrepareAbort {
 			return

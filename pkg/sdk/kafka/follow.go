@@ -83,8 +83,10 @@ func (b *Broker) Follow(ctx context.Context, feed *sdk.Feed) error {
 // errGone tells that the topic has been made anew, or cut.
 var errGone = errors.New("the topic does not go on where it was left")
 
-// locate finds the leader.
+// locate finds the leader. Any broker is asked; one that does not answer in time is left alone by the next attempt.
 func (f *follower) locate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
 	t.Topic = kmsg.StringPtr(f.topic)
@@ -133,37 +135,44 @@ func (f *follower) ask(ctx context.Context) error {
 }
 
 // begin finds out where the topic begins, and where it ends now.
-func (f *follower) begin(ctx context.Context) error {
+func (f *follower) begin(ctx context.Context) (err error) {
 	if err := f.locate(ctx); err != nil {
 		return err
 	}
-	for _, q := range []struct {
-		at    *int64
-		stamp int64
-	}{{&f.next, -2}, {&f.end, -1}} {
-		req := kmsg.NewPtrListOffsetsRequest()
-		req.ReplicaID, req.IsolationLevel = -1, 1
-		t := kmsg.NewListOffsetsRequestTopic()
-		t.Topic = f.topic
-		p := kmsg.NewListOffsetsRequestTopicPartition()
-		p.Timestamp = q.stamp
-		t.Partitions = append(t.Partitions, p)
-		req.Topics = append(req.Topics, t)
-		resp, err := req.RequestWith(ctx, f.b.reader)
-		if err != nil {
-			return err
-		}
-		if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
-			return errors.New("the broker does not tell where it begins")
-		}
-		got := &resp.Topics[0].Partitions[0]
-		if err := kerr.ErrorForCode(got.ErrorCode); err != nil {
-			return err
-		}
-		*q.at = got.Offset
+	if f.next, err = f.offset(ctx, -2); err != nil {
+		return err
+	}
+	if f.end, err = f.offset(ctx, -1); err != nil {
+		return err
 	}
 	f.settle()
 	return nil
+}
+
+// offset asks the leader where the topic begins (-2), or ends but for what is not decided (-1).
+func (f *follower) offset(ctx context.Context, moment int64) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.IsolationLevel = 1
+	// By default a broker may look for half a minute, and so long a connection waits for one that is silent.
+	req.TimeoutMillis = int32(answerWait.Milliseconds())
+	t := kmsg.NewListOffsetsRequestTopic()
+	t.Topic = f.topic
+	p := kmsg.NewListOffsetsRequestTopicPartition()
+	p.Timestamp, p.CurrentLeaderEpoch = moment, f.epoch
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	kresp, err := f.b.reader.Broker(int(f.leader)).RetriableRequest(ctx, req)
+	if err != nil {
+		return 0, err
+	}
+	resp := kresp.(*kmsg.ListOffsetsResponse)
+	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
+		return 0, errors.New("the broker does not tell where it begins")
+	}
+	got := &resp.Topics[0].Partitions[0]
+	return got.Offset, kerr.ErrorForCode(got.ErrorCode)
 }
 
 // step takes one answer of the broker.
