@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -46,39 +45,6 @@ func TestMain(m *testing.M) {
 		probe(os.Args[2], os.Args[3])
 	}
 	os.Exit(run(m))
-}
-
-// parent is a riskd of its own, to be killed. It says when its engine is ready.
-func parent(directory string) int {
-	e, err := engine.New(config(directory), engine.Deps{Log: quiet()})
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	done := make(chan error, 1)
-	go func() { done <- e.Run(context.Background()) }()
-	if err := waitReady(e, done); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	fmt.Println(e.PID(), e.DSN())
-	fmt.Println(<-done)
-	return 1
-}
-
-// hold is an engine that has lost its parent and hangs: it has the lock and heeds no signal.
-func hold(path string) {
-	signal.Ignore(syscall.SIGTERM)
-	file, err := os.OpenFile(filepath.Join(path, "riskd.lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err == nil {
-		_, err = file.WriteString("999999999\n")
-	}
-	if err == nil {
-		err = syscall.FcntlFlock(file.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK})
-	}
-	fmt.Println("held", err)
-	time.Sleep(time.Minute)
-	os.Exit(0)
 }
 
 // probe is a child that tries what it must not, and what it must, in place of an engine.

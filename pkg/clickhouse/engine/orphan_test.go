@@ -2,9 +2,12 @@ package engine_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +15,39 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/clickhouse/engine"
 )
+
+// parent is a riskd of its own, to be killed. It says when its engine is ready.
+func parent(directory string) int {
+	e, err := engine.New(config(directory), engine.Deps{Log: quiet()})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	done := make(chan error, 1)
+	go func() { done <- e.Run(context.Background()) }()
+	if err := waitReady(e, done); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println(e.PID(), e.DSN())
+	fmt.Println(<-done)
+	return 1
+}
+
+// hold is an engine that has lost its parent and hangs: it has the lock and heeds no signal.
+func hold(path string) {
+	signal.Ignore(syscall.SIGTERM)
+	file, err := os.OpenFile(filepath.Join(path, "riskd.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		_, err = file.WriteString("999999999\n")
+	}
+	if err == nil {
+		err = syscall.FcntlFlock(file.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK})
+	}
+	fmt.Println("held", err)
+	time.Sleep(time.Minute)
+	os.Exit(0)
+}
 
 // orphan starts a riskd, kills it with -9 and returns its engine's process.
 func orphan(t *testing.T, directory string) int {
