@@ -14,11 +14,8 @@ package backtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,53 +48,8 @@ type Item struct {
 	partition int
 }
 
-// Made is a decision by its digest ([eventrow.Digest]) and what made it. The zero value: history does not tell.
-type Made struct {
-	Digest                        uint64
-	Policy, Baseline, Engine, Geo string
-}
-
-// known tells whether history holds what was decided.
-func (it *Item) known() bool { return it.Recorded != nil || it.Made.Digest != 0 }
-
 // Source hands out history, each user's events in the order in which they were judged. Items are kept until they are judged.
 type Source func(ctx context.Context, hand func(Item) error) error
-
-// Answers says what becomes of challenges that history does not answer.
-type Answers uint8
-
-const (
-	// FromHistory takes them from history; a challenge that only the new policy raised counts as passed when its
-	// session goes on. For history of a running system.
-	FromHistory Answers = iota
-	// Assumed counts challenges of both policies as passed when the session goes on. For bare events, which nobody
-	// has asked about yet.
-	Assumed
-	// NoAnswers leaves them open, so that their sessions stay under question.
-	NoAnswers
-)
-
-// Config of a backtest.
-type Config struct {
-	// Live and New are the policies to compare. Both are required.
-	Live, New Engine
-	// LiveAt, when set, is what was live at a revision above 0; Live is for revision 0. Otherwise Live is for all.
-	LiveAt func(revision uint64) (Engine, error)
-	// From and To bound what is counted, by event time; zero is open. Events before From build up state.
-	From, To time.Time
-	// Workers play users in parallel. Default: one per processor.
-	Workers int
-	// Partitions of the installation: adaptive thresholds are kept by partition. Default 32.
-	Partitions int
-	// Retention is after how long without any event the scorer forgets a user. Default 400 days.
-	Retention time.Duration
-	// Answers to challenges that history does not answer. Default FromHistory.
-	Answers Answers
-	// Examples is how many changed sessions of each sort the report names. Default 10.
-	Examples int
-	// Done, when set, counts events while the backtest runs.
-	Done *atomic.Int64
-}
 
 const (
 	// batchItems go to a worker at once, and batchesAhead of them may wait.
@@ -105,8 +57,6 @@ const (
 	batchesAhead = 8
 	// maxLive is how many users of a worker have their profiles as objects; those of others wait encoded.
 	maxLive = 10_000
-	// maxWorkers bounds Workers.
-	maxWorkers = 256
 )
 
 // Run plays all of src and reports.
@@ -148,32 +98,6 @@ func Run(ctx context.Context, cfg Config, src Source) (*Report, error) {
 		return nil, err
 	}
 	return report(&cfg, workers, begin), nil
-}
-
-var errNothing = errors.New("backtest: two policies and a source are required")
-
-// settle fills in what was left out.
-func (cfg *Config) settle() error {
-	if cfg.Live == nil || cfg.New == nil {
-		return errNothing
-	}
-	if cfg.Workers <= 0 {
-		cfg.Workers = runtime.GOMAXPROCS(0)
-	}
-	cfg.Workers = min(cfg.Workers, maxWorkers)
-	if cfg.Partitions <= 0 {
-		cfg.Partitions = subject.DefaultPartitions
-	}
-	if cfg.Retention <= 0 {
-		cfg.Retention = 400 * 24 * time.Hour
-	}
-	if cfg.Examples <= 0 {
-		cfg.Examples = 10
-	}
-	if cfg.Done == nil {
-		cfg.Done = new(atomic.Int64)
-	}
-	return nil
 }
 
 // report adds up what the workers counted.

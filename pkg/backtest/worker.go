@@ -1,18 +1,12 @@
 package backtest
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/riskd-io/riskd/pkg/clickhouse/eventrow"
-	"github.com/riskd-io/riskd/pkg/risk"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
-	"github.com/riskd-io/riskd/pkg/risk/policy"
-	"github.com/riskd-io/riskd/pkg/risk/profile"
 	"github.com/riskd-io/riskd/pkg/risk/signal"
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
@@ -149,100 +143,6 @@ func (w *worker) liveAt(revision uint64) (Engine, error) {
 		w.revision = revision
 	}
 	return w.past, nil
-}
-
-func openSession(p *profile.Profile, ev *event.Event) bool {
-	_, key := risk.SessionOf(p, ev)
-	i := p.Session(key)
-	return i >= 0 && p.Sessions[i].Open()
-}
-
-// answer is the challenge that an answer in history is about under the new policy: that of the same session.
-func (w *worker) answer(u *user, ev *event.Event) string {
-	if ev.Type < event.StepUpStarted || ev.Type > event.StepUpAbandoned || ev.ChallengeID == "" {
-		return ev.ChallengeID
-	}
-	i := u.now.old.SessionOf(ev.ChallengeID)
-	if i < 0 {
-		return ev.ChallengeID
-	}
-	k := u.now.new.Session(u.now.old.Sessions[i].Key)
-	if k < 0 || !u.now.new.Sessions[k].Open() {
-		return ev.ChallengeID
-	}
-	return u.now.new.Sessions[k].Challenge.ID
-}
-
-// assume answers a session's challenge when the session goes on.
-func (w *worker) assume(engine Engine, p *profile.Profile, ev *event.Event) {
-	if ev.Type != event.Activity || ev.Outcome != event.Success {
-		return
-	}
-	_, key := risk.SessionOf(p, ev)
-	i := p.Session(key)
-	if i < 0 {
-		return
-	}
-	s := &p.Sessions[i]
-	c := &s.Challenge
-	if s.State != profile.Required && s.State != profile.Expired || ev.Time <= c.Issued {
-		return
-	}
-	at := max(c.Issued, min(ev.Time-1, c.Expires))
-	pass := event.Event{
-		ID: c.ID + ":assumed", Source: "backtest", Type: event.StepUpCompleted, Time: at, Received: ev.Received, Tenant: ev.Tenant, User: ev.User,
-		Session: event.Session{ID: ev.Session.ID, AuthTime: at, ACR: policy.ACRName(c.Level), AMR: strings.Fields(c.AMR)},
-		Action:  "stepup.completed", Outcome: event.Success, Count: 1, ChallengeID: c.ID,
-	}
-	engine.Step(p, &pass, &w.assumed)
-	w.tally.Assumed++
-}
-
-// recall compares the live policy's decision with the one recorded, if the same versions made it.
-func (w *worker) recall(it *Item) {
-	t := &w.tally
-	t.Recorded++
-	d, m, rec := &w.old, it.Made, it.Recorded
-	if rec != nil {
-		m = Made{Policy: rec.Policy, Baseline: rec.Baseline, Engine: rec.Engine, Geo: rec.Geo}
-	}
-	if m.Policy != d.Policy || m.Baseline != d.Baseline || m.Engine != d.Engine {
-		t.OtherVersions[m.Policy+" baseline "+m.Baseline+" engine "+m.Engine]++
-		return
-	}
-	wire.FromDecision(d, &w.pb)
-	w.pb.Geo = m.Geo
-	if d.Status == decision.Scored && w.same(it) {
-		t.Same++
-		return
-	}
-	t.Differ++
-	if t.FirstDiffer == "" {
-		was := "digest " + strconv.FormatUint(m.Digest, 16)
-		if rec != nil {
-			was = string(wire.AppendDecisionJSON(nil, rec))
-		}
-		t.FirstDiffer = was + "\nnow\n" + string(wire.AppendDecisionJSON(nil, &w.pb))
-	}
-}
-
-// same compares the bytes of the decision made now with those on record, or the digests of both.
-func (w *worker) same(it *Item) bool {
-	if it.Recorded == nil {
-		return eventrow.Digest(&w.pb) == it.Made.Digest
-	}
-	var err, err2 error
-	w.is, err = encode(w.is, &w.pb)
-	w.was, err2 = encode(w.was, it.Recorded)
-	return err == nil && err2 == nil && bytes.Equal(w.is, w.was)
-}
-
-// encode writes a decision into buf, as the journal holds it.
-func encode(buf []byte, d *riskdv1.Decision) ([]byte, error) {
-	n := d.SizeVT()
-	buf = slices.Grow(buf[:0], n)[:n]
-	_, err := d.MarshalToSizedBufferVT(buf)
-	return buf, err
 }
 
 // count enters both decisions into the report.

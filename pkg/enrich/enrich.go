@@ -10,10 +10,7 @@
 package enrich
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -23,65 +20,6 @@ import (
 	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
-
-// Config of an [Enricher].
-type Config struct {
-	// City is the path of a City database: GeoLite2, GeoIP2, DB-IP or a flat ip-location-db file.
-	// Several files may be named, separated like PATH: the first that knows an address answers
-	// (ip-location-db ships IPv4 and IPv6 apart). Empty: places are unknown.
-	City string
-	// ASN is the path of an ASN database in GeoLite2's record shape; several as above. Empty:
-	// networks are unknown.
-	ASN string
-	// ReloadEvery is how often Run looks whether the files have changed. Default 30 s.
-	ReloadEvery time.Duration
-	// AgentCache is how many user agents are remembered parsed. Default 8192.
-	AgentCache int
-	// RecordCache is how many geo records are remembered decoded, for each file. Default 32768.
-	RecordCache int
-	// CrowdKeys bounds how many addresses and devices each partition counts at a time; the longest unseen leave
-	// first. They hold four users each on average, and 64 at most. Default 8192: about 1 MiB for each partition.
-	CrowdKeys int
-	// Log receives what happens to the files. Default: nothing is logged.
-	Log *slog.Logger
-}
-
-// DefaultConfig has no databases.
-func DefaultConfig() Config {
-	return Config{ReloadEvery: 30 * time.Second, AgentCache: 8192, RecordCache: 32768, CrowdKeys: 8192}
-}
-
-// Validate reports every fault of the configuration.
-func (c Config) Validate() error {
-	var errs []error
-	if c.ReloadEvery <= 0 {
-		errs = append(errs, errors.New("enrich: ReloadEvery must be positive"))
-	}
-	if c.AgentCache < 1 || c.RecordCache < 1 || c.CrowdKeys < 1 {
-		errs = append(errs, errors.New("enrich: AgentCache, RecordCache and CrowdKeys must be at least 1"))
-	}
-	return errors.Join(errs...)
-}
-
-func (c Config) withDefaults() Config {
-	d := DefaultConfig()
-	if c.ReloadEvery == 0 {
-		c.ReloadEvery = d.ReloadEvery
-	}
-	if c.AgentCache == 0 {
-		c.AgentCache = d.AgentCache
-	}
-	if c.RecordCache == 0 {
-		c.RecordCache = d.RecordCache
-	}
-	if c.CrowdKeys == 0 {
-		c.CrowdKeys = d.CrowdKeys
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	return c
-}
 
 // Enricher is the sum of all look-ups.
 type Enricher struct {
@@ -133,63 +71,6 @@ func New(cfg Config) (*Enricher, error) {
 	data.describe()
 	e.data.Store(data)
 	return e, nil
-}
-
-// Run watches the database files and swaps changed ones in; it blocks until ctx is done. A file
-// that cannot be read is reported and the data in use stays.
-func (e *Enricher) Run(ctx context.Context) error {
-	tick := time.NewTicker(e.cfg.ReloadEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			e.Reload()
-		}
-	}
-}
-
-// Reload looks at the files once and swaps in those that have changed; it returns how many.
-func (e *Enricher) Reload() int {
-	old := e.data.Load()
-	next := &databases{city: append([]*city(nil), old.city...), asn: append([]*asn(nil), old.asn...)}
-	changed := 0
-	for i, db := range next.city {
-		changed += e.refresh(&db.file, func() (err error) {
-			next.city[i], err = openCity(db.path, e.cfg.RecordCache)
-			return err
-		})
-	}
-	for i, db := range next.asn {
-		changed += e.refresh(&db.file, func() (err error) {
-			next.asn[i], err = openASN(db.path, e.cfg.RecordCache, e.kinds)
-			return err
-		})
-	}
-	if changed > 0 {
-		next.describe()
-		e.data.Store(next)
-		e.cfg.Log.Info("geo data reloaded", "version", next.version)
-	}
-	return changed
-}
-
-func (e *Enricher) refresh(f *file, open func() error) int {
-	now, err := stampOf(f.path)
-	if err == nil && now == f.stamp {
-		return 0
-	}
-	if err == nil {
-		err = open()
-	}
-	if err != nil {
-		e.stats.reloadErrors.Add(1)
-		e.cfg.Log.Warn("geo data not reloaded, the data in use stays", "error", err)
-		return 0
-	}
-	e.stats.reloads.Add(1)
-	return 1
 }
 
 // Crowd is the counters of one partition across its users: the same at every call. Whoever owns the partition restores
@@ -293,34 +174,6 @@ func (e *Enricher) network(owner *owner, out *riskdv1.Enrichment) {
 	if out.Kind == "" && (out.Asn != 0 || out.AsOrg != "") {
 		out.Kind = e.kinds.of(out.Asn, out.AsOrg)
 	}
-}
-
-// reserved are the special-purpose ranges netip has no name for.
-var reserved = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("100.64.0.0/10"),
-	netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("192.0.2.0/24"),
-	netip.MustParsePrefix("198.18.0.0/15"),
-	netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"),
-	netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("100::/64"),
-	netip.MustParsePrefix("2001:db8::/32"),
-	netip.MustParsePrefix("3fff::/20"),
-}
-
-// public tells whether an address can have a place at all.
-func public(a netip.Addr) bool {
-	if !a.IsValid() || !a.IsGlobalUnicast() || a.IsPrivate() {
-		return false
-	}
-	for _, p := range reserved {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
 }
 
 // GeoVersion names the data in use, such as "GeoLite2-City@2026-09-18"; with an ASN database both,

@@ -16,7 +16,7 @@ import (
 func TestTheCompactFormKnowsEveryField(t *testing.T) {
 	for _, d := range entryMessages() {
 		if got, want := d.Fields().Len(), known[string(d.Name())]; got != want {
-			t.Errorf("%s has %d fields, the compact form writes %d: add the new one to fields.go and to known; until then records take the slow form", d.Name(), got, want)
+			t.Errorf("%s has %d fields, the compact form writes %d: add the new one to fields.go or fields_event.go and to known; until then records take the slow form", d.Name(), got, want)
 		}
 	}
 }

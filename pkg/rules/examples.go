@@ -42,22 +42,6 @@ type Step struct {
 	line int
 }
 
-// Expect is what an example wants of a decision; what is left out is not compared.
-type Expect struct {
-	Action *string `yaml:"action"`
-	State  *string `yaml:"state"`
-	// Rule that decided; "" when none did.
-	Rule *string `yaml:"rule"`
-	// Hits and Shadow are all the rules that applied, in any order.
-	Hits   []string `yaml:"hits"`
-	Shadow []string `yaml:"shadow"`
-	// Scope of what is required now: "session", or what waits for the proof, such as "resource.export", "report/r1" or
-	// "restricted" and above; several are separated by spaces.
-	Scope *string `yaml:"scope"`
-	// Reason shown to the user with the challenge that this event raised.
-	Reason *string `yaml:"reason"`
-}
-
 const (
 	maxTests  = 500
 	maxSteps  = 100

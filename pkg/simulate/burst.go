@@ -1,10 +1,6 @@
 package simulate
 
 import (
-	"encoding/binary"
-	"math"
-	"net/netip"
-
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
 
@@ -28,66 +24,6 @@ var (
 	// gapSeconds between two actions of a person.
 	gapSeconds = curve{0.6, 1.8, 3.2, 5, 8, 12, 18, 29, 50, 100, 420}
 )
-
-// signIn makes sure that there is a session, and says whether the burst can go on.
-func (b *burst) signIn(w *World, at int64, seg *segment) (next int64, ready bool) {
-	s := b.dev.session
-	remembered := b.dev.seed%10 < 3 || b.dev.platform.phone() && b.dev.seed%10 < 6
-	idle := 8 * hour
-	if remembered {
-		idle = 3 * day
-	}
-	if s != nil && at < s.expires && at-s.last < idle {
-		if at-s.last > 50*minute {
-			w.emit(b.item(w, at, seg, "auth.refresh", "", "", "", 0))
-			s.last = at
-			return at + b.gap(), false
-		}
-		return 0, true
-	}
-	if b.typo < 3 && b.r.chance(0.035) {
-		b.typo++
-		it := b.item(w, at, seg, "auth.login", "app", "portal", "", 0)
-		it.Event.Outcome, it.Event.Session = "failure", nil
-		it.Truth.Note = "typo"
-		if b.hasNoToken() {
-			it.Event.Device = nil
-		}
-		w.emit(it)
-		return at + b.r.between(3, 25)*1000, false
-	}
-	life := 12 * hour
-	if remembered {
-		life = 14 * day
-	}
-	if b.dev.shared {
-		life = 9 * hour
-	}
-	b.dev.session = &session{id: "s_" + hex(b.r.next(), 16), auth: at, acr: "aal1", amr: pwd, last: at, expires: at + life}
-	it := b.item(w, at, seg, "auth.login", "app", "portal", "", 0)
-	it.Truth.Login = b.p.logins
-	switch {
-	case b.p.logins == 0:
-		it.Truth.Note = "first_login"
-	case b.dev.lost:
-		it.Truth.Note = "token_lost"
-	case b.dev.isNew:
-		it.Truth.Note = "new_device"
-	}
-	if b.hasNoToken() {
-		it.Event.Device = nil
-	}
-	b.p.logins++
-	b.dev.lost, b.dev.isNew, b.dev.seed = false, false, b.dev.seed|1<<63
-	w.emit(it)
-	return at + b.gap(), false
-}
-
-// hasNoToken: the app gives tokens only to those who have logged in, and this browser has not.
-func (b *burst) hasNoToken() bool {
-	c := &companies[b.p.company]
-	return c.token == tokenAfter && (b.dev.lost || b.dev.isNew || b.dev.seed>>63 == 0)
-}
 
 func (b *burst) gap() int64 { return 1 + int64(b.r.from(&gapSeconds)*1000) }
 
@@ -204,99 +140,6 @@ func (b *burst) item(w *World, at int64, seg *segment, action, kind, thing, sens
 
 const activityType = "dev.riskd.activity.v1"
 
-func (s *session) wire() *riskdv1.Session {
-	return &riskdv1.Session{Id: s.id, AuthTimeMs: s.auth, Acr: s.acr, Amr: s.amr}
-}
-
-func (p *person) factor() string {
-	if p.passkey {
-		return "passkey"
-	}
-	return "totp"
-}
-
-// network is the connection the device uses now.
-func (w *World) network(b *burst, at int64, seg *segment, truth *Truth) *riskdv1.Network {
-	p, d := b.p, b.dev
-	l := &seg.wifi
-	access := int64(9)
-	if !l.v4.IsValid() && !l.v6.IsValid() || d.platform.phone() && d.seed%7 == 0 && seg.kind != inPlane {
-		l = &seg.cell
-		access = 48
-		truth.Net = "cell"
-		if w.atlas.cities[seg.city].country != w.atlas.cities[p.home].country {
-			truth.Net = "roaming"
-		}
-	}
-	ip, net := l.v4, l.net
-	// A device that has both protocols uses one of them for hours.
-	if l.v6.IsValid() && (!l.v4.IsValid() || p.world == IPv6 || (d.seed>>8+uint64(at/(6*hour)))%5 < 3) {
-		ip, net = w.private(l.v6, d, at), l.net6
-	}
-	var real *network
-	switch {
-	case b.vpn != nil:
-		real = &network{lat: net.lat, lon: net.lon}
-		net = *b.vpn
-		r := newRNG(d.seed, uint64(at/(2*hour)))
-		ip = hostIn(&r, net.prefix)
-		truth.Net = "vpn"
-		if b.note != "" {
-			truth.Net = b.note
-			r = newRNG(w.cfg.Seed, 0xE817, uint64(p.company))
-			ip = hostIn(&r, net.prefix)
-		}
-	case p.relay && (d.platform == iosSafari || d.platform == macSafari) && len(w.atlas.relays) > 0:
-		real = &network{lat: net.lat, lon: net.lon}
-		net = w.relayNear(d, at, net)
-		r := newRNG(d.seed, uint64(at/(12*hour)))
-		ip = hostIn(&r, net.prefix)
-		truth.Net = "relay"
-	case seg.kind == inPlane:
-		access, truth.Net = 620, "plane"
-	}
-	out := &riskdv1.Network{Ip: ip.String()}
-	out.RttMs = w.rtt(p.company, &b.r, net, real, access)
-	return out
-}
-
-// private is a privacy address: the interface half changes every day.
-func (w *World) private(p netip.Prefix, d *device, at int64) netip.Addr {
-	a := p.Addr().As16()
-	r := newRNG(d.seed, uint64(at/day))
-	binary.BigEndian.PutUint64(a[8:], r.next())
-	return netip.AddrFrom16(a)
-}
-
-// relayNear is an egress of the relay not far from the user, as the operator promises.
-func (w *World) relayNear(d *device, at int64, net network) network {
-	r := newRNG(d.seed, uint64(at/(12*hour)), 7)
-	best, bestKM := network{}, math.Inf(1)
-	for range 24 {
-		c := pick(&r, w.atlas.relays)
-		if km := greatCircle(c.lat, c.lon, net.lat, net.lon); km < bestKM {
-			best, bestKM = c, km
-		}
-	}
-	return best
-}
-
-// rtt is what the app measures: distance to its data centre over fibre, the last mile, and the
-// detour of those whose address is not where they are.
-func (w *World) rtt(comp int, r *rng, net network, real *network, access int64) uint32 {
-	code := companies[comp].rtt
-	c := w.atlas.countries[code]
-	if c == nil {
-		return 0
-	}
-	dc := &w.atlas.cities[c.cities[0]]
-	ms := greatCircle(net.lat, net.lon, dc.lat, dc.lon) / 80
-	if real != nil {
-		ms += greatCircle(net.lat, net.lon, real.lat, real.lon) / 80
-	}
-	return uint32(ms) + uint32(max(2, r.around(access, access/2)))
-}
-
 // emit stamps the identity on an event and puts it out.
 func (w *World) emit(it Item) {
 	w.serial++
@@ -311,20 +154,6 @@ func eventID(seed, serial uint64, at int64) string {
 	h := hex(uint64(at)<<16|0x7000|a&0x0FFF, 16)
 	l := hex(b&0x3FFFFFFFFFFFFFFF|0x8000000000000000, 16)
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + l[:4] + "-" + l[4:]
-}
-
-// needsProof says whether an app asks for a second factor before this.
-func needsProof(action, sens string) bool {
-	return sens == "restricted" || sens == "critical" || action == "apikey.create" || action == "role.grant" || action == "account.mfa_change"
-}
-
-// fresh says whether an earlier proof still counts: minutes for changes, hours for reading.
-func fresh(proven, at int64, action, sens string) bool {
-	limit := 12 * hour
-	if sens == "critical" || action == "apikey.create" || action == "role.grant" || action == "account.mfa_change" {
-		limit = 5 * minute
-	}
-	return proven > 0 && at-proven < limit
 }
 
 // job is a service account: the same few calls, day and night.

@@ -56,26 +56,6 @@ func (p *person) step(w *World, at int64) int64 {
 	return next
 }
 
-// devicesChange loses cookies and buys devices, at the rates people do.
-func (p *person) devicesChange(w *World, r *rng) {
-	for i, d := range p.devices {
-		if d.shared {
-			continue
-		}
-		if r.chance(1.0 / 160) {
-			d.token, d.lost, d.session = "d_"+hex(r.next(), 16), true, nil
-		}
-		if r.chance(1.0 / 420) {
-			n := w.newDevice(r, d.platform.phone())
-			if r.chance(0.6) { // most stay with what they know
-				n.platform = d.platform
-			}
-			n.isNew = true
-			p.devices[i] = n
-		}
-	}
-}
-
 type dayPlan struct {
 	w    *World
 	p    *person
@@ -90,47 +70,6 @@ func (d *dayPlan) add(from, to int64, city int, kind placeKind, wifi line, note 
 	}
 	d.p.segs = append(d.p.segs, segment{from: from, to: to, city: city, kind: kind, wifi: wifi, cell: d.cell(city), note: note})
 }
-
-// cell is the address the carrier gives the phone now: any of its gateways, often far away.
-// Abroad, most carriers route the phone home first.
-func (d *dayPlan) cell(city int) line {
-	return d.w.cellOf(d.p, d.r, city)
-}
-
-func (w *World) cellOf(p *person, r *rng, city int) line {
-	c := p.carrier
-	there, home := w.atlas.cities[city].country, w.atlas.cities[p.home].country
-	switch local := w.atlas.countries[there].carriers; {
-	case there != home && r.chance(0.35): // a card bought there
-		c = nil
-		if len(local) > 0 {
-			c = &local[r.below(len(local))]
-		}
-	case there != home:
-		city = p.home
-	}
-	if c == nil {
-		isps := w.atlas.cities[city].isps
-		c = &isps[p.idx%len(isps)]
-	}
-	var l line
-	l.net = pick(r, c.v4)
-	l.v4 = hostIn(r, l.net.prefix)
-	if len(c.v6) > 0 && r.chance(0.5) {
-		l.net6 = pick(r, c.v6)
-		l.v6 = subnet64(r, l.net6.prefix)
-	}
-	return l
-}
-
-func (w *World) guestLine(r *rng, city int) line {
-	isps := w.atlas.cities[city].isps
-	l := line{net: pick(r, isps[r.below(len(isps))].v4)}
-	l.v4 = hostIn(r, l.net.prefix)
-	return l
-}
-
-func (o *office) line(r *rng) line { return line{net: o.net, v4: pick(r, o.addrs)} }
 
 // make lays out the day and returns the next local 04:00.
 func (d *dayPlan) make() int64 {
@@ -277,70 +216,3 @@ func (p *person) where(at int64) *segment {
 	}
 	return nil
 }
-
-// work spreads the day's bursts over the devices.
-func (d *dayPlan) work() {
-	p, r := d.p, d.r
-	act := d.w.cfg.Activity
-	for i, dev := range p.devices {
-		n := 0.0
-		switch {
-		case dev.platform.phone() && p.world == MobileOnly:
-			n = 8
-		case dev.platform.phone():
-			n = 3.6
-		case i == 0 && len(d.busy) > 0:
-			n = 5.4
-		case i == 0:
-			n = 0.6
-		default:
-			n = 0.35 // the computer at home
-		}
-		n *= act * (0.5 + r.float())
-		count := int(n)
-		if r.chance(n - float64(count)) {
-			count++
-		}
-		for range count {
-			if at := d.moment(dev, i); at > 0 {
-				d.w.schedule(at, &burst{p: p, dev: dev, r: newRNG(r.next())})
-			}
-		}
-	}
-	if p.logins == 0 && len(d.busy)+len(p.devices) > 0 && p.joined == d.at {
-		// Enrolment: the account is used on its first day.
-		at := d.at + 4*hour + r.between(0, 9*hour)
-		d.w.schedule(at, &burst{p: p, dev: p.devices[0], r: newRNG(r.next())})
-	}
-}
-
-// moment draws when a device is used.
-func (d *dayPlan) moment(dev *device, i int) int64 {
-	p, r := d.p, d.r
-	if !dev.platform.phone() && i == 0 && len(d.busy) > 0 {
-		s := d.busy[r.below(len(d.busy))]
-		if r.chance(0.3) { // first thing in the morning
-			return d.busy[0].from + r.between(0, 12*minute)
-		}
-		if s.to <= s.from {
-			return 0
-		}
-		return r.between(s.from, s.to)
-	}
-	city := p.home
-	if s := p.where(d.at + hour); s != nil {
-		city = s.city
-	}
-	midnight, _ := d.local(city)
-	at := midnight + int64(r.from(&wakingHours)*float64(hour))
-	if p.world == Shift { // they look at their phones when awake, around the shift
-		at = d.at + r.between(0, 20*hour)
-	}
-	if i > 0 && !dev.platform.phone() {
-		at = midnight + int64((19+3*r.float())*float64(hour))
-	}
-	return max(at, d.at+1)
-}
-
-// wakingHours are the hours of the day at which phones are picked up.
-var wakingHours = curve{6.2, 7.6, 8.5, 10.0, 12.0, 13.4, 15.6, 17.6, 19.2, 21.0, 23.6}

@@ -3,6 +3,7 @@ package story
 import (
 	"cmp"
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -120,4 +121,75 @@ func (r *Reader) attach(ctx context.Context, cs []Challenge, known []Decision) e
 		}
 	}
 	return nil
+}
+
+// Signal is one revision of a challenge.
+type Signal struct {
+	Tenant, Challenge string
+	Revision          uint64
+	State             string
+	Time, DecidedAt   time.Time
+	User, Session     string
+	EventID, Cause    string
+	Risk              float64
+	Level             string
+	Reasons           []string
+	ACR, AMR          []string
+	MaxAge            time.Duration
+	Issued, Expires   time.Time
+	OnExpiry          string
+	Policy, Version   string
+	Rule, ReasonUser  string
+	Position          Position
+}
+
+func (r *Reader) signals(ctx context.Context, name string, a args) ([]Signal, error) {
+	var out []Signal
+	err := r.ask(ctx, name, a, func(rows driver.Rows) error {
+		var s Signal
+		var age uint32
+		err := rows.Scan(&s.Tenant, &s.Challenge, &s.Revision, &s.State, &s.Time, &s.DecidedAt, &s.User, &s.Session, &s.EventID, &s.Cause,
+			&s.Risk, &s.Level, &s.Reasons, &s.ACR, &s.AMR, &age, &s.Issued, &s.Expires, &s.OnExpiry, &s.Policy, &s.Version, &s.Rule, &s.ReasonUser,
+			&s.Position.Partition, &s.Position.Seq, &s.Position.Idx)
+		s.MaxAge = time.Duration(age) * time.Second
+		out = append(out, s)
+		return err
+	})
+	return out, err
+}
+
+// Enforcement is a receipt of an app, or a result of a step-up.
+type Enforcement struct {
+	Tenant, Challenge string
+	// Kind is receipt, started, completed, failed, denied or abandoned.
+	Kind            string
+	Time            time.Time
+	EventID, Source string
+	User, Session   string
+	Action, Outcome string
+	Route, Result   string
+	SDK             string
+	ResourceType    string
+	ResourceID      string
+	Sensitivity     string
+	ACR             string
+	AMR             []string
+	Reason          string
+	SessionState    string
+	IP              netip.Addr
+	Position        Position
+}
+
+func (r *Reader) enforcement(ctx context.Context, name string, a args) ([]Enforcement, error) {
+	var out []Enforcement
+	err := r.ask(ctx, name, a, func(rows driver.Rows) error {
+		var e Enforcement
+		err := rows.Scan(&e.Tenant, &e.Challenge, &e.Kind, &e.Time, &e.EventID, &e.Source, &e.User, &e.Session, &e.Action, &e.Outcome,
+			&e.Route, &e.Result, &e.SDK, &e.ResourceType, &e.ResourceID, &e.Sensitivity, &e.ACR, &e.AMR, &e.Reason, &e.SessionState, &e.IP,
+			&e.Position.Partition, &e.Position.Seq, &e.Position.Idx)
+		e.IP = plainAddr(e.IP)
+		out = append(out, e)
+		return err
+	})
+	return out, err
 }

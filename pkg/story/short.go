@@ -226,30 +226,6 @@ func did(action, outcome, what string) string {
 	return v[0] + what
 }
 
-// Where is an origin's place in words, "" when unknown.
-func Where(o Origin) string {
-	switch {
-	case o.City != "" && o.Country != "":
-		return o.City + ", " + o.Country
-	case o.Country != "":
-		return o.Country
-	case o.City != "":
-		return o.City
-	}
-	return ""
-}
-
-// With is an origin's browser and system in words, "" when unknown.
-func With(o Origin) string {
-	switch {
-	case o.Browser != "" && o.OS != "":
-		return o.Browser + " on " + o.OS
-	case o.Browser != "":
-		return o.Browser
-	}
-	return o.OS
-}
-
 func capital(s string) string {
 	if s == "" {
 		return s

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"strings"
-	"time"
 
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
@@ -122,16 +121,6 @@ func unhex(c byte) byte {
 		return c - 'A' + 10
 	}
 	return 255
-}
-
-// parseTime reads RFC 3339 to Unix milliseconds. Times before 1970 or after 9999 are refused.
-func parseTime(s string) (ms int64, ok bool) {
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return 0, false
-	}
-	ms = t.UnixMilli()
-	return ms, ms > 0 && ms <= maxTimeMS
 }
 
 // copyMark is the parameter of the content type of what a bridge copied from another broker: parameters are ignored by whoever reads it.

@@ -234,35 +234,3 @@ func (sc *scanner) member(k string, ev *riskdv1.Event, seen *uint32) {
 		sc.skip()
 	}
 }
-
-func (sc *scanner) time(field string) int64 {
-	s := sc.text(field)
-	if s == "" {
-		return 0
-	}
-	ms, ok := parseTime(s)
-	if !ok && sc.err == nil {
-		sc.err = invalid(ReasonBadValue, field+": want RFC 3339")
-	}
-	return ms
-}
-
-// authTime is RFC 3339, or Unix seconds as in OpenID Connect's auth_time claim.
-func (sc *scanner) authTime() int64 {
-	const field = "session.auth_time"
-	if c := sc.peek(); c == '"' || c == 'n' {
-		return sc.time(field)
-	}
-	f, given := sc.number(field)
-	if !given || f == 0 {
-		return 0
-	}
-	ms := f * 1000
-	if !(ms > 0 && ms <= maxTimeMS) {
-		if sc.err == nil {
-			sc.err = invalid(ReasonBadValue, field+": want RFC 3339 or Unix seconds")
-		}
-		return 0
-	}
-	return int64(ms)
-}

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -141,38 +139,6 @@ func TestAttributesAreSortedAndTheLaterOfTwoHolds(t *testing.T) {
 	}
 }
 
-func TestParsedHoldsNothingOfTheEventBefore(t *testing.T) {
-	t.Parallel()
-	p := wire.Parsed{Event: new(riskdv1.Event)}
-	for name, form := range map[string]struct {
-		env  wire.Envelope
-		data []byte
-	}{
-		"protobuf": {wire.Envelope{ContentType: wire.MediaProtobuf}, marshal(t, func(ev *riskdv1.Event) { ev.Attributes, ev.Network = nil, nil })},
-		"json": {wire.Envelope{ContentType: wire.MediaCloudEvent}, []byte(`{"specversion":"1.0","id":"e","source":"//s","type":"dev.riskd.activity.v1",
-			"time":"1970-01-01T00:00:00.001Z","data":{"tenant_id":"acme","user":{"id":"u"},"action":"auth.login","outcome":"success"}}`)},
-	} {
-		for _, before := range []wire.Envelope{{ContentType: wire.MediaProtobuf}, {ContentType: wire.MediaCloudEvent}} {
-			data := marshal(t, func(*riskdv1.Event) {})
-			if before.ContentType == wire.MediaCloudEvent {
-				data = structured(contractData)
-			}
-			if err := p.Decode(before, data); err != nil {
-				t.Fatal(err)
-			}
-			if len(p.Attributes) == 0 || len(p.Event.Attributes) != 0 || !p.Addr.IsValid() {
-				t.Errorf("%s: got %v, %v, %v: want its attributes in the list alone, and an address", before.ContentType, p.Attributes, p.Event.Attributes, p.Addr)
-			}
-			if err := p.Decode(form.env, form.data); err != nil {
-				t.Fatal(err)
-			}
-			if len(p.Attributes)+len(p.Event.Attributes) != 0 || p.Addr.IsValid() {
-				t.Errorf("%s after %s: got %v, %v, %v", name, before.ContentType, p.Attributes, p.Event.Attributes, p.Addr)
-			}
-		}
-	}
-}
-
 func TestTheEngineEventOfBytesIsThatOfTheirEvent(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(*riskdv1.Event){
@@ -196,31 +162,6 @@ func TestTheEngineEventOfBytesIsThatOfTheirEvent(t *testing.T) {
 				t.Errorf("(-bytes +event):\n%s", d)
 			}
 		})
-	}
-}
-
-func TestNothingOfTheEngineEventBeforeIsLeft(t *testing.T) {
-	t.Parallel()
-	full := contractEvent()
-	full.Enforcement, full.Feedback = &riskdv1.Enforcement{Route: "/x", Result: "denied", Sdk: "go"}, &riskdv1.Feedback{EventId: "e", Verdict: "attack", Author: "a"}
-	full.ChallengeId, full.Reason, full.Count, full.Bytes = "ch_1", "r", 3, 9
-	around := &riskdv1.Enrichment{Asn: 1, AsOrg: "o", Kind: "vpn", ReceivedMs: 7, StepUpAt: 50, Geo: &riskdv1.Geo{Lat: 1, Lon: 2, AccuracyKm: 3, Country: "GB", City: "c"},
-		Agent: &riskdv1.Agent{Browser: "b", BrowserMajor: 1, Os: "o", OsMajor: 2, DeviceClass: "phone"}, Crowd: &riskdv1.Crowd{IpFailedUsers: 1, IpUsers: 2, DeviceUsers: 3, IpFailures: 4}}
-	var used, fresh event.Event
-	if err := wire.ToEvent(full, around, &used); err != nil {
-		t.Fatal(err)
-	}
-	for i := range reflect.ValueOf(used).NumField() {
-		if f := reflect.ValueOf(used).Field(i); f.IsZero() {
-			t.Errorf("%s is not set: the test says nothing of it", reflect.TypeOf(used).Field(i).Name)
-		}
-	}
-	least := &riskdv1.Event{Id: "e", Source: "//s", Type: "dev.riskd.activity.v1", TimeMs: 1, TenantId: "acme", User: &riskdv1.User{Id: "u"}, Action: "auth.login", Outcome: "success"}
-	if err := errors.Join(wire.ToEvent(least, nil, &used), wire.ToEvent(least, nil, &fresh)); err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(fresh, used, cmp.Comparer(func(a, b event.Network) bool { return a == b }), cmpopts.EquateEmpty()); d != "" {
-		t.Errorf("(-fresh +used):\n%s", d)
 	}
 }
 

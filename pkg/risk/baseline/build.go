@@ -1,7 +1,6 @@
 package baseline
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -53,39 +52,6 @@ type contributor struct {
 	id     uint32
 	events int
 	tokens []string
-}
-
-// tally counts values, and who showed them.
-type tally struct {
-	total  float64
-	values map[string]*value
-}
-
-type value struct {
-	n    float64
-	seen []uint32 // up to [fewest] users
-}
-
-func (t *tally) add(name string, user uint32) {
-	if name == "" {
-		return
-	}
-	t.total++
-	v := t.values[name]
-	if v == nil {
-		if len(t.values) >= maxValues {
-			return
-		}
-		if t.values == nil {
-			t.values = map[string]*value{}
-		}
-		v = &value{}
-		t.values[name] = v
-	}
-	v.n++
-	if len(v.seen) < fewest && !slices.Contains(v.seen, user) {
-		v.seen = append(v.seen, user)
-	}
 }
 
 // NewBuilder has counted nothing yet.
@@ -162,15 +128,6 @@ func (b *Builder) hour(t event.Millis, lon float64) {
 	b.hours[weekend][hours%24]++
 }
 
-func under(m map[string]*tally, name string) *tally {
-	t := m[name]
-	if t == nil {
-		t = &tally{}
-		m[name] = t
-	}
-	return t
-}
-
 // Events and Users are how much has been counted.
 func (b *Builder) Events() int { return b.events }
 
@@ -203,46 +160,6 @@ func (b *Builder) Document(from *Baseline, version, source string) (Document, er
 	return d, nil
 }
 
-// shares mixes what was counted with what one started from.
-func (t *tally) shares(from map[string]float64) map[string]float64 {
-	out := map[string]float64{}
-	for _, name := range keys(from) {
-		out[name] = clamp((t.count(name) + weight*from[name]) / (t.total + weight))
-	}
-	for _, name := range keys(t.values) {
-		if v := t.values[name]; len(v.seen) >= fewest {
-			out[name] = clamp((v.n + weight*from[name]) / (t.total + weight))
-		}
-	}
-	return out
-}
-
-func (t *tally) count(name string) float64 {
-	if v := t.values[name]; v != nil {
-		return v.n
-	}
-	return 0
-}
-
-func nested(counted map[string]*tally, from map[string]map[string]float64) map[string]map[string]float64 {
-	out := map[string]map[string]float64{}
-	for _, name := range keys(from) {
-		t := counted[name]
-		if t == nil {
-			t = &tally{}
-		}
-		out[name] = t.shares(from[name])
-	}
-	for _, name := range keys(counted) {
-		if _, done := out[name]; !done {
-			if s := counted[name].shares(nil); len(s) > 0 {
-				out[name] = s
-			}
-		}
-	}
-	return out
-}
-
 // networks lists shares inside their country; a network in several countries has that of the one where it is seen most.
 func (b *Builder) networks(from *Document) map[string]float64 {
 	out, most := maps.Clone(from.ASNs), map[string]float64{}
@@ -272,9 +189,4 @@ func smoothHours(counted *[24]float64, from []float64) []float64 {
 		out[h] = clamp((counted[h] + weight*from[h]/sum) / (total + weight))
 	}
 	return out
-}
-
-// clamp keeps a share printable and off zero.
-func clamp(share float64) float64 {
-	return cmp.Or(min(1, max(1e-6, float64(int64(share*1e6+0.5))/1e6)), 1e-6)
 }
