@@ -124,3 +124,49 @@ func TestBehindAProxyTheAddressIsTheBrowsers(t *testing.T) {
 		}
 	}
 }
+
+func TestForeignHostsAndSitesAreRefused(t *testing.T) {
+	d := open(t, storytest.Empty(t))
+	d.cfg.Hosts = []string{"Riskd.example.com"}
+	for host, want := range map[string]int{
+		"127.0.0.1:8481": 200, "localhost:8481": 200, "localhost": 200, "[::1]:8481": 200, "riskd.example.com": 200, "RISKD.example.com:443": 200,
+		"evil.example": 421, "evil.example:8481": 421, "127.0.0.1.evil.example": 421, "": 421, "10.0.0.7:8481": 421,
+	} {
+		if r := d.do("GET", "/api/me", "", nil, func(r *http.Request) { r.Host = host }); r.code != want {
+			t.Errorf("host %q: %d, want %d", host, r.code, want)
+		}
+	}
+	r := d.do("GET", "/", "", nil, func(r *http.Request) {
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Sec-Fetch-Mode", "no-cors")
+	})
+	if r.code != http.StatusForbidden {
+		t.Errorf("another site's request: %d, want 403", r.code)
+	}
+	csp := d.do("GET", "/", "", nil).head.Get("Content-Security-Policy")
+	if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "script-src 'self'") || strings.Contains(csp, "unsafe") {
+		t.Errorf("policy %q", csp)
+	}
+}
+
+func TestAConsoleThatOthersCanReachNeedsHosts(t *testing.T) {
+	for listen, ok := range map[string]bool{"127.0.0.1:1": true, "localhost:1": true, "[::1]:1": true, "0.0.0.0:1": false, ":1": false, "10.0.0.1:1": false, "nonsense": false} {
+		c := DefaultConfig()
+		c.Listen = listen
+		if err := c.Validate(); (err == nil) != ok {
+			t.Errorf("%s: %v", listen, err)
+		}
+		c.Hosts = []string{"riskd.example.com"}
+		if err := c.Validate(); (err == nil) != (listen != "nonsense") {
+			t.Errorf("%s with hosts: %v", listen, err)
+		}
+	}
+}
+
+func TestAfterSigningInOneStaysOnThisSite(t *testing.T) {
+	for next, want := range map[string]string{"/user?id=a": "/user?id=a", "": "/", "//evil.example": "/", "https://evil.example/": "/", `/\evil.example`: "/", "user": "/", "/a\r\nb": "/"} {
+		if got := local(next); got != want {
+			t.Errorf("%q: got %q, want %q", next, got, want)
+		}
+	}
+}

@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-	"github.com/cloudevents/sdk-go/v2/binding"
-	"github.com/cloudevents/sdk-go/v2/protocol"
-	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"google.golang.org/protobuf/proto"
 
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
@@ -204,22 +199,6 @@ func TestGoldenEventsAreAnsweredAsTheySay(t *testing.T) {
 	}
 }
 
-func TestAKeysRateIsBounded(t *testing.T) {
-	h := start(t, func(c *gateway.Config, _ *gateway.Deps) { c.EventsPerSecond, c.Burst = 0.001, 3 })
-	if r := h.post(h.all, batchJSON, "["+event("1", "acme")+","+event("2", "acme")+"]"); r.code != http.StatusAccepted {
-		t.Fatalf("got %d %s", r.code, r.body)
-	}
-	if r := h.post(h.all, batchJSON, "["+event("3", "acme")+","+event("4", "acme")+"]"); r.code != http.StatusTooManyRequests || r.header.Get("Retry-After") == "" {
-		t.Errorf("got %d %s", r.code, r.body)
-	}
-	if r := h.post(h.acme, ceJSON, event("5", "acme")); r.code != http.StatusAccepted {
-		t.Errorf("another key: got %d, want its own rate", r.code)
-	}
-	if n := len(h.stored()); n != 3 {
-		t.Errorf("got %d stored, want 3: a refused batch is refused whole", n)
-	}
-}
-
 // failing is a broker that is away.
 type failing struct{ err error }
 
@@ -251,82 +230,5 @@ func TestABrokerThatIsAwayIsSaidSo(t *testing.T) {
 	}
 	if r := h.do("GET", "/healthz", "", "", ""); r.code != http.StatusServiceUnavailable {
 		t.Errorf("after: got %d", r.code)
-	}
-}
-
-func TestABodyThatNeverEndsIsGivenUp(t *testing.T) {
-	h := start(t, func(c *gateway.Config, _ *gateway.Deps) { c.RequestTimeout = 300 * time.Millisecond })
-	conn, err := net.Dial("tcp", strings.TrimPrefix(h.base, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	_, _ = fmt.Fprintf(conn, "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\n{", h.all, ceJSON)
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	buf := make([]byte, 64)
-	n, err := conn.Read(buf)
-	if err != nil || !strings.Contains(string(buf[:n]), " 408 ") {
-		t.Errorf("got %q, %v, want 408", buf[:n], err)
-	}
-}
-
-func TestAnIndependentCloudEventsClientPublishesInEveryMode(t *testing.T) {
-	h := start(t, nil)
-	p, err := cloudevents.NewHTTP(cloudevents.WithTarget(h.base+"/v1/events"), cehttp.WithHeader("Authorization", "Bearer "+h.all), cehttp.WithClient(*h.client))
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := cloudevents.NewClient(p, cloudevents.WithTimeNow())
-	if err != nil {
-		t.Fatal(err)
-	}
-	make := func(id string) cloudevents.Event {
-		ev := cloudevents.NewEvent()
-		ev.SetID(id)
-		ev.SetSource("//acme/apps/web")
-		ev.SetType("dev.riskd.activity.v1")
-		ev.SetTime(time.Now())
-		ev.SetExtension("partitionkey", "acme:u1")
-		if err := ev.SetData(cloudevents.ApplicationJSON, map[string]any{
-			"tenant_id": "acme", "user": map[string]any{"id": "u1"}, "action": "auth.login", "outcome": "success",
-		}); err != nil {
-			t.Fatal(err)
-		}
-		return ev
-	}
-	acked := func(mode string, res protocol.Result, want int) {
-		var status *cehttp.Result
-		if !cloudevents.ResultAs(res, &status) || status.StatusCode != want {
-			t.Errorf("%s: got %v, want %d", mode, res, want)
-		}
-	}
-	acked("binary", client.Send(binding.WithForceBinary(t.Context()), make("binary")), 202)
-	acked("structured", client.Send(binding.WithForceStructured(t.Context()), make("structured")), 202)
-	acked("structured, again", client.Send(binding.WithForceStructured(t.Context()), make("structured")), 202)
-
-	req, err := cehttp.NewHTTPRequestFromEvents(t.Context(), h.base+"/v1/events", []cloudevents.Event{make("batch-1"), make("batch-2")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+h.all)
-	resp, err := h.client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusAccepted {
-		t.Errorf("batch: got %s", resp.Status)
-	}
-
-	bad := make("bad")
-	bad.SetType("com.example.thing")
-	acked("bad", client.Send(t.Context(), bad), 400)
-
-	ids := map[string]int{}
-	for _, ev := range h.stored() {
-		ids[ev.Id]++
-	}
-	if fmt.Sprint(ids) != "map[batch-1:1 batch-2:1 binary:1 structured:1]" {
-		t.Errorf("got %v", ids)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,7 +15,6 @@ import (
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 	"github.com/riskd-io/riskd/schemas/subject"
-	"github.com/riskd-io/riskd/services/gateway"
 )
 
 func signal(tenant, session string, revision uint64, state string) *riskdv1.Signal {
@@ -221,52 +219,4 @@ func TestAStreamEndsWhenItsKeyIsTakenAway(t *testing.T) {
 	natstest.Eventually(t, "one stream open", func() bool { return h.count("riskd_gateway_streams") == 1 })
 	h.writeKeys() // all keys are new ones
 	natstest.Eventually(t, "the stream is over", func() bool { return h.count("riskd_gateway_streams") == 0 })
-}
-
-func TestStreamsAreBoundedAndAStopEndsThem(t *testing.T) {
-	h := start(t, func(c *gateway.Config, _ *gateway.Deps) { c.MaxStreams = 1 })
-	next, closeIt := h.listen(h.reader, "", "")
-	defer closeIt()
-	if r := h.do("GET", "/v1/signals", h.reader, "", ""); r.code != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
-		t.Errorf("got %d %s", r.code, r.body)
-	}
-	stopped := make(chan string, 1)
-	go func() { stopped <- next() }()
-	begin := time.Now()
-	h.stop()
-	if got := <-stopped; got != "end" {
-		t.Errorf("got %s", got)
-	}
-	if took := time.Since(begin); took > 3*time.Second {
-		t.Errorf("the stop waited %v for a stream", took)
-	}
-}
-
-// flood is a source of endless signals.
-type flood struct{}
-
-func (flood) Last(context.Context) (uint64, error)           { return 0, nil }
-func (flood) Open(from uint64) (gateway.SignalReader, error) { return &flood2{from}, nil }
-
-type flood2 struct{ pos uint64 }
-
-func (*flood2) Close() {}
-func (f *flood2) Take(_ context.Context, dst []gateway.Positioned) ([]gateway.Positioned, error) {
-	for range 64 {
-		dst = append(dst, gateway.Positioned{Position: f.pos, Signal: signal("acme", "s", f.pos, "required")})
-		f.pos++
-	}
-	return dst, nil
-}
-
-func TestAClientThatDoesNotReadIsDroppedAndCounted(t *testing.T) {
-	h := start(t, func(c *gateway.Config, d *gateway.Deps) { c.StreamWrite, d.Signals = 200*time.Millisecond, flood{} })
-	conn, err := net.Dial("tcp", strings.TrimPrefix(h.base, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	_, _ = fmt.Fprintf(conn, "GET /v1/signals HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", h.reader)
-	natstest.Eventually(t, "the client is dropped", func() bool { return h.count("riskd_gateway_streams_dropped_total") == 1 })
-	natstest.Eventually(t, "its stream is closed", func() bool { return h.count("riskd_gateway_streams") == 0 })
 }

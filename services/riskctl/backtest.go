@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
@@ -14,7 +11,6 @@ import (
 	"github.com/riskd-io/riskd/pkg/backtest"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/risk/baseline"
-	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/rules"
 	"github.com/riskd-io/riskd/pkg/service"
 )
@@ -197,142 +193,4 @@ func when(name, text string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, usageError("-%s: want a day such as 2026-11-01 or a time such as 2026-11-01T08:00:00Z, not %q", name, text)
-}
-
-// files is the history in event files.
-func (b *backtesting) files(names []string, bar *progress) (backtest.Source, error) {
-	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil {
-			return nil, err
-		}
-		if !info.Mode().IsRegular() {
-			bar.total = 0 // nobody knows how long it is
-			break
-		}
-		bar.total += info.Size()
-	}
-	bar.done = bar.bytes.Load
-	if b.labels != "" {
-		var err error
-		if b.attacks, err = readLabels(b.labels); err != nil {
-			return nil, usageError("-labels %s: %w", b.labels, err)
-		}
-	}
-	if err := b.geo.settle(); err != nil {
-		return nil, err
-	}
-	cfg := enrich.DefaultConfig()
-	cfg.City, cfg.ASN = b.geo.city, b.geo.asn
-	var err error
-	if b.enricher, err = enrich.New(cfg); err != nil {
-		return nil, fmt.Errorf("opening geo data: %w", err)
-	}
-	return func(ctx context.Context, hand func(backtest.Item) error) error {
-		for _, name := range names {
-			if err := b.file(ctx, name, hand, bar); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, nil
-}
-
-func (b *backtesting) file(ctx context.Context, name string, hand func(backtest.Item) error, bar *progress) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	chunks := make(chan chunk, chunksAhead)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		readChunks(ctx, &counted{f, &bar.bytes}, chunks)
-	}()
-	var failed error
-	for c := range chunks {
-		for i := range c.lines {
-			l := &c.lines[i]
-			if l.err != nil {
-				b.badLines++
-				if b.badLines <= maxComplaints {
-					fmt.Fprintf(b.errOut, "riskctl backtest: %s: line %d: %v\n", name, l.number, l.err)
-				}
-				continue
-			}
-			if failed == nil {
-				failed = hand(backtest.Item{Event: l.ev, Enrichment: b.enricher.Enrich(l.ev, l.ev.TimeMs), Attack: b.attacks[l.ev.Id]})
-			}
-		}
-		if failed != nil {
-			return failed
-		}
-		if c.err != nil {
-			return c.err
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	<-done
-	return nil
-}
-
-// maxComplaints bounds the lines on stderr about bad input.
-const maxComplaints = 20
-
-// turned is how many events get another action.
-type turned struct {
-	Live   decision.Action `json:"live"`
-	New    decision.Action `json:"new"`
-	Events int             `json:"events"`
-}
-
-func (b *backtesting) print(out io.Writer, r *backtest.Report, s speed) error {
-	if b.asJSON {
-		changed := []turned{}
-		for _, t := range r.Turns() {
-			changed = append(changed, turned{t[0], t[1], r.Changed[t]})
-		}
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(struct {
-			Live     []string `json:"live"`
-			New      []string `json:"new"`
-			Trimmed  uint64   `json:"trimmed"`
-			BadLines int      `json:"bad_lines"`
-			*backtest.Report
-			Changed []turned `json:"changed_events"`
-			Speed   speed    `json:"speed"`
-		}{b.liveVersions, b.nextVersions, b.trimmed, b.badLines, r, changed, s})
-	}
-	fmt.Fprintf(out, "live %s\nnew  %s\n", list(b.liveVersions), list(b.nextVersions))
-	switch {
-	case b.cut:
-		fmt.Fprintf(out, "events from before %s were left out: what they taught is missing, and decisions may differ\n", b.warmUp)
-	case b.trimmed > 0:
-		fmt.Fprintf(out, "%d older %s have been trimmed away: what they taught is missing, and decisions may differ\n", b.trimmed, b.unit())
-	}
-	if b.badLines > 0 {
-		fmt.Fprintf(out, "%d lines were no events\n", b.badLines)
-	}
-	r.Write(out)
-	fmt.Fprintf(out, "\n%s\n", s)
-	if r.Differ > 0 {
-		fmt.Fprintf(out, "\nthe first decision that differs, as recorded and\n%s\n", r.FirstDiffer)
-		if b.trimmed == 0 && !b.cut {
-			return errors.New("the live policy does not give the decisions on record: is -live what riskd runs with, and -baseline? is riskctl of the same build as riskd was?")
-		}
-	}
-	return nil
-}
-
-func list(versions []string) string {
-	if n := len(versions); n > 4 {
-		return fmt.Sprintf("%v and %d more", versions[:4], n-4)
-	}
-	return fmt.Sprint(versions)
 }

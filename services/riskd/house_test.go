@@ -238,14 +238,3 @@ func login(id, user, session, device string, lat, lon float64, country string) s
 		`"action":"auth.login","outcome":"success"}}`,
 		id, time.Now().UTC().Format(time.RFC3339Nano), user, session, device, lat, lon, country)
 }
-
-// refused runs riskd where it cannot start and returns what it said.
-func refused(t *testing.T, data string, settings ...string) string {
-	t.Helper()
-	h := command(t, data, settings...)
-	out, err := h.CombinedOutput()
-	if h.ProcessState.ExitCode() != 1 {
-		t.Fatalf("exit code %d (%v); want 1\n%s", h.ProcessState.ExitCode(), err, out)
-	}
-	return string(out)
-}

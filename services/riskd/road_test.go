@@ -217,3 +217,14 @@ func TestATakenPortNamesThePortAndTheFlag(t *testing.T) {
 		})
 	}
 }
+
+// refused runs riskd where it cannot start and returns what it said.
+func refused(t *testing.T, data string, settings ...string) string {
+	t.Helper()
+	h := command(t, data, settings...)
+	out, err := h.CombinedOutput()
+	if h.ProcessState.ExitCode() != 1 {
+		t.Fatalf("exit code %d (%v); want 1\n%s", h.ProcessState.ExitCode(), err, out)
+	}
+	return string(out)
+}

@@ -19,42 +19,7 @@ const (
 	// expireMargin keeps users a little beyond the retention in the pages, lest a clock set back
 	// make the rule in fold see a user whose profile is gone.
 	expireMargin = 24 * time.Hour
-	manifestPage = -1
 )
-
-// manifest is the page stream's index: every stored page and section is complete at least up to Through.
-type manifest struct {
-	Version  int      `json:"v"`
-	Pages    int      `json:"pages"`
-	Through  uint64   `json:"through"`
-	Sections []string `json:"sections,omitempty"`
-	// Stored has a bit for each page that is stored, page 0 the lowest of the first byte; pages are never taken away. Earlier programs left it out.
-	Stored []byte `json:"stored,omitempty"`
-}
-
-// missing is the first page that should be there and was not read, -1 when there is none.
-func (m *manifest) missing(st *store) int {
-	for n := range min(8*len(m.Stored), pageCount) {
-		if m.Stored[n/8]>>(n%8)&1 == 1 && st.pages[n].rev == 0 {
-			return n
-		}
-	}
-	return -1
-}
-
-// storedPages are the bits of a manifest.
-func (s *store) storedPages() []byte {
-	bits := make([]byte, pageCount/8)
-	for n := range s.pages {
-		if s.pages[n].rev > 0 {
-			bits[n/8] |= 1 << (n % 8)
-		}
-	}
-	return bits
-}
-
-// manifestName is the manifest's name among the pages, which are called by their numbers.
-const manifestName = "manifest"
 
 // checkpoint is a partition's background writing of changed pages. It belongs to the partition's goroutine.
 type checkpoint struct {
@@ -77,12 +42,6 @@ type checkpoint struct {
 	began   time.Time
 	sweep   int
 	samples []keepSample
-}
-
-// keepSample remembers which sequence was last at a time, for trimming by age.
-type keepSample struct {
-	at  time.Time
-	seq uint64
 }
 
 // due tells whether a round should begin, else how long until it may be.
@@ -241,27 +200,6 @@ func (p *partition) checkpointFailed(err error, now time.Time) {
 	if now.Sub(p.ckTold) > 10*time.Second {
 		p.ckTold = now
 		p.s.deps.Log.Warn("checkpoint is delayed", "partition", p.n, "error", err)
-	}
-}
-
-// trim asks for the removal of what a restart cannot need: input that is in the journal, records that are
-// in pages, published and older than the journal is kept.
-func (p *partition) trim(now time.Time) {
-	ck := &p.ck
-	job := trimJob{log: p.log, partition: p.n, input: ck.inputThrough + 1}
-	if keep := p.s.cfg.JournalKeep; keep > 0 {
-		safe := min(ck.through, p.fx.publishedThrough(p.at.seq))
-		if n := len(ck.samples); n == 0 || now.Sub(ck.samples[n-1].at) > keep/64 {
-			ck.samples = append(ck.samples, keepSample{now, safe})
-		}
-		for len(ck.samples) > 0 && now.Sub(ck.samples[0].at) > keep {
-			job.journal = ck.samples[0].seq // stays as the oldest
-			ck.samples = ck.samples[1:]
-		}
-	}
-	select {
-	case p.s.trims <- job:
-	default: // the next checkpoint asks again
 	}
 }
 

@@ -14,79 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/riskd-io/riskd/pkg/broker"
-	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
-	"github.com/riskd-io/riskd/pkg/journal"
-	"github.com/riskd-io/riskd/pkg/wire"
 	riskdv1 "github.com/riskd-io/riskd/schemas/gen/riskd/v1"
 )
-
-// keptLog keeps every record, and when it came.
-type keptLog struct {
-	broker.Log
-	t       testing.TB
-	records []*riskdv1.JournalRecord
-	at      []time.Time
-}
-
-func (l *keptLog) Append(_ context.Context, last uint64, stored []byte, _ broker.Outgoing) (uint64, error) {
-	s, err := journal.Decode(0, last+1, stored)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	l.records, l.at = append(l.records, s.Record), append(l.at, time.Now())
-	return last + 1, nil
-}
-
-// handed is an input that brings what it is handed.
-type handed chan []broker.Message
-
-func (h handed) Close() {}
-
-func (h handed) Take(ctx context.Context, dst []broker.Message, _, _ int) ([]broker.Message, error) {
-	select {
-	case msgs := <-h:
-		return append(dst, msgs...), nil
-	default:
-	}
-	select {
-	case msgs := <-h:
-		return append(dst, msgs...), nil
-	case <-ctx.Done():
-		return dst, ctx.Err()
-	}
-}
-
-// messagesOf are events as a partition reads them.
-func messagesOf(tb testing.TB, evs []*riskdv1.Event) []broker.Message {
-	out := make([]broker.Message, len(evs))
-	for i, ev := range evs {
-		data, err := ev.MarshalVT()
-		if err != nil {
-			tb.Fatal(err)
-		}
-		out[i] = broker.Message{Seq: uint64(i + 1), StoredNS: ev.TimeMs * 1e6, Data: data, Envelope: wire.Envelope{ContentType: natsjs.ContentTypeEvent}}
-	}
-	return out
-}
-
-// lonePartition is one with a log that keeps what it is given.
-func lonePartition(tb testing.TB) (*partition, *keptLog) {
-	p := lonePartitions(tb, 1)[0]
-	log := &keptLog{t: tb}
-	p.log = log
-	p.ck.began, p.s.hold = time.Now(), recordWait // no checkpoint is due
-	return p, log
-}
-
-// quiet are events of strangers that raise nothing.
-func quiet(n int) []*riskdv1.Event {
-	var evs []*riskdv1.Event
-	for i := range n {
-		evs = append(evs, &riskdv1.Event{Id: strconv.Itoa(i), Source: "//test", Type: "dev.riskd.activity.v1", TimeMs: time.Now().Add(time.Duration(i-100) * time.Minute).UnixMilli(),
-			TenantId: "acme", User: &riskdv1.User{Id: "u" + strconv.Itoa(i)}, Session: &riskdv1.Session{Id: "s" + strconv.Itoa(i)}, Action: "resource.read", Outcome: "success"})
-	}
-	return evs
-}
 
 func TestARecordThatRaisesNothingWaitsAndOneThatDoesTakesItAlong(t *testing.T) {
 	evs := quiet(6)
@@ -255,36 +184,6 @@ func TestAFullRecordIsNotHeld(t *testing.T) {
 	}
 	if n := len(log.records[0].Entries); n != heldEvents {
 		t.Errorf("%d events in the record", n)
-	}
-}
-
-func TestARecordThatIsHeldEndsWithItsHour(t *testing.T) {
-	p, log := lonePartition(t)
-	p.s.hold, p.thresholds = time.Hour, new(hourly)
-	msgs := messagesOf(t, quiet(4))
-	for i := range msgs { // an hour of hourly is a second
-		msgs[i].StoredNS = time.Now().Truncate(time.Second).Add(time.Duration(i/3) * time.Second).UnixNano()
-	}
-	if _, held, err := p.hold(msgs[:1]); err != nil || !held {
-		t.Fatalf("held %v, %v", held, err)
-	}
-	if _, held, err := p.hold(msgs[1:]); err != nil || held {
-		t.Fatalf("over the hour: held %v, %v", held, err)
-	}
-	if err := p.commit(t.Context(), nil); err != nil {
-		t.Fatal(err)
-	}
-	next, err := p.take(t.Context(), 0)
-	if err != nil || len(next) != 1 || next[0].Seq != 4 || log.records[0].InputLast != 3 {
-		t.Errorf("the record ends at %d; next %v, %v", log.records[0].InputLast, next, err)
-	}
-	if _, held, err := p.hold(next); err != nil || !held {
-		t.Fatalf("held %v, %v", held, err)
-	}
-	last := msgs[0] // all that comes is of the hour before: clocks of brokers may go back
-	last.Seq = 5
-	if _, held, err := p.hold([]broker.Message{last}); err != nil || held || len(p.held.msgs) != 1 || len(p.carry) != 1 {
-		t.Errorf("nothing of its hour: held %v, %d in the record, %d carried, %v", held, len(p.held.msgs), len(p.carry), err)
 	}
 }
 

@@ -1,11 +1,8 @@
 package scorer
 
 import (
-	"context"
 	"fmt"
 	"testing"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
@@ -13,34 +10,6 @@ import (
 	"github.com/riskd-io/riskd/pkg/wire"
 	"github.com/riskd-io/riskd/schemas/subject"
 )
-
-// nowhereLog takes every record and keeps none: what a commit costs beside it is the worker's own.
-type nowhereLog struct{ broker.Log }
-
-func (nowhereLog) Append(_ context.Context, last uint64, _ []byte, _ broker.Outgoing) (uint64, error) {
-	return last + 1, nil
-}
-
-// lonePartitions are partitions as their worker has them, with no broker behind.
-func lonePartitions(tb testing.TB, n int) []*partition {
-	en := newEnricher(tb)
-	s, err := New(DefaultConfig(), Deps{Broker: natsjs.NewBroker(nil), Engine: newEngine(tb), Enricher: en, Sections: sectionsOf(en), Log: testLog(), Registry: prometheus.NewRegistry()})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s.partitions, s.ownPartitions, s.maxRecord, s.batchBytes = n, true, 8<<20, s.cfg.BatchBytes
-	out := make([]*partition, n)
-	for i := range out {
-		p := &partition{s: s, n: i, log: nowhereLog{}, st: newStore()}
-		if p.parts, err = newParts(s.deps.Sections(i)); err != nil {
-			tb.Fatal(err)
-		}
-		p.fx = newEffects(tb.Context(), s, i)
-		p.by.engine, p.by.revision, _ = s.policies.Wait(tb.Context(), 0)
-		out[i] = p
-	}
-	return out
-}
 
 // loneBatch is what one record of a lone partition is made of.
 type loneBatch struct {

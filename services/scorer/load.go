@@ -2,7 +2,6 @@ package scorer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -127,19 +126,6 @@ func (p *partition) beyondJournal(stop context.Context, newest, end uint64) erro
 		return errFenced
 	}
 	return fmt.Errorf("%w: the state of partition %d holds the journal up to %d, but that ended at %d", ErrState, p.n, newest, end)
-}
-
-func (p *partition) readManifest(stop context.Context) (m manifest, rev uint64, err error) {
-	ctx, cancel := context.WithTimeout(stop, readTimeout)
-	defer cancel()
-	pg, ok, err := p.log.ReadPage(ctx, manifestName)
-	if err != nil || !ok {
-		return m, 0, err
-	}
-	if err := json.Unmarshal(pg.Data, &m); err != nil || m.Version != 1 || m.Pages != pageCount {
-		return m, 0, fmt.Errorf("%w: manifest %q", errPage, pg.Data)
-	}
-	return m, pg.Rev, nil
 }
 
 // readPages reads every stored page.

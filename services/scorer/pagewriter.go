@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/schemas/subject"
@@ -30,12 +29,6 @@ type pageResult struct {
 	rev  uint64
 	raw  []byte // for the next snapshot
 	err  error
-}
-
-type trimJob struct {
-	log            broker.Log
-	partition      int
-	input, journal uint64 // oldest sequence to keep; 0: leave alone
 }
 
 // writePages stores pages until ctx ends.
@@ -107,32 +100,4 @@ func pageSeq(page int, stored []byte) (uint64, error) {
 		return m.Through, err
 	}
 	return newStore().openPage(page, stored)
-}
-
-// trimStreams removes what partitions no longer need, one after the other.
-func (s *Service) trimStreams(ctx context.Context) {
-	var told time.Time // what waited for one that took long fails with it, all at once
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case j := <-s.trims:
-			if err := s.trimOne(ctx, j); err != nil && ctx.Err() == nil && time.Since(told) > 10*time.Second {
-				told = time.Now()
-				s.deps.Log.Warn("streams are not trimmed yet", "partition", j.partition, "error", err)
-			}
-		}
-	}
-}
-
-func (s *Service) trimOne(ctx context.Context, j trimJob) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	if err := j.log.TrimInput(ctx, j.input); err != nil {
-		return err
-	}
-	if j.journal == 0 {
-		return nil
-	}
-	return j.log.TrimRecords(ctx, j.journal)
 }

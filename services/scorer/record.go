@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/riskd-io/riskd/pkg/broker"
+	"github.com/riskd-io/riskd/pkg/journal"
 )
 
 // begin opens a record, of a backlog or one to be held, by what is in force now.
@@ -52,4 +53,41 @@ func (p *partition) seal(b *batch) error {
 // carryOver keeps messages for the next record.
 func (p *partition) carryOver(msgs []broker.Message) {
 	p.carry = append(append([]broker.Message(nil), msgs...), p.carry...)
+}
+
+const (
+	// maxSmall bounds the idle batches kept that have room for largeFrom events at most. Of larger ones, some 2 KiB an event, as many are
+	// kept as there are turns.
+	maxSmall  = 64
+	largeFrom = 4 * heldEvents
+)
+
+// getBatch takes an idle batch, one that has room for a backlog if there is one and it is asked for.
+func (s *Service) getBatch(backlog bool) *batch {
+	s.batchMu.Lock()
+	defer s.batchMu.Unlock()
+	from := &s.small
+	if backlog && len(s.large) > 0 {
+		from = &s.large
+	}
+	if n := len(*from); n > 0 {
+		b := (*from)[n-1]
+		*from = (*from)[:n-1]
+		return b
+	}
+	return &batch{fold: newFold(s.cfg.Retention.Milliseconds()), w: journal.NewWriter()}
+}
+
+func (s *Service) putBatch(b *batch) {
+	b.fx = effect{}
+	clear(b.msgs)
+	s.batchMu.Lock()
+	defer s.batchMu.Unlock()
+	to, most := &s.small, maxSmall
+	if len(b.entries) > largeFrom {
+		to, most = &s.large, s.cfg.Turns
+	}
+	if len(*to) < most {
+		*to = append(*to, b)
+	}
 }

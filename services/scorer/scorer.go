@@ -19,7 +19,6 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/enrich"
-	"github.com/riskd-io/riskd/pkg/journal"
 	"github.com/riskd-io/riskd/pkg/risk/decision"
 	"github.com/riskd-io/riskd/pkg/risk/event"
 	"github.com/riskd-io/riskd/pkg/risk/profile"
@@ -104,16 +103,8 @@ type Service struct {
 	settled  bool // the first assignment was carried out
 }
 
-const (
-	// minPayload is the broker's smallest limit that one event's record, or a page of many users, can be expected to fit in.
-	minPayload = 1 << 20
-	// maxSmall bounds the idle batches kept that have room for largeFrom events at most. Of larger ones, some 2 KiB an event, as many are
-	// kept as there are turns.
-	maxSmall  = 64
-	largeFrom = 4 * heldEvents
-	// maxTrims bounds the partitions that wait to be trimmed; the next checkpoint asks again.
-	maxTrims = 2048
-)
+// minPayload is the broker's smallest limit that one event's record, or a page of many users, can be expected to fit in.
+const minPayload = 1 << 20
 
 // New checks the configuration and starts nothing.
 func New(cfg Config, deps Deps) (*Service, error) {
@@ -250,34 +241,4 @@ func (s *Service) sum(f func(*partition) int64) (n int64) {
 		n += f(o.p)
 	}
 	return n
-}
-
-// getBatch takes an idle batch, one that has room for a backlog if there is one and it is asked for.
-func (s *Service) getBatch(backlog bool) *batch {
-	s.batchMu.Lock()
-	defer s.batchMu.Unlock()
-	from := &s.small
-	if backlog && len(s.large) > 0 {
-		from = &s.large
-	}
-	if n := len(*from); n > 0 {
-		b := (*from)[n-1]
-		*from = (*from)[:n-1]
-		return b
-	}
-	return &batch{fold: newFold(s.cfg.Retention.Milliseconds()), w: journal.NewWriter()}
-}
-
-func (s *Service) putBatch(b *batch) {
-	b.fx = effect{}
-	clear(b.msgs)
-	s.batchMu.Lock()
-	defer s.batchMu.Unlock()
-	to, most := &s.small, maxSmall
-	if len(b.entries) > largeFrom {
-		to, most = &s.large, s.cfg.Turns
-	}
-	if len(*to) < most {
-		*to = append(*to, b)
-	}
 }

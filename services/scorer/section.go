@@ -165,14 +165,6 @@ func (p *partition) checkParts(man manifest) error {
 	return nil
 }
 
-func (p *partition) partNames() []string {
-	names := make([]string, len(p.parts))
-	for i := range p.parts {
-		names[i] = p.parts[i].Name()
-	}
-	return names
-}
-
 // discard begins a batch anew in all sections.
 func (p *partition) discard() {
 	for i := range p.parts {

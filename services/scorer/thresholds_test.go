@@ -8,6 +8,7 @@ import (
 
 	"github.com/riskd-io/riskd/pkg/adaptive"
 	"github.com/riskd-io/riskd/pkg/backtest"
+	"github.com/riskd-io/riskd/pkg/broker"
 	natsjs "github.com/riskd-io/riskd/pkg/broker/nats"
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
 	"github.com/riskd-io/riskd/pkg/risk/policy"
@@ -102,5 +103,35 @@ func TestAdaptiveThresholdsGoOnAfterATakeoverAndComeAgainInABacktest(t *testing.
 	}
 	if report.Recorded == 0 || report.Same != report.Recorded {
 		t.Errorf("%d of %d decisions came again:\n%s", report.Same, report.Recorded, report.FirstDiffer)
+	}
+}
+
+func TestARecordThatIsHeldEndsWithItsHour(t *testing.T) {
+	p, log := lonePartition(t)
+	p.s.hold, p.thresholds = time.Hour, new(hourly)
+	msgs := messagesOf(t, quiet(4))
+	for i := range msgs { // an hour of hourly is a second
+		msgs[i].StoredNS = time.Now().Truncate(time.Second).Add(time.Duration(i/3) * time.Second).UnixNano()
+	}
+	if _, held, err := p.hold(msgs[:1]); err != nil || !held {
+		t.Fatalf("held %v, %v", held, err)
+	}
+	if _, held, err := p.hold(msgs[1:]); err != nil || held {
+		t.Fatalf("over the hour: held %v, %v", held, err)
+	}
+	if err := p.commit(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	next, err := p.take(t.Context(), 0)
+	if err != nil || len(next) != 1 || next[0].Seq != 4 || log.records[0].InputLast != 3 {
+		t.Errorf("the record ends at %d; next %v, %v", log.records[0].InputLast, next, err)
+	}
+	if _, held, err := p.hold(next); err != nil || !held {
+		t.Fatalf("held %v, %v", held, err)
+	}
+	last := msgs[0] // all that comes is of the hour before: clocks of brokers may go back
+	last.Seq = 5
+	if _, held, err := p.hold([]broker.Message{last}); err != nil || held || len(p.held.msgs) != 1 || len(p.carry) != 1 {
+		t.Errorf("nothing of its hour: held %v, %d in the record, %d carried, %v", held, len(p.held.msgs), len(p.carry), err)
 	}
 }

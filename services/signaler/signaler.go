@@ -69,16 +69,6 @@ type Service struct {
 	due  deadlines
 }
 
-// deadline is when an open flag has to be answered.
-type deadline struct {
-	key      string
-	revision uint64
-	signal   *riskdv1.Signal
-	at       time.Time
-	reports  int // of this revision
-	index    int // in the heap
-}
-
 // retryDoublings bounds how far apart the repetitions of a report grow: RetryEvery times 256, which is a day by default.
 const retryDoublings = 8
 
@@ -144,46 +134,6 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// learn takes changes of the bucket.
-func (s *Service) learn(flags []broker.Flag) {
-	for i := range flags {
-		s.learnOne(&flags[i])
-	}
-	s.metrics.open.Set(float64(len(s.open)))
-}
-
-func (s *Service) learnOne(f *broker.Flag) {
-	d := s.open[f.Key]
-	if f.Signal == nil || f.Signal.State != "required" {
-		if d != nil {
-			heap.Remove(&s.due, d.index)
-			delete(s.open, f.Key)
-		}
-		return
-	}
-	at := f.Created.Add(broker.FlagLeft(f.Signal) + s.cfg.Slack)
-	if d != nil {
-		d.revision, d.signal, d.at, d.reports = f.Revision, f.Signal, at, 0
-		heap.Fix(&s.due, d.index)
-		return
-	}
-	if len(s.open) >= s.cfg.MaxFlags {
-		s.metrics.overflow.Inc()
-		return
-	}
-	d = &deadline{key: f.Key, revision: f.Revision, signal: f.Signal, at: at}
-	s.open[f.Key] = d
-	heap.Push(&s.due, d)
-}
-
-// untilDue is how long nothing has to be reported.
-func (s *Service) untilDue() time.Duration {
-	if len(s.due) == 0 {
-		return time.Minute
-	}
-	return min(max(s.due[0].at.Sub(s.now()), time.Millisecond), time.Minute)
-}
-
 // report publishes what is due. A flag stays on the list until the engine's answer clears it: a report may come
 // to nothing, and is then made again, each time after a longer wait: an engine that does not know the challenge any more
 // will not know it in five minutes either.
@@ -227,28 +177,6 @@ func Abandoned(sig *riskdv1.Signal) *riskdv1.Event {
 		TenantId: sig.TenantId, User: &riskdv1.User{Id: sig.UserId}, Session: &riskdv1.Session{Id: sig.SessionId},
 		Action: "stepup.abandoned", Outcome: "failure", ChallengeId: sig.ChallengeId, Reason: "expired",
 	}
-}
-
-// deadlines is a heap by time.
-type deadlines []*deadline
-
-func (h deadlines) Len() int           { return len(h) }
-func (h deadlines) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
-func (h deadlines) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-func (h *deadlines) Push(x any) {
-	d := x.(*deadline)
-	d.index = len(*h)
-	*h = append(*h, d)
-}
-func (h *deadlines) Pop() any {
-	old := *h
-	d := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return d
 }
 
 // pauseFor waits; false when ctx ended first.

@@ -2,6 +2,8 @@ package sink
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/riskd-io/riskd/pkg/journal"
@@ -66,4 +68,18 @@ func BenchmarkPersist(b *testing.B) {
 		n += 20_000
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "entries/s")
+}
+
+// memory is the most this process has held.
+func memory() string {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			return fmt.Sprintf("at most %s resident", strings.TrimSpace(rest))
+		}
+	}
+	return ""
 }

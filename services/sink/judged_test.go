@@ -2,10 +2,8 @@ package sink
 
 import (
 	"bufio"
-	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -241,18 +239,4 @@ func TestSimulatedPeopleAreBacktestedFromClickHouse(t *testing.T) {
 		rate := float64(events) / time.Since(began).Seconds()
 		t.Logf("%d workers: %.0f events/s, both policies; %.2f of one core's live loop; %s", workers, rate, rate/(float64(events)/took.Seconds()), memory())
 	}
-}
-
-// memory is the most this process has held.
-func memory() string {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			return fmt.Sprintf("at most %s resident", strings.TrimSpace(rest))
-		}
-	}
-	return ""
 }

@@ -14,10 +14,8 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
 
@@ -223,16 +221,6 @@ func (b *browser) shot(name string) {
 	}
 }
 
-// dark shows pages as at night.
-func (b *browser) dark(on bool) {
-	b.t.Helper()
-	scheme := "light"
-	if on {
-		scheme = "dark"
-	}
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-}
-
 // cookie reads a cookie of the site.
 func (b *browser) cookie(name string) string {
 	b.t.Helper()
@@ -248,14 +236,4 @@ func (b *browser) cookie(name string) string {
 func (b *browser) setCookie(name, value string) {
 	b.t.Helper()
 	call(b, network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: b.site, Path: "/"})
-}
-
-// authenticator plugs in a virtual one that holds passkeys and verifies its user.
-func (b *browser) authenticator() {
-	b.t.Helper()
-	call(b, webauthn.Enable, webauthn.EnableParams{})
-	call(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
-		Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
-		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
-	}})
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/pquerna/otp/totp"
 
 	"github.com/riskd-io/riskd/pkg/broker/nats/natstest"
@@ -172,4 +174,24 @@ func TestAPasskeyAnswersTheChallenge(t *testing.T) {
 	if !strings.Contains(csv, "Farah Aziz,Finance analyst,6020.00,3975.50") {
 		t.Errorf("export: got %s", csv)
 	}
+}
+
+// dark shows pages as at night.
+func (b *browser) dark(on bool) {
+	b.t.Helper()
+	scheme := "light"
+	if on {
+		scheme = "dark"
+	}
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+}
+
+// authenticator plugs in a virtual one that holds passkeys and verifies its user.
+func (b *browser) authenticator() {
+	b.t.Helper()
+	call(b, webauthn.Enable, webauthn.EnableParams{})
+	call(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+	}})
 }

@@ -32,6 +32,31 @@ func inUse(dir string) bool {
 	return err == nil && p.Signal(syscall.Signal(0)) == nil
 }
 
+// keptRuns is how many earlier runs' records stay.
+const keptRuns = 1
+
+// runFolder makes a fresh folder, so that the counts are this run's alone, and removes old ones.
+func runFolder(base string, out io.Writer) (string, error) {
+	old, err := filepath.Glob(filepath.Join(base, "run-*"))
+	if err != nil {
+		return "", err
+	}
+	for len(old) > keptRuns { // Glob sorts, and the names are times
+		if !inUse(old[0]) {
+			if err := os.RemoveAll(old[0]); err != nil {
+				return "", fmt.Errorf("removing the record of an earlier demo: %w", err)
+			}
+			fmt.Fprintf(out, "removed the record of an earlier demo, %s\n", filepath.Base(old[0]))
+		}
+		old = old[1:]
+	}
+	dir := filepath.Join(base, "run-"+time.Now().UTC().Format("20060102-150405.000"))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making the demo's folder: %w", err)
+	}
+	return dir, os.WriteFile(filepath.Join(dir, pidFile), fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600)
+}
+
 // process is a child with its log in a file.
 type process struct {
 	name string

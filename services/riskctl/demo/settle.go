@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -174,4 +177,9 @@ func positions(ctx context.Context, conn chdriver.Conn) (map[uint16]uint64, erro
 		out[p] = seq
 	}
 	return out, rows.Err()
+}
+
+func password(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "clickhouse.password"))
+	return strings.TrimSpace(string(b)), err
 }
