@@ -69,6 +69,9 @@ const (
 	// answerWait is how long a broker may take to answer beyond the time that a request gives it, or to take a connection: one that is stopped, or
 	// whose network is gone, would hold up the others' answers for kgo's own ten seconds.
 	answerWait = 2 * time.Second
+	// storeWait is how long the brokers may take to have events copied. A leader that falls silent meanwhile holds up what comes behind by that and
+	// answerWait; by kgo's own ten seconds it would be twelve.
+	storeWait = 3 * time.Second
 	// maxBuffered bounds the records under way.
 	maxBuffered = 4096
 )
@@ -123,7 +126,7 @@ func New(cfg Config) (*Broker, error) {
 	b := &Broker{cfg: cfg, base: base}
 	var err error
 	if b.producer, err = kgo.NewClient(append(base[:len(base):len(base)], kgo.DefaultProduceTopic(cfg.Prefix+"events"), kgo.RecordPartitioner(partitioner),
-		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(maxBuffered), kgo.RecordDeliveryTimeout(sendWait))...); err != nil {
+		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(maxBuffered), kgo.RecordDeliveryTimeout(sendWait), kgo.ProduceRequestTimeout(storeWait))...); err != nil {
 		return nil, fmt.Errorf("configuring the riskd client: %w", err)
 	}
 	if b.reader, err = kgo.NewClient(append(base[:len(base):len(base)], kgo.RetryTimeout(cfg.Heartbeat))...); err != nil {

@@ -13,20 +13,18 @@ import (
 	"github.com/riskd-io/riskd/pkg/sdk/sdktest"
 )
 
-// The broker that leads the topic of signals falls silent just when a guard begins to read: it took the question where the topic ends, and does not answer.
-// Another one leads soon afterwards, and the guard is current there. By its own default that question may take half a minute.
-func TestAGuardDoesNotWaitForASilentLeaderWhenItBegins(t *testing.T) {
-	t.Parallel()
-	const topic = "riskd.signals"
-	c, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(2, "riskd.events"), kfake.SeedTopics(1, topic, "riskd.notices"))
+// silentLeader is a cluster in which the leader of a topic takes one kind of request and does not answer; asked tells of each.
+func silentLeader(t *testing.T, topic string, key kmsg.Key) (c *kfake.Cluster, was int32, asked chan struct{}) {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(1, "riskd.events", "riskd.signals", "riskd.notices"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	was := c.LeaderFor(topic, 0)
-	asked, over := make(chan struct{}, 100), make(chan struct{})
+	was, asked = c.LeaderFor(topic, 0), make(chan struct{}, 100)
+	over := make(chan struct{})
 	t.Cleanup(func() { close(over) })
-	c.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+	c.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		if c.CurrentNode() != was {
 			return nil, nil, false
@@ -35,6 +33,15 @@ func TestAGuardDoesNotWaitForASilentLeaderWhenItBegins(t *testing.T) {
 		c.SleepControl(func() { <-over })
 		return nil, nil, true
 	})
+	return c, was, asked
+}
+
+// The broker that leads the topic of signals falls silent just when a guard begins to read: it took the question where the topic ends, and does not answer.
+// Another one leads soon afterwards, and the guard is current there. By its own default that question may take half a minute.
+func TestAGuardDoesNotWaitForASilentLeaderWhenItBegins(t *testing.T) {
+	t.Parallel()
+	const topic = "riskd.signals"
+	c, was, asked := silentLeader(t, topic, kmsg.ListOffsets)
 	client, err := kafka.Connect(kafka.Config{Brokers: c.ListenAddrs(), Heartbeat: sdktest.Heartbeat}, source, sdk.WithTenant("acme"), sdk.WithLogger(quiet))
 	if err != nil {
 		t.Fatal(err)
@@ -52,5 +59,34 @@ func TestAGuardDoesNotWaitForASilentLeaderWhenItBegins(t *testing.T) {
 	}
 	if err := client.Guard().WaitReady(ctx); err != nil {
 		t.Fatalf("the guard waits for a broker that is silent and leads no more: %v", err)
+	}
+}
+
+// The broker that leads a partition of events falls silent with some of them under way. They are stored by its successor within seconds; the events behind
+// them wait for no longer either.
+func TestEventsDoNotWaitForASilentLeader(t *testing.T) {
+	t.Parallel()
+	const topic = "riskd.events"
+	c, was, asked := silentLeader(t, topic, kmsg.Produce)
+	client, err := kafka.Connect(kafka.Config{Brokers: c.ListenAddrs(), Heartbeat: sdktest.Heartbeat}, source, sdk.WithTenant("acme"), sdk.WithLogger(quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close(context.Background()) })
+	if _, err := client.Report(sdk.Event{User: sdk.User{ID: "ann"}, Action: "auth.login", Outcome: sdk.OutcomeSuccess}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second)
+	defer cancel()
+	select {
+	case <-asked:
+	case <-ctx.Done():
+		t.Fatal("the leader is not asked")
+	}
+	if err := c.MoveTopicPartition(topic, 0, (was+1)%3); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Flush(ctx); err != nil {
+		t.Fatalf("an event waits for a broker that is silent and leads no more: %v", err)
 	}
 }
