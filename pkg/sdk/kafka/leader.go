@@ -14,7 +14,7 @@ import (
 // nothing new: it does not know that another leads by now.
 const askEvery = 10
 
-// locate finds the leader. Any broker is asked; one that does not answer in time is left alone by the next attempt.
+// locate finds the leader. Any broker is asked; where it does not answer in time, the next attempt asks another one.
 func (f *follower) locate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
