@@ -66,7 +66,7 @@ type Message struct {
 	StoredNS int64
 	// Envelope holds the CloudEvents attributes outside the payload.
 	Envelope wire.Envelope
-	// Data is valid as long as the message is.
+	// Data is valid until its reader is told that the message is done with, and as long as the message is if it never is.
 	Data []byte
 	// Pending is how many messages came after it when it was read.
 	Pending uint64
@@ -80,6 +80,9 @@ type Reader interface {
 	// Take appends at least one message to dst and what else is there already, up to max messages and about maxBytes of
 	// payload. It blocks until ctx ends, whose error it then returns.
 	Take(ctx context.Context, dst []Message, max, maxBytes int) ([]Message, error)
+	// Done tells that nothing of the messages up to a sequence is used any more, their Data and what was cut out of it included: their memory
+	// may be that of other messages from now on. Who never says so keeps what it keeps. It comes from the goroutine that calls Take.
+	Done(through uint64)
 	Close()
 }
 

@@ -5,8 +5,6 @@ import (
 	"runtime/pprof"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/riskd-io/riskd/pkg/broker"
 	"github.com/riskd-io/riskd/pkg/enrich"
 	"github.com/riskd-io/riskd/pkg/journal"
@@ -140,7 +138,11 @@ func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 			if e.Event != nil { // read, and refused by the engine: the dead letter has all of it
 				b.parsed[at+i].Whole()
 			}
-			b.fx.dead = append(b.fx.dead, proto.CloneOf(e))
+			dead, err := apart(e, new(riskdv1.JournalEntry))
+			if err != nil {
+				return err
+			}
+			b.fx.dead = append(b.fx.dead, dead)
 		}
 	}
 	return nil
@@ -157,6 +159,11 @@ func (b *batch) seal(s *Service, p *partition) (err error) {
 	b.rec.PublishedThrough = p.fx.publishedThrough(p.at.seq)
 	slices.SortFunc(b.raised, func(x, y raised) int { return x.entry - y.entry })
 	for _, r := range b.raised {
+		for i, sig := range r.signals {
+			if r.signals[i], err = apart(sig, new(riskdv1.Signal)); err != nil {
+				return err
+			}
+		}
 		b.fx.add(r.signals, b.msgs[r.entry].StoredNS)
 	}
 	var beyond int
@@ -168,6 +175,19 @@ func (b *batch) seal(s *Service, p *partition) (err error) {
 	b.rec.Totals = b.after.record()
 	b.stored, err = b.w.Append(b.stored[:0])
 	return err
+}
+
+// apart is a copy of what is published after the record is stored. It has texts of its own, which proto.Clone does not make: those of an event lie in
+// the reader's memory, and other messages come into that.
+func apart[M interface {
+	MarshalVT() ([]byte, error)
+	UnmarshalVT([]byte) error
+}](m, copied M) (M, error) {
+	b, err := m.MarshalVT()
+	if err == nil {
+		err = copied.UnmarshalVT(b)
+	}
+	return copied, err
 }
 
 // judge writes one outcome of the engine into the record.

@@ -144,6 +144,7 @@ func (p *partition) merge(stop context.Context, b *batch, seq uint64) error {
 	p.bytes.Store(int64(p.st.bytes))
 	p.s.metrics.committed(b)
 	p.s.elsewhere.give(p, &b.elsewhere)
+	p.tail.Done(b.rec.InputLast)
 	fx := b.fx
 	fx.seq = seq
 	if !p.fx.enqueue(stop, fx) {

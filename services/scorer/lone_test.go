@@ -35,7 +35,8 @@ func (l *keptLog) Append(_ context.Context, last uint64, stored []byte, _ broker
 // handed is an input that brings what it is handed.
 type handed chan []broker.Message
 
-func (h handed) Close() {}
+func (h handed) Close()      {}
+func (h handed) Done(uint64) {}
 
 func (h handed) Take(ctx context.Context, dst []broker.Message, _, _ int) ([]broker.Message, error) {
 	select {
@@ -100,7 +101,7 @@ func lonePartitions(tb testing.TB, n int) []*partition {
 	s.partitions, s.ownPartitions, s.maxRecord, s.batchBytes = n, true, 8<<20, s.cfg.BatchBytes
 	out := make([]*partition, n)
 	for i := range out {
-		p := &partition{s: s, n: i, log: nowhereLog{}, st: newStore()}
+		p := &partition{s: s, n: i, log: nowhereLog{}, tail: make(handed), st: newStore()}
 		if p.parts, err = newParts(s.deps.Sections(i)); err != nil {
 			tb.Fatal(err)
 		}

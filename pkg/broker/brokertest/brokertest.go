@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 		{"records are read back as a chain, and the newest is known", recordsReadBack},
 		{"an older owner is refused, and nothing of it is seen", olderOwnerIsRefused},
 		{"a reader sees only what was committed, and goes on from any position", readersGoOn},
+		{"what is not done with stays as it is", whatIsNotDoneWithStays},
 		{"pages are kept, the newest of each name", pagesAreKept},
 		{"pages of an earlier owner are not missed", pagesOfAnEarlierOwnerAreNotMissed},
 		{"what was trimmed is told", trimmedIsTold},

@@ -66,6 +66,9 @@ func (r *tail) take(p *kgo.FetchTopicPartition) {
 	}
 }
 
+// Done does nothing: a fetch's records are one piece of memory of the client's.
+func (r *tail) Done(uint64) {}
+
 // Take is as broker.Reader says.
 func (r *tail) Take(ctx context.Context, dst []broker.Message, max, maxBytes int) ([]broker.Message, error) {
 	dst, _, err := r.takeRecords(ctx, dst, max, maxBytes)

@@ -15,7 +15,8 @@ type Message struct {
 	Seq uint64
 	// StoredNS is when the broker stored it, Unix nanoseconds.
 	StoredNS int64
-	// Data is nobody's else. Who keeps a part of it for long keeps its neighbours in memory too, up to 64 KiB.
+	// Data is nobody's else until its tail is told that it is [Tail.Done]. Who keeps a part of it for long keeps its neighbours in memory too,
+	// up to 64 KiB.
 	Data []byte
 	// Pending is how many messages of the stream came after it when it was sent.
 	Pending uint64

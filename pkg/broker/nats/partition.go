@@ -150,7 +150,8 @@ type inputReader struct {
 	next uint64 // the sequence that should come next: the streams have no holes of their own
 }
 
-func (r *inputReader) Close() { r.tail.Close() }
+func (r *inputReader) Close()              { r.tail.Close() }
+func (r *inputReader) Done(through uint64) { r.tail.Done(through) }
 
 func (r *inputReader) Take(ctx context.Context, dst []broker.Message, max, maxBytes int) ([]broker.Message, error) {
 	var err error

@@ -151,7 +151,7 @@ func (t *Tail) arrive(op *msgOp, body []byte) {
 		return
 	}
 	if need := len(op.subject) + len(body); need > cap(t.arena)-len(t.arena) {
-		t.arena = make([]byte, 0, max(need, min(max(2*cap(t.arena), arenaLeast), arenaMost)))
+		t.nextArena(need)
 	}
 	at := len(t.arena)
 	t.arena = append(append(t.arena, op.subject...), body...)

@@ -23,10 +23,6 @@ const (
 	// tailRefused is after how many attempts another consumer is made where requests are refused: of a new one our node may not know yet.
 	tailRefused = 4
 	tailTimeout = 3 * time.Second
-
-	// arenaLeast and arenaMost are how many bytes of messages a tail keeps in one piece of memory: the more the more it reads.
-	arenaLeast = 4 << 10
-	arenaMost  = 64 << 10
 )
 
 // TailConfig bounds what a reader buffers.
@@ -66,12 +62,14 @@ type Tail struct {
 	mu          sync.Mutex
 	buf         []Message // from head on: received and not taken
 	head        int
-	arena       []byte // what a tap brings is kept in here, up to its capacity
-	current     string // consumer whose messages are taken
-	outstanding int    // asked of the server, not here yet
-	seq         uint64 // last stream sequence that is in buf or was taken
-	cseq        uint64 // last consumer sequence
-	pending     uint64 // messages of the stream behind the last one received
+	arena       []byte  // what a tap brings is kept in here, up to its capacity
+	full        []arena // those before, up to the first that is not done with; none while nobody says Done
+	reused      bool    // somebody does
+	current     string  // consumer whose messages are taken
+	outstanding int     // asked of the server, not here yet
+	seq         uint64  // last stream sequence that is in buf or was taken
+	cseq        uint64  // last consumer sequence
+	pending     uint64  // messages of the stream behind the last one received
 	broken      bool
 	stuck       error  // why the last consumer was given up
 	heard       bool   // anything since that was looked at
