@@ -99,10 +99,12 @@ func (s *store) put(hash uint64, key, profile []byte, seen int64) error {
 			pg.overwrite(off, len(key), profile, seen)
 			return nil
 		}
-		pg.kill(off)
 	}
 	if len(pg.buf)+entryHeader+len(key)+2*len(profile) > maxPageBytes {
 		return fmt.Errorf("storing profile: page exceeds %d bytes", maxPageBytes)
+	}
+	if known {
+		pg.leave(off)
 	}
 	before := cap(pg.buf)
 	off = pg.append(key, profile, seen)

@@ -71,6 +71,15 @@ func (p *page) kill(off uint32) {
 	p.waste += len(p.entry(off).raw)
 }
 
+// leave gives up an entry's place: the last one's at once, so that pages of few users have no dead ones.
+func (p *page) leave(off uint32) {
+	if int(off)+len(p.entry(off).raw) == len(p.buf) {
+		p.buf = p.buf[:off]
+		return
+	}
+	p.kill(off)
+}
+
 // walk visits the live entries of a page's buffer in order.
 func walk(buf []byte, visit func(entry)) {
 	p := page{buf: buf}
