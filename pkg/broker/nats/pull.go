@@ -132,7 +132,7 @@ func (t *Tail) handle(inbox string, m *nats.Msg) {
 		}
 		return
 	}
-	if next, ok := t.follow(m.Reply); ok {
+	if next, ok := t.follow(parseReply(m.Reply)); ok {
 		next.lib, next.Data = m, m.Data
 		t.keep(next)
 	}
@@ -146,7 +146,10 @@ func (t *Tail) arrive(op *msgOp, body []byte) {
 		return
 	}
 	t.heard = true
-	next, ok := t.follow(op.reply)
+	if !op.at.ok {
+		op.at = parseReply(op.reply)
+	}
+	next, ok := t.follow(op.at)
 	if !ok {
 		return
 	}
@@ -163,19 +166,18 @@ func (t *Tail) arrive(op *msgOp, body []byte) {
 	t.keep(next)
 }
 
-// follow reads from a message's reply which one it is; not ok when it does not follow the last one. t.mu is held.
-func (t *Tail) follow(reply string) (m Message, ok bool) {
-	seq, cseq, ns, pending, ok := parseReply(reply)
-	if !ok || cseq != t.cseq+1 || seq <= t.seq {
+// follow takes note of a message; not ok when it does not follow the last one. t.mu is held.
+func (t *Tail) follow(d delivery) (m Message, ok bool) {
+	if !d.ok || d.cseq != t.cseq+1 || d.seq <= t.seq {
 		t.broken, t.stuck = true, fmt.Errorf("message out of order on %s", t.stream)
 		t.wake()
 		return m, false
 	}
-	t.seq, t.cseq, t.pending, t.attempts = seq, cseq, pending, 0
+	t.seq, t.cseq, t.pending, t.attempts = d.seq, d.cseq, d.pending, 0
 	if t.outstanding > 0 {
 		t.outstanding--
 	}
-	return Message{Seq: seq, StoredNS: ns, Pending: pending}, true
+	return Message{Seq: d.seq, StoredNS: d.ns, Pending: d.pending}, true
 }
 
 // status reads a message of the server about our request; true means that Take has to look.

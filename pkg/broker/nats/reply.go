@@ -2,11 +2,19 @@ package natsjs
 
 import "strings"
 
+// delivery is which stored message a reply is that of.
+type delivery struct {
+	seq, cseq uint64 // of the stream, and of the consumer
+	ns        int64  // when it was stored
+	pending   uint64
+	ok        bool // it is that of one
+}
+
 // parseReply reads $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<delivered>.<seq>.<cseq>.<ns>.<pending>[.<random>].
-func parseReply(reply string) (seq, cseq uint64, ns int64, pending uint64, ok bool) {
+func parseReply(reply string) (none delivery) {
 	name := nameToken(reply)
 	if name == 0 {
-		return 0, 0, 0, 0, false
+		return none
 	}
 	at, skip := 0, name+2 // tokens before the stream sequence
 	for range skip {
@@ -19,17 +27,17 @@ func parseReply(reply string) (seq, cseq uint64, ns int64, pending uint64, ok bo
 		for ; at < len(reply) && reply[at] != '.'; at++ {
 			d := reply[at] - '0'
 			if d > 9 || at-from >= 19 { // what has 19 digits fits
-				return 0, 0, 0, 0, false
+				return none
 			}
 			n = n*10 + uint64(d)
 		}
 		if at == from {
-			return 0, 0, 0, 0, false
+			return none
 		}
 		nums[i] = n
 		at++
 	}
-	return nums[0], nums[1], int64(nums[2]), nums[3], true
+	return delivery{nums[0], nums[1], int64(nums[2]), nums[3], true}
 }
 
 // nameToken is which token of a reply, from 0, is the consumer's name; 0 when it is not the reply of a stored message.

@@ -72,11 +72,15 @@ type tapped struct {
 	err  error // of the connection, once what was read before it is handed on
 
 	// The operation at r is the library's: so many bytes, or up to the end of its line.
-	pass int
-	line bool
+	pass    int
+	line    bool
+	origins origins
 	// blind: this is not the protocol that we know. Nothing is looked at any more.
 	blind bool
 }
+
+// inbox begins the subjects that answers are sent to.
+const inbox = "_INBOX."
 
 var errTap = errors.New("nats: a message without its end")
 
@@ -170,17 +174,20 @@ func (c *tapped) take() error {
 			c.blind = len(have) >= tapLine
 			return nil
 		}
-		op, ok := parseOp(have[:end])
-		if !ok { // where its payload ends is not known either: the library will say what is wrong
-			c.blind = true
-			return nil
+		op, t := c.recall(have[:end])
+		if t == nil {
+			var ok bool
+			if op, ok = parseOp(have[:end]); !ok { // where its payload ends is not known either: the library will say what is wrong
+				c.blind = true
+				return nil
+			}
+			if t = c.tailOf(&op); t == nil {
+				c.pass = end + 1 + op.size + 2
+				return nil
+			}
+			c.remember(have[:end], &op, t)
 		}
 		end++
-		t := c.tailOf(&op)
-		if t == nil {
-			c.pass = end + op.size + 2
-			return nil
-		}
 		whole := end + op.size + 2
 		switch {
 		case whole <= len(have):
@@ -210,7 +217,7 @@ func (c *tapped) take() error {
 // tailOf is whose message op is; nil: the library's. What was published to an inbox of the connection is never a stored message,
 // whatever its reply says.
 func (c *tapped) tailOf(op *msgOp) *Tail {
-	if op.consumer == "" || strings.HasPrefix(op.subject, "_INBOX.") {
+	if op.consumer == "" || strings.HasPrefix(op.subject, inbox) {
 		return nil
 	}
 	return c.tap.tail(op.consumer)

@@ -11,6 +11,8 @@ type msgOp struct {
 	// consumer is the name in reply, "" when it is not that of a stored message.
 	consumer      string
 	headers, size int
+	// at is what reply says of the message, once it was read.
+	at delivery
 }
 
 // parseOp reads MSG <subject> <sid> [reply] <size> and HMSG <subject> <sid> [reply] <headers> <size>.
