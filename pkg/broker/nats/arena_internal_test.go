@@ -66,29 +66,13 @@ func TestMemoryThatIsDoneWithIsUsedAgain(t *testing.T) {
 				tail.Done(uint64(seq))
 			}
 		}
-		// 4, 8, 16 and 32 KiB once, and of 64 those that a batch lies in.
-		if n := len(pieces); says && n > 8 || !says && n < messages*size/arenaMost {
+		// 4, 8, 16 and 32 KiB once, and of 64 those that a batch lies in; under the race detector a pool forgets every fourth.
+		const all = messages * size / arenaMost
+		if n := len(pieces); says && n > all*2/3 || !says && n < all {
 			t.Errorf("done with is said: %v; %d pieces of memory", says, n)
 		}
 		if !says && len(tail.full) > 0 {
 			t.Errorf("a tail whose messages nobody is done with keeps %d pieces of memory", len(tail.full))
-		}
-	}
-}
-
-func TestIdleMemoryIsBounded(t *testing.T) {
-	var a arenas
-	full := make([]arena, 2*idleArenas)
-	for i := range full {
-		full[i].buf = make([]byte, 0, arenaMost)
-	}
-	a.give(append(full, arena{buf: make([]byte, 0, arenaLeast)}, arena{buf: make([]byte, 0, 2*arenaMost)}))
-	if len(a.idle) != idleArenas {
-		t.Errorf("%d pieces of memory wait, at most %d should", len(a.idle), idleArenas)
-	}
-	for _, buf := range a.idle {
-		if cap(buf) != arenaMost {
-			t.Errorf("one of %d bytes waits", cap(buf))
 		}
 	}
 }
