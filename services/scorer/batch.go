@@ -90,7 +90,7 @@ func (b *batch) open(s *Service, p *partition) {
 // extend judges msgs over the store's profiles and what the record has made of them so far. The store is not changed.
 func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 	at := len(b.msgs)
-	b.msgs = append(b.msgs, msgs...)
+	b.add(p, msgs)
 	n := len(b.msgs)
 	b.grow(n)
 	b.fold.more()
@@ -146,6 +146,16 @@ func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 		}
 	}
 	return nil
+}
+
+// add takes msgs into the record. A backlog is not copied: the record has the partition's slice, and the partition the record's.
+func (b *batch) add(p *partition, msgs []broker.Message) {
+	if all := p.msgs; len(b.msgs) == 0 && len(all) >= heldEvents && &all[0] == &msgs[0] {
+		clear(all[len(msgs):])
+		b.msgs, p.msgs = msgs, b.msgs[:0]
+		return
+	}
+	b.msgs = append(b.msgs, msgs...)
 }
 
 // urgent tells that somebody waits for what the record says.
