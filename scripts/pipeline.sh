@@ -1,5 +1,5 @@
 #!/bin/sh
-# pipeline.sh: what riskd costs beside its broker, measured in one run of eight minutes; the page goes to artifacts/.
+# pipeline.sh: what riskd costs beside its broker, measured in one run of eleven minutes; the page goes to artifacts/.
 # RISKD_PIPELINE_USERS (default 1000000) is how many users the restart is measured with.
 # With "kafka" it is the same on a real Apache Kafka, and the files are artifacts/pipeline-kafka.*.
 set -eu
@@ -19,6 +19,6 @@ tail=$!
 trap 'kill $tail 2>/dev/null || true' EXIT
 export "$dir=$out"
 RISKD_PIPELINE_PROGRESS=$out/$name.log RISKD_BIN=$(pwd)/bin/riskd sh scripts/step.sh "pipeline: raw, relay, scorer, everything" \
-  go test -count=1 -run "^$test\$" -timeout 12m ./services/scorer
+  go test -count=1 -run "^$test\$" -timeout 20m ./services/scorer
 echo "page: artifacts/$name.html"
 cat "$out/$name.txt"

@@ -30,10 +30,13 @@ type away struct {
 	cmd *exec.Cmd
 }
 
-func startAway(t testing.TB, partitions int) *away {
+func startAway(t testing.TB, partitions int) *away { return startAwayIn(t, t.TempDir(), partitions) }
+
+// startAwayIn is startAway with its files in dir, which may have those of an earlier one.
+func startAwayIn(t testing.TB, dir string, partitions int) *away {
 	t.Helper()
 	addr := servicetest.FreeAddress(t)
-	cmd := spawn(t, "nats "+addr+" "+t.TempDir()+" "+strconv.Itoa(partitions))
+	cmd := spawn(t, "nats "+addr+" "+dir+" "+strconv.Itoa(partitions))
 	url := "nats://" + addr
 	topo := natsjs.DefaultTopology()
 	topo.Partitions = partitions
@@ -47,6 +50,17 @@ func startAway(t testing.TB, partitions int) *away {
 		}
 	}
 	return &away{natstest.At(t, url, topo), cmd}
+}
+
+// stop ends the server, and what it has is in its files.
+func (a *away) stop(t testing.TB) {
+	t.Helper()
+	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // madeAt tells whether the server is there with all its streams.

@@ -2,7 +2,9 @@ package scorer
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,8 @@ type drained struct {
 	Relay  cost `json:"relay"`
 	Stock  cost `json:"relay_of_stock_parts"`
 	Scorer cost `json:"scorer"`
+	// First is how many seconds after it was started the scorer had stored its first record; they are part of its rate.
+	First float64 `json:"first_record_seconds,omitempty"`
 	// Signals of the scorer for 1000 events.
 	Signals float64 `json:"signals_per_thousand"`
 }
@@ -67,49 +71,113 @@ func throughLibrary(t testing.TB, b *natstest.Broker) jetstream.JetStream {
 	return js
 }
 
-func drainAll(t *testing.T, partitions, users, n int) drained {
-	return drain(t, fmt.Sprintf("drain partitions=%d users=%d", partitions, users), partitions, users, pipelineEventsOf(n, users))
+// backlog is events that a broker has stored; each round is measured with a copy of its files.
+type backlog struct {
+	name string
+	drained
+	dir string
+	// payload is bytes per event.
+	payload float64
 }
 
-// drainBare is drainAll of events of half the size: with the least that apps send.
-func drainBare(t *testing.T, partitions, users, n int) drained {
+// backlogChunk is how many events are made and stored at a time.
+const backlogChunk = 50_000
+
+// storeBacklog makes a backlog of n events of as many users.
+func storeBacklog(t testing.TB, name string, partitions, users, n int, source *pipelineSource) *backlog {
+	t.Helper()
+	l := &backlog{name: name, drained: drained{Partitions: partitions, Users: users, Events: n}, dir: t.TempDir()}
+	b := startAwayIn(t, l.dir, partitions)
+	for at := 0; at < n; at += backlogChunk {
+		chunk := min(backlogChunk, n-at)
+		l.payload += fillBroker(t, b.Broker, source.take(chunk)) * float64(chunk) / float64(n)
+	}
+	b.Conn.Close()
+	b.stop(t)
+	return l
+}
+
+// drains measures so many rounds over the same events.
+func drains(t *testing.T, partitions, users, n, rounds int) (all []drained) {
+	name := fmt.Sprintf("drain partitions=%d users=%d", partitions, users)
+	t.Run(name, func(t *testing.T) {
+		l := storeBacklog(t, name, partitions, users, n, newPipelineSource(users))
+		for range rounds {
+			all = append(all, l.drain(t))
+			t.Logf("drain: %+v", all[len(all)-1])
+		}
+	})
+	return all
+}
+
+// drainBare is one round of drains with events of half the size: with the least that apps send.
+func drainBare(t *testing.T, partitions, users, n int) (out drained) {
 	source := newPipelineSource(users)
 	source.bare = true
-	return drain(t, "drain bare events", partitions, users, source.take(n))
+	t.Run("drain bare events", func(t *testing.T) { out = storeBacklog(t, "drain bare events", partitions, users, n, source).drain(t) })
+	return out
 }
 
-func drain(t *testing.T, name string, partitions, users int, evs []*riskdv1.Event) (out drained) {
-	t.Run(name, func(t *testing.T) {
-		n := len(evs)
-		b := startAway(t, partitions)
-		payload := fillBroker(t, b.Broker, evs)
-		evs = nil
-		out = drained{Partitions: partitions, Users: users, Events: n}
-		lib := throughLibrary(t, b.Broker)
-		out.Raw = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, nil) }) })
-		out.Raw.Bytes = payload
-		out.Tapped = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, b.JS, p, nil) }) })
-		// In either order, by chance.
-		for to, recorder := range map[*cost]func() recorder{&out.Relay: riskdsRecords, &out.Stock: stockRecords} {
-			*to = b.measure(n, func() { eachPartition(partitions, func(p int) { relay(t, lib, p, recorder()) }) })
-			to.Bytes = journalBytes(t, b.JS, partitions) / float64(n)
-			recreateJournals(t, b.JS, partitions)
-		}
-		en := newEnricher(t) // reads 66 MB: that belongs to a start, which is timed by itself
-		var w *worker
-		stop := profileTo(t, strings.ReplaceAll("scorer "+name, " ", "-"))
-		out.Scorer = b.measure(n, func() {
-			w = startWorkerWith(t, b.URL(), DefaultConfig(), en)
-			for committed(w) < n {
-				time.Sleep(2 * time.Millisecond)
+// drain is one round: each way has a server of its own, all of them in the same state, and they come in any order, so that none pays for what was there
+// before it.
+func (l *backlog) drain(t *testing.T) drained {
+	out := l.drained
+	ways := []func(*testing.T, *away){
+		func(t *testing.T, b *away) { out.Raw = l.read(t, b, nil); out.Raw.Bytes = l.payload },
+		func(t *testing.T, b *away) { out.Relay = l.read(t, b, riskdsRecords) },
+		func(t *testing.T, b *away) { out.Stock = l.read(t, b, stockRecords) },
+		func(t *testing.T, b *away) { l.judge(t, b, &out) },
+	}
+	for _, i := range rand.Perm(len(ways)) {
+		t.Run("way", func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(l.dir)); err != nil {
+				t.Fatal(err)
+			}
+			b := startAwayIn(t, dir, l.Partitions)
+			// Whoever comes first has the server read its files.
+			out.Tapped = b.measure(l.Events, func() { eachPartition(l.Partitions, func(p int) { relay(t, b.JS, p, nil) }) })
+			ways[i](t, b)
+		})
+	}
+	return out
+}
+
+// read drains as any consumer does, and with records as a relay.
+func (l *backlog) read(t *testing.T, b *away, records func() recorder) cost {
+	lib := throughLibrary(t, b.Broker)
+	c := b.measure(l.Events, func() {
+		eachPartition(l.Partitions, func(p int) {
+			if records == nil {
+				relay(t, lib, p, nil)
+			} else {
+				relay(t, lib, p, records())
 			}
 		})
-		stop()
-		out.Scorer.Bytes = journalBytes(t, b.JS, partitions) / float64(n)
-		w.stop(t)
-		out.Signals = float64(streamMessages(t, b.JS, subject.SignalsStream)) / float64(n) * 1000
 	})
-	return out
+	c.Bytes = journalBytes(t, b.JS, l.Partitions) / float64(l.Events)
+	return c
+}
+
+// judge drains with a scorer.
+func (l *backlog) judge(t *testing.T, b *away, out *drained) {
+	en := newEnricher(t) // reads 66 MB: that belongs to a start, which is timed by itself
+	var w *worker
+	stop := profileTo(t, strings.ReplaceAll("scorer "+l.name, " ", "-"))
+	out.Scorer = b.measure(l.Events, func() {
+		began := time.Now()
+		w = startWorkerWith(t, b.URL(), DefaultConfig(), en)
+		for done := 0; done < l.Events; done = committed(w) {
+			if done > 0 && out.First == 0 {
+				out.First = time.Since(began).Seconds()
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+	})
+	stop()
+	out.Scorer.Bytes = journalBytes(t, b.JS, l.Partitions) / float64(l.Events)
+	w.stop(t)
+	out.Signals = float64(streamMessages(t, b.JS, subject.SignalsStream)) / float64(l.Events) * 1000
 }
 
 func streamMessages(t testing.TB, js jetstream.JetStream, stream string) uint64 {
@@ -130,22 +198,4 @@ func journalBytes(t testing.TB, js jetstream.JetStream, partitions int) (sum flo
 		sum += float64(s.CachedInfo().State.Bytes)
 	}
 	return sum
-}
-
-// recreateJournals lets the scorer start from nothing after a relay wrote there.
-func recreateJournals(t testing.TB, js jetstream.JetStream, partitions int) {
-	t.Helper()
-	for p := range partitions {
-		s, err := js.Stream(t.Context(), subject.JournalStream(p))
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg := s.CachedInfo().Config
-		if err := js.DeleteStream(t.Context(), cfg.Name); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := js.CreateStream(t.Context(), cfg); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

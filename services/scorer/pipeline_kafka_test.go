@@ -34,7 +34,7 @@ func TestPipelineOnApacheKafka(t *testing.T) {
 	say := progress()
 	k.warm(t)
 	say("the broker is warm")
-	r.Main = k.drain(t, pipelinePartitions, 10_000, pipelineEvents)
+	r.compare([]drained{k.drain(t, pipelinePartitions, 10_000, pipelineEvents)})
 	t.Logf("drain: %+v", r.Main)
 	r.Own = judgeAlone(t, pipelineEvents, 10_000, kafkaBatch)
 	say("raw, relay and scorer")

@@ -55,6 +55,9 @@ func (r *pipeline) table() string {
 		row("bare relay of stock parts", r.Main.Stock)
 	}
 	row("scorer, everything on", r.Main.Scorer)
+	if r.Main.First > 0 {
+		fmt.Fprintf(&b, "  of %d events, its start included: the first record was stored after %.0f ms\n", r.Main.Events, 1000*r.Main.First)
+	}
 	for _, d := range r.Drains {
 		fmt.Fprintf(&b, "  a round: raw %.0f, relay %.0f, scorer %.0f events/s; %.2f of raw, %.2f of the relay", d.Raw.Rate, d.Relay.Rate, d.Scorer.Rate,
 			d.Scorer.Rate/d.Raw.Rate, d.Scorer.Rate/d.Relay.Rate)
@@ -176,7 +179,7 @@ svg{width:100%;height:auto}text{font:13px system-ui,sans-serif;fill:currentColor
 .raw{fill:var(--raw)}.relay{fill:var(--relay)}.scorer{fill:var(--scorer)}.full{fill:var(--full)}</style>
 <h1>What riskd costs beside its broker</h1>
 <p>{{.R.Machine}}; {{.R.At.Format "2006-01-02 15:04"}} UTC; {{.R.Broker}}. {{.R.Note}}; raw, relay and scorer read the same stored events in
-one run.{{with .R.Drains}} Of {{len .}} rounds the middle one is shown, by scorer to raw.{{end}} The relay decodes each event and appends one record per batch, both as the scorer does; it judges nothing.{{if .R.Main.Stock.Rate}} That of stock parts decodes with generated code and appends
+one run.{{with .R.Drains}} Of {{len .}} rounds each figure is the middle one.{{end}} The relay decodes each event and appends one record per batch, both as the scorer does; it judges nothing.{{if .R.Main.Stock.Rate}} That of stock parts decodes with generated code and appends
 generated records, compressed.{{end}}{{if .R.Main.Tapped.Rate}} Raw and the relay read through nats.go, as any
 consumer does; riskd takes its events before the library sees them.{{end}}</p><code>{{.Line}}</code>
 {{range .Plots}}<h2>{{.Title}}</h2><svg viewBox="0 0 720 {{.Height}}" role="img" aria-label="{{.Title}}">{{$u := .Unit}}
