@@ -124,27 +124,25 @@ func (o *outline) fits() bool {
 	return n <= maxNames && bytes <= maxNameBytes
 }
 
-// outlineOf copies the names: nothing says that they outlive the decision.
+// outlineOf keeps the names as they are given: the engine's and the policy's, which outlive the decision. So they are found again by where they lie, without a
+// look at their letters.
 func outlineOf(d *decision.Decision) *outline {
-	o := &outline{level: strings.Clone(d.Level), action: strings.Clone(string(d.Action)), state: strings.Clone(d.SessionState)}
+	o := &outline{level: d.Level, action: string(d.Action), state: d.SessionState, unknown: slices.Clone(d.Unknown)}
 	for i := range d.Parts {
-		p := outlinePart{code: strings.Clone(d.Parts[i].Code)}
+		p := outlinePart{code: d.Parts[i].Code}
 		for j := range d.Parts[i].Detail {
 			kind := uint64(detailNumber)
 			if d.Parts[i].Detail[j].IsText {
 				kind = detailText
 			}
-			p.keys = append(p.keys, outlineKey{strings.Clone(d.Parts[i].Detail[j].Key), kind})
+			p.keys = append(p.keys, outlineKey{d.Parts[i].Detail[j].Key, kind})
 		}
 		o.parts = append(o.parts, p)
-	}
-	for _, u := range d.Unknown {
-		o.unknown = append(o.unknown, strings.Clone(u))
 	}
 	return o
 }
 
-// outlineOfMessage is outlineOf for a decision as a message.
+// outlineOfMessage is outlineOf for a decision as a message. It copies the names: they may lie in a record that was read.
 func outlineOfMessage(d *riskdv1.Decision) *outline {
 	o := &outline{level: strings.Clone(d.Level), action: strings.Clone(d.Action), state: strings.Clone(d.SessionState)}
 	for _, from := range d.Parts {

@@ -41,6 +41,8 @@ type Decision struct {
 	Time                           event.Millis
 
 	// Risk 0..100, recomputable from Parts to the last digit.
+	// Level, action and state, and what names evidence (Code, Key, Unknown), are the engine's own texts or the policy's and never an event's: they outlive the
+	// decision, while an event may lie in memory that others come into.
 	Risk   float64
 	Level  string // low | medium | high
 	Action Action
