@@ -79,7 +79,7 @@ bench: ## costs that are promised: Guard.Check, Step, event to flag
 	@sh scripts/bench.sh
 
 .PHONY: bench-pipeline
-bench-pipeline: setup build $(if $(filter kafka,$(BROKER)),kafka) ## what riskd costs beside its broker: throughput, latency, restart (11 minutes); BROKER=kafka
+bench-pipeline: setup build $(if $(filter kafka,$(BROKER)),kafka) ## what riskd costs beside its broker: throughput, latency, restart (13 minutes); BROKER=kafka
 	@sh scripts/pipeline.sh $(BROKER)
 
 .PHONY: bench-clickhouse

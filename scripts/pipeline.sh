@@ -1,5 +1,5 @@
 #!/bin/sh
-# pipeline.sh: what riskd costs beside its broker, measured in one run of eleven minutes; the page goes to artifacts/.
+# pipeline.sh: what riskd costs beside its broker, measured in one run of 13 minutes; the page goes to artifacts/.
 # RISKD_PIPELINE_USERS (default 1000000) is how many users the restart is measured with.
 # With "kafka" it is the same on a real Apache Kafka, and the files are artifacts/pipeline-kafka.*.
 set -eu

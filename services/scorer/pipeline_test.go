@@ -73,7 +73,7 @@ const (
 func TestPipeline(t *testing.T) {
 	dir := os.Getenv("RISKD_PIPELINE")
 	if dir == "" {
-		t.Skip("a benchmark of eleven minutes: make bench-pipeline")
+		t.Skip("a benchmark of 13 minutes: make bench-pipeline")
 	}
 	touch(service.KeepHeapRoom(0)) // as riskd does
 	r := newPipeline("nats", "Server and worker are processes of their own on the same machine")
