@@ -138,7 +138,7 @@ func (b *batch) extend(s *Service, p *partition, msgs []broker.Message) error {
 			if e.Event != nil { // read, and refused by the engine: the dead letter has all of it
 				b.parsed[at+i].Whole()
 			}
-			dead, err := apart(e, new(riskdv1.JournalEntry))
+			dead, err := detached(e, new(riskdv1.JournalEntry))
 			if err != nil {
 				return err
 			}
@@ -170,7 +170,7 @@ func (b *batch) seal(s *Service, p *partition) (err error) {
 	slices.SortFunc(b.raised, func(x, y raised) int { return x.entry - y.entry })
 	for _, r := range b.raised {
 		for i, sig := range r.signals {
-			if r.signals[i], err = apart(sig, new(riskdv1.Signal)); err != nil {
+			if r.signals[i], err = detached(sig, new(riskdv1.Signal)); err != nil {
 				return err
 			}
 		}
@@ -187,9 +187,9 @@ func (b *batch) seal(s *Service, p *partition) (err error) {
 	return err
 }
 
-// apart is a copy of what is published after the record is stored. It has texts of its own, which proto.Clone does not make: those of an event lie in
+// detached is a copy of what is published after the record is stored. It has texts of its own, which proto.Clone does not make: those of an event lie in
 // the reader's memory, and other messages come into that.
-func apart[M interface {
+func detached[M interface {
 	MarshalVT() ([]byte, error)
 	UnmarshalVT([]byte) error
 }](m, copied M) (M, error) {
