@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 const (
@@ -78,9 +80,6 @@ type tapped struct {
 	// blind: this is not the protocol that we know. Nothing is looked at any more.
 	blind bool
 }
-
-// inbox begins the subjects that answers are sent to.
-const inbox = "_INBOX."
 
 var errTap = errors.New("nats: a message without its end")
 
@@ -217,7 +216,7 @@ func (c *tapped) take() error {
 // tailOf is whose message op is; nil: the library's. What was published to an inbox of the connection is never a stored message,
 // whatever its reply says.
 func (c *tapped) tailOf(op *msgOp) *Tail {
-	if op.consumer == "" || strings.HasPrefix(op.subject, inbox) {
+	if op.consumer == "" || strings.HasPrefix(op.subject, nats.InboxPrefix) {
 		return nil
 	}
 	return c.tap.tail(op.consumer)

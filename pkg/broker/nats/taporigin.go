@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"unsafe"
+
+	"github.com/nats-io/nats.go"
 )
 
 // origin is what the lines of one tail's messages have in common, so that of each no more is read than what is its own.
@@ -70,7 +72,7 @@ func (c *tapped) recall(line []byte) (op msgOp, t *Tail) {
 	}
 	op = msgOp{subject: unsafe.String(&subject[0], len(subject)), consumer: o.consumer, headers: int(nums[5]), size: int(nums[6]),
 		at: delivery{seq: nums[1], cseq: nums[2], ns: int64(nums[3]), pending: nums[4], ok: true}}
-	if strings.HasPrefix(op.subject, inbox) {
+	if strings.HasPrefix(op.subject, nats.InboxPrefix) {
 		return op, nil
 	}
 	return op, o.tail
