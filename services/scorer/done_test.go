@@ -83,15 +83,7 @@ func TestAStoredRecordsMessagesAreDoneWith(t *testing.T) {
 	}
 	waitDrained(t, b.JS, partitions)
 	natstest.Eventually(t, "all is done with", func() bool { return s.spoiled.Load() == int64(accepted(t, b.JS, partitions)) })
-
-	ref := foldSerially(t, evs)
-	l := checkAgainst(t, b.JS, partitions, ref)
-	if len(l.signals) < 50 {
-		t.Fatalf("only %d signals: the world is too quiet to test anything", len(l.signals))
-	}
-	checkSignals(t, b.JS, l)
-	w.stop(t)
-	checkAgainst(t, b.JS, partitions, ref) // from the last checkpoint
+	checkAsSerial(t, b.JS, partitions, w, evs)
 	dead, err := natsjs.ReadLast(t.Context(), b.JS, subject.DeadStream, subject.DeadOf(1))
 	if err != nil {
 		t.Fatal(err)

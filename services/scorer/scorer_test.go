@@ -24,14 +24,20 @@ func TestEventsAreJudgedAsASerialRunWould(t *testing.T) {
 	pub := newPublisher(t, b.Conn, partitions)
 	publishAll(t, pub, evs)
 	waitDrained(t, b.JS, partitions)
+	checkAsSerial(t, b.JS, partitions, w, evs)
+}
+
+// checkAsSerial stops a worker that has judged evs and compares all that it made of them with a serial run.
+func checkAsSerial(t *testing.T, js jetstream.JetStream, partitions int, w *worker, evs []*riskdv1.Event) {
+	t.Helper()
 	ref := foldSerially(t, evs)
-	l := checkAgainst(t, b.JS, partitions, ref)
+	l := checkAgainst(t, js, partitions, ref)
 	if len(l.signals) < 50 {
 		t.Fatalf("only %d signals: the world is too quiet to test anything", len(l.signals))
 	}
-	checkSignals(t, b.JS, l)
+	checkSignals(t, js, l)
 	w.stop(t)
-	checkAgainst(t, b.JS, partitions, ref) // from the last checkpoint
+	checkAgainst(t, js, partitions, ref) // from the last checkpoint
 }
 
 // checkSignals waits until every signal of the ledger is in the stream and every flag is what the last one of
