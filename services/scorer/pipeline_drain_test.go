@@ -71,11 +71,11 @@ func throughLibrary(t testing.TB, b *natstest.Broker) jetstream.JetStream {
 	return js
 }
 
-// backlog is events that a broker has stored; each round is measured with a copy of its files.
+// backlog is events that a broker has stored; each way is measured with a copy of its files.
 type backlog struct {
-	name string
-	drained
-	dir string
+	name                      string
+	partitions, users, events int
+	dir                       string
 	// payload is bytes per event.
 	payload float64
 }
@@ -86,7 +86,7 @@ const backlogChunk = 50_000
 // storeBacklog makes a backlog of n events of as many users.
 func storeBacklog(t testing.TB, name string, partitions, users, n int, source *pipelineSource) *backlog {
 	t.Helper()
-	l := &backlog{name: name, drained: drained{Partitions: partitions, Users: users, Events: n}, dir: t.TempDir()}
+	l := &backlog{name: name, partitions: partitions, users: users, events: n, dir: t.TempDir()}
 	b := startAwayIn(t, l.dir, partitions)
 	for at := 0; at < n; at += backlogChunk {
 		chunk := min(backlogChunk, n-at)
@@ -121,9 +121,9 @@ func drainBare(t *testing.T, partitions, users, n int) (out drained) {
 // drain is one round: each way has a server of its own, all of them in the same state, and they come in any order, so that none pays for what was there
 // before it.
 func (l *backlog) drain(t *testing.T) drained {
-	out := l.drained
+	out := drained{Partitions: l.partitions, Users: l.users, Events: l.events}
 	ways := []func(*testing.T, *away){
-		func(t *testing.T, b *away) { out.Raw = l.read(t, b, nil); out.Raw.Bytes = l.payload },
+		func(t *testing.T, b *away) { out.Raw = l.read(t, b, noRecords); out.Raw.Bytes = l.payload },
 		func(t *testing.T, b *away) { out.Relay = l.read(t, b, riskdsRecords) },
 		func(t *testing.T, b *away) { out.Stock = l.read(t, b, stockRecords) },
 		func(t *testing.T, b *away) { l.judge(t, b, &out) },
@@ -134,28 +134,22 @@ func (l *backlog) drain(t *testing.T) drained {
 			if err := os.CopyFS(dir, os.DirFS(l.dir)); err != nil {
 				t.Fatal(err)
 			}
-			b := startAwayIn(t, dir, l.Partitions)
+			b := startAwayIn(t, dir, l.partitions)
 			// Whoever comes first has the server read its files.
-			out.Tapped = b.measure(l.Events, func() { eachPartition(l.Partitions, func(p int) { relay(t, b.JS, p, nil) }) })
+			out.Tapped = b.measure(l.events, func() { eachPartition(l.partitions, func(p int) { relay(t, b.JS, p, nil) }) })
 			ways[i](t, b)
 		})
 	}
 	return out
 }
 
-// read drains as any consumer does, and with records as a relay.
+// read drains as any consumer does, or as a relay that makes records.
 func (l *backlog) read(t *testing.T, b *away, records func() recorder) cost {
 	lib := throughLibrary(t, b.Broker)
-	c := b.measure(l.Events, func() {
-		eachPartition(l.Partitions, func(p int) {
-			if records == nil {
-				relay(t, lib, p, nil)
-			} else {
-				relay(t, lib, p, records())
-			}
-		})
+	c := b.measure(l.events, func() {
+		eachPartition(l.partitions, func(p int) { relay(t, lib, p, records()) })
 	})
-	c.Bytes = journalBytes(t, b.JS, l.Partitions) / float64(l.Events)
+	c.Bytes = journalBytes(t, b.JS, l.partitions) / float64(l.events)
 	return c
 }
 
@@ -164,10 +158,10 @@ func (l *backlog) judge(t *testing.T, b *away, out *drained) {
 	en := newEnricher(t) // reads 66 MB: that belongs to a start, which is timed by itself
 	var w *worker
 	stop := profileTo(t, strings.ReplaceAll("scorer "+l.name, " ", "-"))
-	out.Scorer = b.measure(l.Events, func() {
+	out.Scorer = b.measure(l.events, func() {
 		began := time.Now()
 		w = startWorkerWith(t, b.URL(), DefaultConfig(), en)
-		for done := 0; done < l.Events; done = committed(w) {
+		for done := 0; done < l.events; done = committed(w) {
 			if done > 0 && out.First == 0 {
 				out.First = time.Since(began).Seconds()
 			}
@@ -175,9 +169,9 @@ func (l *backlog) judge(t *testing.T, b *away, out *drained) {
 		}
 	})
 	stop()
-	out.Scorer.Bytes = journalBytes(t, b.JS, l.Partitions) / float64(l.Events)
+	out.Scorer.Bytes = journalBytes(t, b.JS, l.partitions) / float64(l.events)
 	w.stop(t)
-	out.Signals = float64(streamMessages(t, b.JS, subject.SignalsStream)) / float64(l.Events) * 1000
+	out.Signals = float64(streamMessages(t, b.JS, subject.SignalsStream)) / float64(l.events) * 1000
 }
 
 func streamMessages(t testing.TB, js jetstream.JetStream, stream string) uint64 {

@@ -49,6 +49,9 @@ func relay(b testing.TB, js jetstream.JetStream, p int, record recorder) {
 	}
 }
 
+// noRecords is a relay's that only reads.
+func noRecords() recorder { return nil }
+
 // riskdsRecords decodes and encodes as the scorer does: what is left between such a relay and the scorer is judging.
 func riskdsRecords() recorder {
 	return records(func(m natsjs.Message, ev *riskdv1.Event) error { return wire.DecodeInto(m.Envelope(), m.Data, ev) },
